@@ -1,0 +1,5 @@
+"""c2v: grep for videos."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

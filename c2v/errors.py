@@ -1,0 +1,62 @@
+"""Every error a user can meet, with its hint and its exit code.
+
+The tree is drawn once, here, and caught once, at the edge of the command line::
+
+    C2VError            1   something went wrong
+    ├── UsageError      2   the command was typed in a way c2v does not understand
+    ├── LibraryError    3   no library, or a library of another model
+    ├── MediaError      1   one video cannot be read (data of a report, rarely the end of a run)
+    ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
+    ├── DeviceError     1   a device was asked for and is not there
+    └── DataError       1   a captions or labels file cannot be used
+
+Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_LIBRARY = 3
+EXIT_PARTIAL = 4
+EXIT_INTERRUPTED = 130
+
+
+class C2VError(Exception):
+    """One sentence that names the file or option, and one hint with the command that mends it."""
+
+    exit_code = EXIT_ERROR
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(C2VError):
+    """An option or argument that cannot be understood."""
+
+    exit_code = EXIT_USAGE
+
+
+class LibraryError(C2VError):
+    """No library where one was expected, or one filled by another model."""
+
+    exit_code = EXIT_LIBRARY
+
+
+class MediaError(C2VError):
+    """One video cannot be read; the message is the reason shown in the table of failures."""
+
+
+class ModelError(C2VError):
+    """An encoder bundle is absent, damaged or cannot be fetched."""
+
+
+class DeviceError(C2VError):
+    """A device was asked for and is not there."""
+
+
+class DataError(C2VError):
+    """A captions or labels file cannot be used."""
