@@ -1,0 +1,105 @@
+"""The Typer application: which commands there are, and the one place where errors end."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from c2v import __version__
+from c2v.cli import config, demo, evaluate, index, library, model, search
+from c2v.cli.session import LibraryFlag, QuietFlag, Session, VerboseFlag
+from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
+
+app = typer.Typer(
+    name="c2v",
+    help="Grep for videos: index a folder, search it with a sentence, get the file and the moment.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"c2v {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    library: LibraryFlag = None,
+    quiet: QuietFlag = False,
+    verbose: VerboseFlag = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Grep for videos: index a folder, search it with a sentence, get the file and the moment."""
+    context.obj = Session(library=library, quiet=quiet, verbose=verbose)
+
+
+index.add_to(app)
+search.add_to(app)
+library.add_to(app)
+evaluate.add_to(app)
+model.add_to(app)
+config.add_to(app)
+demo.add_to(app)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error is printed here, once."""
+    verbose = "--verbose" in arguments or "-v" in arguments
+    try:
+        code = app(list(arguments), prog_name="c2v", standalone_mode=False)
+    except C2VError as error:
+        if verbose:
+            raise
+        return _complain(error.message, error.hint, error.exit_code)
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) went away: it has seen what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as error:
+        if _is_usage_error(error):
+            return _complain_usage(error)
+        if verbose:
+            raise
+        return _complain(
+            f"unexpected {type(error).__name__}: {error}",
+            "run it again with --verbose and report what it prints",
+            EXIT_ERROR,
+        )
+    return int(code or 0)
+
+
+def _is_usage_error(error: Exception) -> bool:
+    """Typer carries its own copy of click: BadParameter's parents are the classes to look for."""
+    return isinstance(error, typer.BadParameter.__mro__[1:3])
+
+
+def _complain_usage(error: Exception) -> int:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else "c2v"
+    return _complain(message.rstrip("."), f"{where} --help", EXIT_USAGE)
+
+
+def _complain(message: str, hint: str, code: int) -> int:
+    """One sentence and one hint, whatever the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(Text.assemble(("error: ", "bold red"), message))
+    if hint:
+        console.print(Text.assemble(("hint: ", "bold"), hint))
+    return code

@@ -1,0 +1,190 @@
+"""``c2v index``: bring a library up to date with folders of video."""
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
+from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
+from c2v.cli.session import Session, command, interactive, stop_on_signals
+from c2v.config import Settings
+from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from c2v.indexing.report import Failure, IndexReport
+
+
+class Sampling(str, Enum):
+    """Which pictures stand for the wanted times."""
+
+    EXACT = "exact"
+    FAST = "fast"
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command("index")(command(index))
+
+
+def index(
+    session: Session,
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders and files to index.", metavar="PATH...")
+    ],
+    model: ModelFlag = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", "-x", metavar="GLOB", help="Leave out what matches; repeatable."),
+    ] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Take hidden files too.")] = False,
+    segment: Annotated[
+        str | None,
+        typer.Option(
+            "--segment",
+            metavar="auto|whole|SECONDS|scene",
+            help="How a video is cut into searchable pieces.  [default: auto]",
+            show_default=False,
+        ),
+    ] = None,
+    sampling: Annotated[
+        Sampling, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
+    ] = Sampling.EXACT,
+    decoder: Annotated[
+        str | None,
+        typer.Option("--decoder", metavar="auto|pyav|decord", help="Who reads the files."),
+    ] = None,
+    device: DeviceFlag = None,
+    precision: PrecisionFlag = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-j", min=1, help="Decoding threads.  [default: one a core]"),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop videos that are no longer on disk.")
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Try unchanged files again that failed before."),
+    ] = False,
+    style: PlainFormatFlag = PlainFormat.TABLE,
+) -> int:
+    """Index videos: new and changed files are read, moved ones keep what is known of them.
+
+    A second run reads nothing that has not changed. Interrupt it whenever you like.
+    """
+    from c2v.cli.progress import IndexDisplay
+    from c2v.indexing.opening import open_for_indexing
+    from c2v.indexing.pipeline import index as run_index
+    from c2v.indexing.report import IndexOptions, refuse
+    from c2v.media.segments import SegmentMode
+
+    settings = session.settings(
+        decoder=decoder, segment=segment, device=device, precision=precision
+    )
+    options = IndexOptions(
+        exclude=tuple(exclude or ()),
+        hidden=hidden,
+        segment=SegmentMode.parse(settings.segment) if segment or _configured(settings) else None,
+        decoder=settings.decoder,
+        sampling=sampling.value,
+        workers=workers,
+        prune=prune,
+        retry_failed=retry_failed,
+    )
+    with open_for_indexing(
+        session.library_dir(),
+        model=model,
+        configured=settings.model,
+        device=settings.device,
+        precision=settings.precision,
+        notice=session.notice,
+    ) as (library, bundle):
+        display = IndexDisplay(session.err, shown=not session.quiet)
+        with stop_on_signals() as stop, display:
+            report = run_index(
+                library,
+                bundle,
+                paths,
+                options=options,
+                progress=display,
+                confirm_prune=display.confirm_prune if interactive() else refuse,
+                stop=stop,
+            )
+    if style is PlainFormat.JSON:
+        print_json(report_as_dict(report))
+    else:
+        _print_report(session, report)
+    if report.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
+
+
+def _configured(settings: Settings) -> bool:
+    """Whether the environment or the config file names a segmentation of its own."""
+    return settings.segment != "auto"
+
+
+def report_as_dict(report: "IndexReport") -> dict[str, Any]:
+    """The report as the JSON of the command-line contract."""
+    return {
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "missing": report.missing,
+        "failed": _failures(report.failed),
+        "partly": _failures(report.partly),
+        "seconds_of_video": round(report.seconds_of_video, 3),
+        "elapsed_s": round(report.elapsed_seconds, 3),
+        "interrupted": report.interrupted,
+    }
+
+
+def _failures(failures: "list[Failure]") -> list[dict[str, str]]:
+    return [{"path": str(failure.path), "reason": failure.reason} for failure in failures]
+
+
+def _print_report(session: Session, report: "IndexReport") -> None:
+    done = [
+        f"{count} {word}"
+        for count, word in (
+            (report.added, "added"),
+            (report.updated, "updated"),
+            (report.moved, "moved"),
+            (report.unchanged, "unchanged"),
+            (report.removed, "removed"),
+            (len(report.failed), "failed"),
+        )
+        if count
+    ]
+    line = ", ".join(done) or "no videos found"
+    if report.seconds_of_video:
+        rate = report.seconds_of_video / max(report.elapsed_seconds, 1e-9)
+        line += (
+            f"; {clock(report.seconds_of_video)} of video in {report.elapsed_seconds:.1f} s"
+            f" ({rate:.0f}x realtime)"
+        )
+    if not session.quiet:
+        session.out.print(line, markup=False)
+    if report.missing:
+        session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
+    if report.interrupted:
+        session.notice("interrupted; what was finished is kept, run it again to go on")
+    _print_failures(session, "failed", report.failed)
+    _print_failures(session, "read in part", report.partly)
+
+
+def _print_failures(session: Session, title: str, failures: "list[Failure]") -> None:
+    from rich.table import Table
+
+    if not failures:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold red")
+    table.add_column(title, overflow="fold")
+    table.add_column("reason", overflow="fold")
+    for failure in failures:
+        table.add_row(file_link(str(failure.path)), failure.reason)
+    session.err.print(table)

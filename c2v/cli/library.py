@@ -1,0 +1,125 @@
+"""``c2v status`` and ``c2v remove``: what a library holds, and taking something out of it."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from c2v.cli.render import (
+    PlainFormat,
+    PlainFormatFlag,
+    clock,
+    file_link,
+    print_json,
+    printable,
+    short_path,
+)
+from c2v.cli.session import Session, command, interactive
+from c2v.errors import EXIT_ERROR, EXIT_OK, DataError
+
+if TYPE_CHECKING:
+    from c2v.library import Library, VideoRecord
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("status")(command(status))
+    app.command("remove")(command(remove))
+
+
+def status(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
+    """Show what the library holds, which model filled it, and which files failed."""
+    from c2v.library import Library
+
+    with Library.open(session.library_dir()) as library:
+        facts = _facts(library)
+    if style is PlainFormat.JSON:
+        print_json(facts)
+    else:
+        _print_facts(session, facts)
+
+
+def _facts(library: "Library") -> dict[str, Any]:
+    counts, sizes, model = library.counts(), library.storage_sizes(), library.model
+    return {
+        "library": str(library.directory),
+        "model": model.name if model else None,
+        "videos": counts.videos,
+        "segments": counts.segments,
+        "frames": counts.frames,
+        "seconds_of_video": round(counts.seconds, 3),
+        "size_bytes": sizes.total_bytes,
+        "failed": [
+            {"path": failure.path, "reason": failure.reason} for failure in library.failures()
+        ],
+    }
+
+
+def _print_facts(session: Session, facts: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    hours = facts["seconds_of_video"] / 3600
+    size = facts["size_bytes"] / 1e6
+    per_hour = f", {size / hours:.1f} MB an hour of video" if hours > 0.05 else ""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("library", file_link(facts["library"]))
+    table.add_row("model", facts["model"] or "none yet")
+    table.add_row("videos", f"{facts['videos']:,}")
+    table.add_row("segments", f"{facts['segments']:,}")
+    table.add_row("frames", f"{facts['frames']:,}")
+    table.add_row("video", f"{clock(facts['seconds_of_video'])}")
+    table.add_row("on disk", f"{size:.1f} MB{per_hour}")
+    table.add_row("failed", f"{len(facts['failed']):,}")
+    session.out.print(table)
+    if facts["failed"]:
+        failures = Table(box=None, pad_edge=False, header_style="bold red")
+        failures.add_column("failed", overflow="fold")
+        failures.add_column("reason", overflow="fold")
+        for failure in facts["failed"]:
+            failures.add_row(file_link(failure["path"]), failure["reason"])
+        session.out.print(failures)
+
+
+def remove(
+    session: Session,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Videos, or folders with all below them.", metavar="PATH..."),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what would be removed.")
+    ] = False,
+) -> int:
+    """Forget videos: they leave the library, the files stay where they are."""
+    from c2v.library import Library
+
+    with Library.open(session.library_dir()) as library:
+        doomed = [video for path in paths for video in _at_or_below(library, path)]
+        doomed = list({video.id: video for video in doomed}.values())
+        if dry_run:
+            for video in doomed:
+                typer.echo(printable(short_path(video.path)))
+            return EXIT_OK
+        question = f"Remove {len(doomed)} videos from the library? The files stay."
+        if len(doomed) > 1 and not yes and interactive() and not typer.confirm(question, err=True):
+            return EXIT_ERROR
+        removed = library.remove_videos([video.id for video in doomed])
+        library.clear_failures([video.path for video in doomed])
+    session.notice(f"removed {removed} videos")
+    return EXIT_OK
+
+
+def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
+    absolute = os.path.abspath(path.expanduser())
+    video = library.video_by_path(absolute)
+    found = [video] if video else list(library.videos(under=absolute))
+    if not found:
+        raise DataError(
+            f"{path} is not in the library {library.directory}",
+            hint="c2v status shows the library; --library names another one",
+        )
+    return found

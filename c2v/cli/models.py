@@ -1,0 +1,74 @@
+"""Which encoder a command works with: the library's own, the one asked for, or the default."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from c2v.errors import LibraryError
+
+if TYPE_CHECKING:
+    from c2v.cli.session import Session
+    from c2v.encoder.bundle import Bundle
+    from c2v.library import Library
+
+ModelFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--model", "-m", metavar="NAME", help="The encoder.  [env: C2V_MODEL]", show_default=False
+    ),
+]
+DeviceFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help="Where the encoder runs.  [env: C2V_DEVICE]",
+        show_default=False,
+    ),
+]
+PrecisionFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="auto|fp32|bf16|fp16",
+        help="Numbers the image tower computes with.  [env: C2V_PRECISION]",
+        show_default=False,
+    ),
+]
+
+
+def open_library(session: "Session") -> "Library":
+    """The library of this call, which has to exist and to have videos by some model."""
+    from c2v.library import Library
+
+    folder = session.library_dir()
+    library = Library.open(folder)
+    if library.model is None:
+        raise LibraryError(f"the library {folder} is empty", hint="c2v index PATH")
+    return library
+
+
+def library_bundle(
+    session: "Session",
+    library: "Library",
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+) -> "Bundle":
+    """The encoder whose vectors ``library`` holds; an encoder that changed since is refused."""
+    from c2v.encoder.bundle import load_bundle
+
+    record = library.model
+    if record is None:
+        raise LibraryError(f"the library {library.directory} is empty", hint="c2v index PATH")
+    settings = session.settings(device=device, precision=precision)
+    bundle = load_bundle(record.name, device=settings.device, precision=settings.precision)
+    if bundle.fingerprint != record.fingerprint:
+        raise LibraryError(
+            f"the model {record.name} has changed since it filled the library {library.directory}",
+            hint=f"c2v index --model {record.name} PATH",
+        )
+    return bundle
+
+

@@ -1,0 +1,136 @@
+"""The live display of ``c2v index``: one bar for everything, a line for each file in flight."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from c2v.cli.render import printable
+
+if TYPE_CHECKING:
+    from c2v.indexing.report import Progress as IndexProgress
+
+NAME_CELLS = 32
+
+
+class RateColumn(ProgressColumn):
+    """Seconds of video a second, as multiples of real time."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of the overall bar; nothing for a single file."""
+        if not task.fields.get("overall") or not task.speed:
+            return Text("")
+        return Text(f"{task.speed:.0f}x", style="cyan")
+
+
+class IndexDisplay:
+    """Implements :class:`c2v.indexing.report.Progress` on a rich console.
+
+    The length of a video is known once it is opened. Until then the total is estimated from the
+    size of the files that are still closed, at the seconds a byte of those already opened.
+    """
+
+    def __init__(self, console: Console, *, shown: bool) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            RateColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=not shown or not console.is_terminal,
+        )
+        self._overall: TaskID | None = None
+        self._files: dict[Path, TaskID] = {}
+        self._videos = self._done = self._failed = 0
+        self._closed_bytes = self._opened_bytes = 0
+        self._opened_seconds = 0.0
+
+    def __enter__(self) -> "IndexDisplay":
+        self._progress.start()
+        self._overall = self._progress.add_task("scanning", total=None, overall=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def scanned(self, count: int) -> None:
+        self._describe(f"scanning, {count} files")
+
+    def planned(self, videos: int, size_bytes: int) -> None:
+        self._videos, self._closed_bytes = videos, size_bytes
+        self._describe(self._summary())
+
+    def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None:
+        self._closed_bytes -= size_bytes
+        self._opened_bytes += size_bytes
+        self._opened_seconds += seconds
+        name = printable(path.name)
+        if len(name) > NAME_CELLS:
+            name = name[: NAME_CELLS - 9] + "…" + name[-8:]
+        self._files[path] = self._progress.add_task(name, total=seconds)
+        self._estimate()
+
+    def advanced(self, path: Path, *, seconds: float) -> None:
+        self._progress.advance(self._files[path], seconds)
+        if self._overall is not None:
+            self._progress.advance(self._overall, seconds)
+
+    def closed(self, path: Path, *, failed: bool) -> None:
+        self._done += 1
+        self._failed += failed
+        if (task := self._files.pop(path, None)) is not None:
+            self._progress.remove_task(task)
+        self._describe(self._summary())
+
+    def confirm_prune(self, count: int, example: Path) -> bool:
+        """Ask whether vanished videos may be dropped from the library."""
+        self._progress.stop()
+        answer = typer.confirm(
+            f"{count} videos are no longer on disk, such as {printable(str(example))}. "
+            "Drop them from the library?",
+            err=True,
+        )
+        self._progress.start()
+        return answer
+
+    def _estimate(self) -> None:
+        rate = self._opened_seconds / max(self._opened_bytes, 1)
+        total = self._opened_seconds + rate * max(self._closed_bytes, 0)
+        if self._overall is not None:
+            self._progress.update(self._overall, total=total)
+
+    def _summary(self) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{self._done}/{self._videos} videos{failed}"
+
+    def _describe(self, text: str) -> None:
+        if self._overall is not None:
+            self._progress.update(self._overall, description=text)
+
+
+if TYPE_CHECKING:
+
+    def _is_a_progress(display: IndexDisplay) -> IndexProgress:
+        return display

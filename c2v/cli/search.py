@@ -1,0 +1,159 @@
+"""``c2v search`` and ``c2v describe``: text to video, video to video, video to text."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag, library_bundle, open_library
+from c2v.cli.render import (
+    Format,
+    FormatFlag,
+    print_answer,
+    print_csv,
+    print_json,
+    print_json_lines,
+    score_cell,
+)
+from c2v.cli.session import Session, command
+from c2v.errors import UsageError
+
+if TYPE_CHECKING:
+    from c2v.encoder.bundle import Bundle
+    from c2v.search.engine import Query
+    from c2v.search.labels import RankedLabel
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command("search")(command(search))
+    app.command("describe")(command(describe))
+
+
+def search(
+    session: Session,
+    query: Annotated[
+        str | None, typer.Argument(help="What to look for, in words.", show_default=False)
+    ] = None,
+    video: Annotated[
+        Path | None,
+        typer.Option("--video", metavar="FILE", help="Look for videos like this one instead."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="Every moment, not only the best of each video.")
+    ] = False,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="PATH-GLOB", help="Only videos at or below; repeatable."),
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
+    ] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option("--strategy", metavar="auto|exact|hnsw", help="How the vectors are searched."),
+    ] = None,
+    device: DeviceFlag = None,
+    style: FormatFlag = Format.TABLE,
+) -> None:
+    """Find the videos, and the moments in them, that show what a sentence says.
+
+    Give a sentence, or a clip with --video.
+    """
+    from c2v.search.engine import SearchOptions, find, text_queries
+
+    if (query is None) == (video is None):
+        raise UsageError(
+            "give either a QUERY or --video FILE", hint='c2v search "a dog catching a frisbee"'
+        )
+    if query is not None and not query.strip():
+        raise UsageError("the QUERY is empty", hint='c2v search "a dog catching a frisbee"')
+    with open_library(session) as library:
+        bundle = library_bundle(session, library, device=device)
+        if query is not None:
+            question = text_queries(bundle, [query])[0]
+        else:
+            assert video is not None
+            question = _clip_query(bundle, video)
+        options = SearchOptions(
+            top=top,
+            moments=moments,
+            within=tuple(within or ()),
+            min_score=min_score,
+            strategy=session.settings(strategy=strategy).strategy,
+        )
+        print_answer(session, find(library, bundle, question, options), style)
+
+
+def _clip_query(bundle: "Bundle", video: Path) -> "Query":
+    from c2v.indexing.clip import embed_clip
+    from c2v.search.engine import video_query
+
+    clip = embed_clip(video, bundle)
+    return video_query(str(video), clip.features, clip.vector)
+
+
+def describe(
+    session: Session,
+    video: Annotated[Path, typer.Argument(help="The clip to describe.")],
+    labels: Annotated[
+        Path,
+        typer.Option(
+            "--labels", metavar="FILE|-", help="Sentences to choose from: a line each, or a CSV."
+        ),
+    ],
+    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
+    min_score: Annotated[
+        float | None,
+        typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
+    ] = None,
+    model: ModelFlag = None,
+    device: DeviceFlag = None,
+    precision: PrecisionFlag = None,
+    style: FormatFlag = Format.TABLE,
+) -> None:
+    """Rank sentences by how well they describe a clip.
+
+    The clip need not be in a library.
+    """
+    from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.registry import choose_default
+    from c2v.indexing.clip import embed_clip
+    from c2v.search.labels import rank_labels, read_labels
+
+    if style in (Format.PATHS, Format.PATHS0):
+        raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
+    sentences = read_labels(labels)
+    settings = session.settings(device=device, precision=precision)
+    name, notice = model, None
+    if name is None:
+        name, notice = choose_default(library_model=None, configured=settings.model)
+    if notice:
+        session.notice(notice)
+    bundle = load_bundle(name, device=settings.device, precision=settings.precision)
+    ranked = rank_labels(bundle, embed_clip(video, bundle).vector, sentences)[:top]
+    ranked = [label for label in ranked if min_score is None or label.score >= min_score]
+    rows = [{"rank": r.rank, "label": r.label, "score": round(r.score, 6)} for r in ranked]
+    if style is Format.JSON:
+        print_json({"video": str(video.absolute()), "model": bundle.name, "results": rows})
+    elif style is Format.JSONL:
+        print_json_lines(rows)
+    elif style is Format.CSV:
+        print_csv(("rank", "label", "score"), (row.values() for row in rows))
+    else:
+        _print_labels(session, ranked)
+
+
+def _print_labels(session: Session, ranked: "list[RankedLabel]") -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("#", justify="right", style="dim")
+    table.add_column("label", overflow="fold")
+    table.add_column("score", no_wrap=True)
+    highest = max((label.score for label in ranked), default=0.0)
+    for label in ranked:
+        table.add_row(str(label.rank), label.label, score_cell(label.score, highest))
+    session.out.print(table)

@@ -1,0 +1,164 @@
+"""What every command shares: the global options, before or after the command, and the two consoles."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from c2v.config import Settings, data_dir, load_settings
+from c2v.errors import UsageError
+
+if TYPE_CHECKING:
+    import threading
+
+    from rich.console import Console
+
+WIDE_COLUMNS = 400
+"""Width of tables that go to a file or a pipe: nothing is cut there."""
+
+LibraryFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--library",
+        "-L",
+        metavar="NAME|DIR",
+        help="The library: a name, or a folder.  [env: C2V_LIBRARY]",
+        show_default=False,
+    ),
+]
+QuietFlag = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no notices.", show_default=False)
+]
+VerboseFlag = Annotated[
+    bool,
+    typer.Option("--verbose", "-v", help="More detail, and tracebacks.", show_default=False),
+]
+
+
+@dataclass(frozen=True)
+class Session:
+    """The global options of one call, and where it writes."""
+
+    library: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+
+    def settings(self, **flags: str | int | None) -> Settings:
+        """The settings of this call: flag > environment > config file > default."""
+        return load_settings(library=self.library, **flags)
+
+    def library_dir(self) -> Path:
+        """The folder of the library that is meant."""
+        return library_folder(self.settings().library)
+
+    @cached_property
+    def out(self) -> "Console":
+        """Standard output, for results."""
+        return _console(stderr=False)
+
+    @cached_property
+    def err(self) -> "Console":
+        """Standard error, for progress and notices."""
+        return _console(stderr=True)
+
+    def notice(self, text: str) -> None:
+        """One line that is no result."""
+        if not self.quiet:
+            self.err.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def library_folder(name: str) -> Path:
+    """The folder of a library given by name, or by anything that looks like a path."""
+    if "://" in name:
+        raise UsageError(
+            f"--library {name}: libraries on a server are not supported",
+            hint="give a name or a folder",
+        )
+    looks_like_path = any(mark in name for mark in ("/", "\\", "~")) or name.startswith(".")
+    if looks_like_path:
+        return Path(name).expanduser().absolute()
+    return data_dir() / "libraries" / name
+
+
+def _console(*, stderr: bool) -> "Console":
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console = Console(stderr=stderr, highlight=False, width=WIDE_COLUMNS, soft_wrap=True)
+    return console
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., int]:
+    """Give a command the global options and turn them into the session it gets first.
+
+    ``function(session, ...)`` returns its exit code; None is 0.
+    """
+    hints = get_type_hints(function, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in list(inspect.signature(function).parameters.items())[1:]
+    ]
+
+    @functools.wraps(function)
+    def run(
+        context: typer.Context, library: str | None, quiet: bool, verbose: bool, **options: Any
+    ) -> int:
+        before: Session = context.find_root().obj or Session()
+        session = Session(
+            library=library or before.library,
+            quiet=quiet or before.quiet,
+            verbose=verbose or before.verbose,
+        )
+        return function(session, **options) or 0
+
+    globals_ = {"library": (LibraryFlag, None), "quiet": (QuietFlag, False)}
+    globals_["verbose"] = (VerboseFlag, False)
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context),
+        *(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own),
+        *(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+            )
+            for name, (annotation, default) in globals_.items()
+        ),
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del run.__wrapped__  # or the hints of the undecorated function would be read instead
+    return run
+
+
+@contextmanager
+def stop_on_signals() -> "Iterator[threading.Event]":
+    """An event that the first Ctrl-C or SIGTERM sets; a second one interrupts for good."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.signal(number, handle) for number in wanted}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def interactive() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()

@@ -1,0 +1,129 @@
+"""The encoding side of the pipeline: frames of many videos through one image tower.
+
+Frames are batched across videos; each goes back to the clip it came from. A clip whose last
+frame has come back is turned into segments with head vectors, ready for the library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle import Bundle
+from c2v.errors import MediaError
+from c2v.indexing.decoding import Clip, Frames
+from c2v.library import SegmentData
+
+
+@dataclass(slots=True)
+class Assembly:
+    """The frame features of one clip, as far as they have come back from the tower."""
+
+    clip: Clip
+    features: NDArray[np.float16]
+    """[N, D], one row a sample time; rows not in ``seen`` hold nothing."""
+    seconds: NDArray[np.float32]
+    """[N] the real time of the picture, which need not be the wanted one."""
+    seen: NDArray[np.bool_]
+    waiting: int = 0
+    """Frames of this clip that are in a batch and not encoded yet."""
+    closed: bool = False
+
+    @classmethod
+    def of(cls, clip: Clip, *, feature_dim: int) -> Assembly:
+        count = len(clip.times)
+        return cls(
+            clip,
+            features=np.zeros((count, feature_dim), np.float16),
+            seconds=np.zeros(count, np.float32),
+            seen=np.zeros(count, np.bool_),
+        )
+
+    @property
+    def complete(self) -> bool:
+        return self.closed and self.waiting == 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Frames of any clips, collected until they fill a call of the image tower."""
+
+    limit: int
+    _parts: list[tuple[Assembly, Frames]] = field(default_factory=list)
+    _count: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self._count >= self.limit
+
+    def add(self, assembly: Assembly, frames: Frames) -> None:
+        assembly.waiting += len(frames.indices)
+        self._parts.append((assembly, frames))
+        self._count += len(frames.indices)
+
+    def encode(self, bundle: Bundle) -> list[Assembly]:
+        """Run the tower once and give every feature back to its clip; the clips it touched."""
+        if not self._parts:
+            return []
+        features = bundle.encode_frames(np.concatenate([f.pixels for _, f in self._parts]))
+        row = 0
+        for assembly, frames in self._parts:
+            count = len(frames.indices)
+            assembly.features[frames.indices] = features[row : row + count]
+            assembly.seconds[frames.indices] = frames.seconds
+            assembly.seen[frames.indices] = True
+            assembly.waiting -= count
+            row += count
+        touched = list({id(assembly): assembly for assembly, _ in self._parts}.values())
+        self._parts.clear()
+        self._count = 0
+        return touched
+
+
+def to_segments(assembly: Assembly, bundle: Bundle) -> list[SegmentData]:
+    """Cut a complete clip into segments and run the temporal head over each.
+
+    A segment without one readable frame is left out. Raises :class:`MediaError` when that
+    leaves nothing.
+    """
+    parts: list[tuple[float, float, NDArray[np.float32], NDArray[np.float16]]] = []
+    row = 0
+    for segment in assembly.clip.segments:
+        rows = np.arange(row, row + len(segment.times))
+        row += len(segment.times)
+        rows = rows[assembly.seen[rows]]
+        if len(rows):
+            parts.append(
+                (
+                    segment.start_seconds,
+                    segment.end_seconds,
+                    assembly.seconds[rows],
+                    assembly.features[rows],
+                )
+            )
+    if not parts:
+        raise MediaError("no frame of it could be decoded")
+    vectors = embed_segments([features for *_, features in parts], bundle)
+    return [
+        SegmentData(start, end, seconds, features, vector)
+        for (start, end, seconds, features), vector in zip(parts, vectors, strict=True)
+    ]
+
+
+def embed_segments(
+    segments: list[NDArray[np.float16]], bundle: Bundle, *, batch_size: int = 64
+) -> NDArray[np.float32]:
+    """Head vectors [B, V] of segments of frame features [T_i, D], padded and masked per batch."""
+    vectors = np.empty((len(segments), bundle.vector_dim), np.float32)
+    for first in range(0, len(segments), batch_size):
+        batch = segments[first : first + batch_size]
+        longest = max(len(features) for features in batch)
+        padded = np.zeros((len(batch), longest, bundle.feature_dim), np.float32)
+        mask = np.zeros((len(batch), longest), np.float32)
+        for row, features in enumerate(batch):
+            padded[row, : len(features)] = features
+            mask[row, : len(features)] = 1.0
+        vectors[first : first + len(batch)] = bundle.embed_video(padded, mask)
+    return vectors

@@ -1,0 +1,244 @@
+"""The decoding side of the pipeline: threads that turn files into events.
+
+Each worker takes a task, opens the file and puts what it finds on one bounded queue, in this
+order: :class:`Opened`, any number of :class:`Frames`, then :class:`Closed` or :class:`Failed`.
+A long file is split into parts that other idle workers take, so one film does not leave the
+other cores without work. The queue's bound is the pipeline's bound on memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from queue import Full, Queue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.errors import MediaError
+from c2v.indexing.plan import Job
+from c2v.indexing.report import IndexOptions
+from c2v.media.decode import FrameShape, choose_decoder
+from c2v.media.probe import VideoInfo, probe
+from c2v.media.segments import Segment, SegmentMode, plan_segments
+from c2v.media.shots import find_cuts
+
+SAMPLING_SEPARATOR = "+"
+"""A sampling is written ``SEGMENTS`` or ``SEGMENTS+fast``: ``auto``, ``10+fast``."""
+
+FRAMES_A_CHUNK = 8
+QUEUED_CHUNKS = 24
+"""24 chunks of 8 frames of 224 x 224: at most 29 MB waiting for the encoder."""
+PART_FRAMES = 240
+"""A part of a long file: four minutes at one frame a second."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """An opened file: what it is, how it is cut and when it is sampled."""
+
+    job: Job
+    info: VideoInfo
+    segments: tuple[Segment, ...]
+    times: NDArray[np.float64]
+    """All sample times of all segments, one after the other, in seconds [N]."""
+    problems: list[str]
+    """Reasons why parts of it could not be read; filled while it is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Decoded pictures: ``indices`` into the clip's ``times`` [n], real ``seconds`` [n],
+    ``pixels`` [n, side, side, 3] uint8 RGB."""
+
+    clip: Clip
+    indices: NDArray[np.intp]
+    seconds: NDArray[np.float32]
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    job: Job
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A worker met something nobody planned for: the run ends with this error."""
+
+    error: BaseException
+
+
+Event = Opened | Frames | Closed | Failed | Crashed
+
+
+class Stopped(Exception):  # noqa: N818 - a request, not an error
+    """Raised inside a worker when the run is being ended."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """Parts of one clip still being decoded; the last one to finish closes it."""
+
+    clip: Clip
+    left: int
+    failures: list[str] = field(default_factory=list)
+    delivered: bool = False
+
+
+class DecodePool:
+    """Workers that decode ``jobs`` and put events on ``events`` until :meth:`stop`."""
+
+    def __init__(
+        self, jobs: Sequence[Job], *, shape: FrameShape, options: IndexOptions, workers: int
+    ) -> None:
+        self.events: Queue[Event] = Queue(maxsize=QUEUED_CHUNKS)
+        self._jobs = deque(jobs)
+        self._parts: deque[tuple[_Open, int, int]] = deque()
+        self._shape = shape
+        self._options = options
+        self._lock = threading.Condition()
+        self._opening = 0
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"c2v-decode-{number}", daemon=True)
+            for number in range(workers)
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ask the workers to end after the chunk in their hands, and wait until they have."""
+        self._stop.set()
+        with self._lock:
+            self._lock.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        try:
+            while (task := self._next_task()) is not None:
+                if isinstance(task, Job):
+                    self._open(task)
+                else:
+                    self._decode_part(*task)
+        except Stopped:
+            return
+        except BaseException as error:
+            self._stop.set()
+            self.events.put(Crashed(error))
+
+    def _next_task(self) -> Job | tuple[_Open, int, int] | None:
+        """The next part of an open file, else the next file; None when nothing can come."""
+        with self._lock:
+            while not self._stop.is_set():
+                if self._parts:
+                    return self._parts.popleft()
+                if self._jobs:
+                    self._opening += 1
+                    return self._jobs.popleft()
+                if not self._opening:
+                    return None
+                self._lock.wait()
+        return None
+
+    def _open(self, job: Job) -> None:
+        parts: list[tuple[_Open, int, int]] = []
+        try:
+            clip = open_clip_file(job)
+            ranges = _split(len(clip.times))
+            opened = _Open(clip, left=len(ranges))
+            parts = [(opened, first, last) for first, last in ranges]
+            self._put(Opened(clip))
+        except MediaError as error:
+            self._put(Failed(job, error.message))
+        finally:
+            with self._lock:
+                self._opening -= 1
+                self._parts.extend(parts)
+                self._lock.notify_all()
+
+    def _decode_part(self, opened: _Open, first: int, last: int) -> None:
+        clip = opened.clip
+        reason = ""
+        try:
+            for chunk in decode_range(clip, first, last, shape=self._shape, options=self._options):
+                opened.delivered = True
+                self._put(chunk)
+        except MediaError as error:
+            reason = error.message
+        with self._lock:
+            opened.left -= 1
+            if reason:
+                opened.failures.append(reason)
+            done = opened.left == 0
+        if not done:
+            return
+        if opened.delivered:
+            clip.problems.extend(opened.failures)
+            self._put(Closed(clip))
+        else:
+            self._put(Failed(clip.job, opened.failures[0]))
+
+    def _put(self, event: Event) -> None:
+        while not self._stop.is_set():
+            try:
+                self.events.put(event, timeout=0.1)
+            except Full:
+                continue
+            return
+        raise Stopped
+
+
+def open_clip_file(job: Job) -> Clip:
+    """Probe a file and lay out its segments and sample times.
+
+    Raises :class:`MediaError` with the reason when it is not a video that can be read.
+    """
+    info = probe(job.file.path)
+    mode = SegmentMode.parse(job.sampling.partition(SAMPLING_SEPARATOR)[0])
+    cuts = find_cuts(info) if mode.needs_cuts else ()
+    segments = plan_segments(info.duration_seconds, mode=mode, cuts=cuts)
+    times = np.asarray([time for segment in segments for time in segment.times])
+    return Clip(job, info, segments, times, problems=[])
+
+
+def decode_range(
+    clip: Clip, first: int, last: int, *, shape: FrameShape, options: IndexOptions
+) -> Iterator[Frames]:
+    """Decode the pictures at ``clip.times[first:last]``, a few at a time."""
+    sampling = clip.job.sampling.partition(SAMPLING_SEPARATOR)[2] or "exact"
+    decoder = choose_decoder(options.decoder, clip.info, sampling=sampling)
+    frames = decoder.frames(
+        clip.info, clip.times[first:last].tolist(), shape=shape, on_problem=clip.problems.append
+    )
+    while chunk := list(islice(frames, FRAMES_A_CHUNK)):
+        yield Frames(
+            clip,
+            indices=np.asarray([first + frame.index for frame in chunk]),
+            seconds=np.asarray([frame.seconds for frame in chunk], np.float32),
+            pixels=np.stack([frame.pixels for frame in chunk]),
+        )
+
+
+def _split(count: int) -> list[tuple[int, int]]:
+    """Ranges of at most PART_FRAMES sample times that cover ``count`` of them."""
+    return [
+        (first, min(first + PART_FRAMES, count)) for first in range(0, max(count, 1), PART_FRAMES)
+    ]

@@ -1,0 +1,267 @@
+"""One run of ``c2v index``: scan, plan, decode and encode side by side, commit, catch up.
+
+Every finished video is one transaction, so whatever ends the run (Ctrl-C, SIGTERM, kill -9)
+keeps the videos that were done, and the next run goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty
+
+from c2v.encoder.bundle import Bundle
+from c2v.errors import MediaError
+from c2v.indexing.assembly import Assembly, Batch, to_segments
+from c2v.indexing.decoding import (
+    SAMPLING_SEPARATOR,
+    Clip,
+    Closed,
+    Crashed,
+    DecodePool,
+    Event,
+    Failed,
+    Frames,
+    Opened,
+)
+from c2v.indexing.plan import Job, Plan, make_plan
+from c2v.indexing.report import (
+    ConfirmPrune,
+    Failure,
+    IndexOptions,
+    IndexReport,
+    Progress,
+    Silent,
+    refuse,
+)
+from c2v.library import Library, NewVideo
+from c2v.media.decode import FrameShape
+from c2v.media.scan import FoundVideo, ScanProblem, scan
+
+STOP_LATENCY_SECONDS = 0.2
+"""How long an interrupt may go unnoticed while the workers deliver nothing."""
+
+
+def index(
+    library: Library,
+    bundle: Bundle,
+    roots: Sequence[Path],
+    *,
+    options: IndexOptions,
+    progress: Progress | None = None,
+    confirm_prune: ConfirmPrune = refuse,
+    stop: threading.Event | None = None,
+) -> IndexReport:
+    """Bring ``library`` up to date with the videos below ``roots``.
+
+    Setting ``stop`` (from a signal handler or another thread) ends the run early with
+    ``report.interrupted`` set; what was finished is kept. Failures of single files are in the
+    report, not raised.
+    """
+    started = time.monotonic()
+    run = _Run(library, bundle, options, progress or Silent(), stop or threading.Event())
+    plan = run.plan(roots)
+    if not run.stop.is_set():
+        run.apply(plan, confirm_prune)
+        run.decode(plan.jobs)
+    run.report.interrupted = run.stop.is_set()
+    run.report.elapsed_seconds = time.monotonic() - started
+    return run.report
+
+
+@dataclass(slots=True)
+class _Run:
+    library: Library
+    bundle: Bundle
+    options: IndexOptions
+    progress: Progress
+    stop: threading.Event
+    report: IndexReport = field(default_factory=IndexReport)
+
+    def plan(self, roots: Sequence[Path]) -> Plan:
+        problems: list[ScanProblem] = []
+        found: list[FoundVideo] = []
+        for file in scan(
+            roots,
+            exclude=self.options.exclude,
+            hidden=self.options.hidden,
+            on_problem=problems.append,
+        ):
+            if self.stop.is_set():
+                break
+            found.append(file)
+            if len(found) % 64 == 0:
+                self.progress.scanned(len(found))
+        self.progress.scanned(len(found))
+        self.report.failed += [Failure(problem.path, problem.reason) for problem in problems]
+        return make_plan(
+            self.library,
+            found,
+            roots=[Path(os.path.abspath(root)) for root in roots],
+            sampling=self._sampling(),
+            default_sampling=self._sampling("auto") or "auto",
+            retry_failed=self.options.retry_failed,
+        )
+
+    def _sampling(self, default: str | None = None) -> str | None:
+        """How videos are to be sampled, as it is written beside their vectors."""
+        mode = str(self.options.segment) if self.options.segment else default
+        if mode is None or self.options.sampling == "exact":
+            return mode
+        return f"{mode}{SAMPLING_SEPARATOR}{self.options.sampling}"
+
+    def apply(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
+        """Everything that needs no decoding: moved, touched, copied and vanished files."""
+        moves = plan.moves + plan.touched
+        if moves:
+            self.library.move_videos(
+                (move.video.id, str(move.file.path), move.file.size_bytes, move.file.mtime_ns)
+                for move in moves
+            )
+        for copy in plan.copies:
+            self.library.copy_video(
+                copy.video.id,
+                path=str(copy.file.path),
+                size_bytes=copy.file.size_bytes,
+                mtime_ns=copy.file.mtime_ns,
+            )
+        self.report.moved = len(plan.moves)
+        self.report.added = len(plan.copies)
+        self.report.unchanged = plan.unchanged + len(plan.touched)
+        self.report.failed += plan.unreadable
+        self._prune(plan, confirm_prune)
+
+    def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
+        doomed = list(plan.vanished)
+        if self.options.prune:
+            doomed += plan.unplugged
+        elif doomed and not confirm_prune(len(doomed), Path(doomed[0].path)):
+            doomed = []
+        self.library.remove_videos([video.id for video in doomed])
+        self.report.removed = len(doomed)
+        self.report.missing = len(plan.vanished) + len(plan.unplugged) - len(doomed)
+
+    def decode(self, jobs: Sequence[Job]) -> None:
+        """Decode on threads, encode and commit here, until every job is committed or failed."""
+        if not jobs:
+            return
+        self.progress.planned(len(jobs), sum(job.file.size_bytes for job in jobs))
+        image = self.bundle.config.image
+        pool = DecodePool(
+            jobs,
+            shape=FrameShape(image.side, image.resize),
+            options=self.options,
+            workers=self.options.workers or min(len(jobs), os.cpu_count() or 1),
+        )
+        consumer = _Consumer(self, Batch(self.options.batch_size), left=len(jobs))
+        pool.start()
+        try:
+            while consumer.left and not self.stop.is_set():
+                try:
+                    event = pool.events.get(timeout=STOP_LATENCY_SECONDS)
+                except Empty:
+                    continue
+                consumer.take(event)
+        finally:
+            pool.stop()
+        consumer.encode()  # after an interrupt: what is decoded is a batch away from finished
+
+
+@dataclass(slots=True)
+class _Consumer:
+    """Takes the workers' events in order; owns the half-finished clips."""
+
+    run: _Run
+    batch: Batch
+    left: int
+    assemblies: dict[int, Assembly] = field(default_factory=dict)
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Opened):
+            clip = event.clip
+            self.assemblies[id(clip)] = Assembly.of(
+                clip, feature_dim=self.run.bundle.feature_dim
+            )
+            self.run.progress.opened(
+                clip.job.file.path,
+                seconds=clip.info.duration_seconds,
+                size_bytes=clip.job.file.size_bytes,
+            )
+        elif isinstance(event, Frames):
+            self.batch.add(self.assemblies[id(event.clip)], event)
+            self._advance(event)
+            if self.batch.full:
+                self.encode()
+        elif isinstance(event, Closed):
+            assembly = self.assemblies[id(event.clip)]
+            assembly.closed = True
+            self._commit_if_complete(assembly)
+            if self.left == sum(a.closed for a in self.assemblies.values()):
+                self.encode()  # nothing more will come to fill the batch
+        elif isinstance(event, Failed):
+            self._fail(event.job, event.reason)
+        elif isinstance(event, Crashed):
+            raise event.error
+
+    def encode(self) -> None:
+        for assembly in self.batch.encode(self.run.bundle):
+            self._commit_if_complete(assembly)
+
+    def _advance(self, frames: Frames) -> None:
+        clip = frames.clip
+        seconds = clip.info.duration_seconds * len(frames.indices) / len(clip.times)
+        self.run.progress.advanced(clip.job.file.path, seconds=seconds)
+
+    def _commit_if_complete(self, assembly: Assembly) -> None:
+        if not assembly.complete:
+            return
+        clip = assembly.clip
+        del self.assemblies[id(clip)]
+        try:
+            segments = to_segments(assembly, self.run.bundle)
+        except MediaError as error:
+            self._fail(clip.job, error.message)
+            return
+        self.run.library.put_video(_record(clip), segments)
+        self._report(clip)
+        self.left -= 1
+
+    def _report(self, clip: Clip) -> None:
+        report, path = self.run.report, clip.job.file.path
+        if clip.job.updates:
+            report.updated += 1
+        else:
+            report.added += 1
+        if clip.problems:
+            report.partly.append(Failure(path, "; ".join(clip.problems)))
+        report.seconds_of_video += clip.info.duration_seconds
+        self.run.progress.closed(path, failed=False)
+
+    def _fail(self, job: Job, reason: str) -> None:
+        file = job.file
+        self.run.library.record_failure(
+            str(file.path), size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, reason=reason
+        )
+        self.run.report.failed.append(Failure(file.path, reason))
+        self.run.progress.closed(file.path, failed=True)
+        self.left -= 1
+
+
+def _record(clip: Clip) -> NewVideo:
+    file, info = clip.job.file, clip.info
+    return NewVideo(
+        path=str(file.path),
+        size_bytes=file.size_bytes,
+        mtime_ns=file.mtime_ns,
+        content_id=clip.job.content_id,
+        duration_seconds=info.duration_seconds,
+        width=info.width,
+        height=info.height,
+        codec=info.codec,
+        sampling=clip.job.sampling,
+        problems=tuple(clip.problems),
+    )

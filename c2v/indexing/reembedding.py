@@ -1,0 +1,40 @@
+"""A new head over old frames: vectors computed again from stored features, no video opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle import Bundle
+from c2v.indexing.assembly import embed_segments
+from c2v.library import Library, ModelRecord
+
+SEGMENTS_A_BATCH = 256
+
+
+def model_record(bundle: Bundle) -> ModelRecord:
+    """What a library notes of the encoder that fills it."""
+    return ModelRecord(
+        name=bundle.name,
+        fingerprint=bundle.fingerprint,
+        towers_fingerprint=bundle.towers_fingerprint,
+        feature_dim=bundle.feature_dim,
+        vector_dim=bundle.vector_dim,
+    )
+
+
+def reembed(library: Library, bundle: Bundle) -> None:
+    """Replace every head vector of ``library`` by ``bundle``'s, in one transaction.
+
+    The towers must be the ones that made the features (the caller compares fingerprints).
+    """
+    library.replace_vectors(model_record(bundle), _vectors(library, bundle))
+
+
+def _vectors(
+    library: Library, bundle: Bundle
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    for batch in library.all_features(batch_size=SEGMENTS_A_BATCH):
+        yield batch.segment_ids, embed_segments(list(batch.features), bundle)

@@ -1,0 +1,95 @@
+"""What an indexing run is asked to do, what it tells while it runs, and what it says at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from c2v.media.segments import SegmentMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """How a run looks for videos and reads them."""
+
+    exclude: tuple[str, ...] = ()
+    hidden: bool = False
+    segment: SegmentMode | None = None
+    """None keeps what a video was indexed with; a new video gets ``auto``."""
+    decoder: Literal["auto", "pyav", "decord"] = "auto"
+    sampling: Literal["exact", "fast"] = "exact"
+    workers: int | None = None
+    """Decoding threads; None is one a core."""
+    batch_size: int = 32
+    """Frames a call of the image tower."""
+    prune: bool = False
+    """Drop every video below the given folders that is no longer on disk."""
+    retry_failed: bool = False
+    """Try files again that failed before and have not changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One file that gave nothing to search in, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(slots=True)
+class IndexReport:
+    """The outcome of a run; ``failed`` and ``partly`` are data, not exceptions."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    partly: list[Failure] = field(default_factory=list)
+    """Videos that are indexed, but not every part of them could be read."""
+    missing: int = 0
+    """Videos of the library below the given folders that are not on disk and were kept."""
+    seconds_of_video: float = 0.0
+    elapsed_seconds: float = 0.0
+    interrupted: bool = False
+
+
+class Progress(Protocol):
+    """Told by the pipeline what happens, from the thread that runs it. Draws nothing itself."""
+
+    def scanned(self, count: int) -> None:
+        """``count`` files were found so far."""
+
+    def planned(self, videos: int, size_bytes: int) -> None:
+        """That many videos, of that size together, are to be decoded."""
+
+    def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None:
+        """A video was opened; it lasts ``seconds``."""
+
+    def advanced(self, path: Path, *, seconds: float) -> None:
+        """``seconds`` more of this video are decoded."""
+
+    def closed(self, path: Path, *, failed: bool) -> None:
+        """A video is committed, or has failed."""
+
+
+class Silent:
+    """A progress that says nothing, for callers without a screen."""
+
+    def scanned(self, count: int) -> None: ...
+    def planned(self, videos: int, size_bytes: int) -> None: ...
+    def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None: ...
+    def advanced(self, path: Path, *, seconds: float) -> None: ...
+    def closed(self, path: Path, *, failed: bool) -> None: ...
+
+
+ConfirmPrune = Callable[[int, Path], bool]
+"""Asked with a number of vanished videos and an example: may they be dropped from the library?"""
+
+
+def refuse(_count: int, _example: Path) -> bool:
+    """The answer where nobody can be asked: keep everything."""
+    return False

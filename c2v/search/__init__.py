@@ -1,0 +1,1 @@
+"""From a question to moments in videos: embed the question, rank segments, group them by video."""

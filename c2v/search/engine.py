@@ -1,0 +1,154 @@
+"""One query against one library: rank segments, group them by video, find the best frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle import Bundle
+from c2v.library import Library, SegmentRow
+from c2v.search.filters import path_matches
+from c2v.search.results import Answer, Moment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A question in the two spaces of a bundle."""
+
+    label: str
+    vector: NDArray[np.float32]
+    """[V] unit length: compared with the vectors of segments."""
+    frame_vector: NDArray[np.float32]
+    """[D] unit length: compared with stage-1 features, to find the frame inside a segment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """What of the ranking is wanted."""
+
+    top: int = 10
+    moments: bool = False
+    """Every matching segment, instead of the best one of each video."""
+    within: tuple[str, ...] = ()
+    """Path patterns; none means the whole library."""
+    min_score: float | None = None
+    strategy: str = "auto"
+
+
+def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
+    """Embed texts for a search; one run of the text tower for all of them."""
+    stage1 = bundle.encode_text(texts)
+    vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
+    pooled = _unit(stage1.pooled)
+    return [
+        Query(text, vector, frame_vector)
+        for text, vector, frame_vector in zip(texts, vectors, pooled, strict=True)
+    ]
+
+
+def video_query(
+    label: str, features: NDArray[np.float16], vector: NDArray[np.float32]
+) -> Query:
+    """A query out of a clip: its head vector [V] and its frame features [T, D]."""
+    return Query(label, vector, _unit(_unit(features.astype(np.float32)).mean(axis=0)))
+
+
+def find(library: Library, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
+    """The best moments of ``library`` for ``query``."""
+    started = time.perf_counter()
+    allowed = _allowed_segments(library, options.within)
+    strategy, ranked = _rank(library, query, options, allowed)
+    results = _locate(library, query, ranked)
+    return Answer(
+        query=query.label,
+        model=bundle.name,
+        library=str(library.directory),
+        strategy=strategy,
+        elapsed_ms=(time.perf_counter() - started) * 1e3,
+        results=results,
+    )
+
+
+def _allowed_segments(library: Library, within: Sequence[str]) -> NDArray[np.int64] | None:
+    if not within:
+        return None
+    videos = [video.id for video in library.videos() if path_matches(video.path, within)]
+    return library.segment_ids_of(videos)
+
+
+def _rank(
+    library: Library, query: Query, options: SearchOptions, allowed: NDArray[np.int64] | None
+) -> tuple[str, list[tuple[float, SegmentRow]]]:
+    """The segments to show, best first.
+
+    How many segments are needed for ``top`` videos is not known before they are grouped: ask
+    for a few times as many, and for more while too few videos came and more segments exist.
+    """
+    available = library.segment_count if allowed is None else len(allowed)
+    wanted = min(options.top, available)
+    count = min(available, wanted if options.moments else max(64, 4 * wanted))
+    while True:
+        nearest = library.nearest(
+            query.vector[None], count, strategy=options.strategy, segment_ids=allowed
+        )
+        chosen = _choose(library, nearest.scores[0], nearest.segment_ids[0], options)
+        exhausted = count >= available or (
+            options.min_score is not None and nearest.scores[0][-1] < options.min_score
+        )
+        if len(chosen) >= wanted or exhausted:
+            return nearest.strategy, chosen[: options.top]
+        count = min(available, count * 4)
+
+
+def _choose(
+    library: Library,
+    scores: NDArray[np.float32],
+    segment_ids: NDArray[np.int64],
+    options: SearchOptions,
+) -> list[tuple[float, SegmentRow]]:
+    """Apply the score limit and, unless moments are wanted, keep each video's best segment."""
+    rows = library.segment_rows(segment_ids)
+    chosen: list[tuple[float, SegmentRow]] = []
+    seen: set[int] = set()
+    for score, segment_id in zip(scores.tolist(), segment_ids.tolist(), strict=True):
+        row = rows[segment_id]
+        if options.min_score is not None and score < options.min_score:
+            break
+        if not options.moments and row.video_id in seen:
+            continue
+        seen.add(row.video_id)
+        chosen.append((score, row))
+    return chosen
+
+
+def _locate(
+    library: Library, query: Query, ranked: list[tuple[float, SegmentRow]]
+) -> tuple[Moment, ...]:
+    """Open the frame features of the chosen segments only, and find the frame nearest to it."""
+    frames = library.features([row.segment_id for _, row in ranked])
+    moments = []
+    for rank, (score, row) in enumerate(ranked, start=1):
+        times, features = frames[row.segment_id]
+        nearest = int(np.argmax(_unit(features.astype(np.float32)) @ query.frame_vector))
+        moments.append(
+            Moment(
+                rank=rank,
+                path=row.path,
+                score=score,
+                start=row.start_seconds,
+                end=row.end_seconds,
+                best=float(times[nearest]),
+                duration=row.duration_seconds,
+            )
+        )
+    return tuple(moments)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows scaled to unit length; a zero row stays zero."""
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(norms == 0.0, 1.0, norms)

@@ -1,0 +1,64 @@
+"""Video to text: sentences ranked by how well they describe a clip."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle import Bundle
+from c2v.errors import DataError
+
+CAPTION_COLUMNS = ("caption", "label", "sentence", "text")
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLabel:
+    """A sentence and the cosine between it and the clip."""
+
+    rank: int
+    label: str
+    score: float
+
+
+def read_labels(path: Path) -> list[str]:
+    """The sentences of a file: one a line, or a ``caption`` column of a CSV; ``-`` is stdin.
+
+    Each sentence once, in the order of the file. Raises :class:`DataError` when there are none.
+    """
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise DataError(f"--labels {path}: {reason}", hint="give a text file, a label a line") from error
+    lines = _caption_column(text) if path.suffix.lower() == ".csv" else text.splitlines()
+    labels = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not labels:
+        raise DataError(f"--labels {path}: no labels in it", hint="one label a line")
+    return labels
+
+
+def _caption_column(text: str) -> list[str]:
+    rows = csv.DictReader(text.splitlines())
+    for name in rows.fieldnames or ():
+        if name.strip().lower() in CAPTION_COLUMNS:
+            return [row[name] or "" for row in rows]
+    raise DataError(
+        f"the labels file has the columns {', '.join(rows.fieldnames or ())}",
+        hint=f"name one of them {' or '.join(CAPTION_COLUMNS)}",
+    )
+
+
+def rank_labels(
+    bundle: Bundle, video_vector: NDArray[np.float32], labels: list[str]
+) -> list[RankedLabel]:
+    """Labels by descending cosine with the clip's vector [V]."""
+    scores = bundle.embed_text(labels) @ video_vector
+    order = np.argsort(-scores, kind="stable")
+    return [
+        RankedLabel(rank, labels[row], float(scores[row])) for rank, row in enumerate(order, start=1)
+    ]
