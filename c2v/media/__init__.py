@@ -1,0 +1,39 @@
+"""Everything that touches a video file: find it, describe it, cut it, decode it.
+
+Importing this package costs NumPy and the standard library; PyAV, decord and pathspec load inside
+the functions that use them.
+"""
+
+from __future__ import annotations
+
+from c2v.media.decode import (
+    Decoder,
+    Frame,
+    FrameShape,
+    Sampling,
+    choose_decoder,
+    decoder_names_available,
+)
+from c2v.media.identity import content_id
+from c2v.media.probe import VideoInfo, probe
+from c2v.media.scan import VIDEO_EXTENSIONS, FoundVideo, ScanProblem, scan
+from c2v.media.segments import Segment, SegmentMode, plan_segments
+
+__all__ = [
+    "VIDEO_EXTENSIONS",
+    "Decoder",
+    "FoundVideo",
+    "Frame",
+    "FrameShape",
+    "Sampling",
+    "ScanProblem",
+    "Segment",
+    "SegmentMode",
+    "VideoInfo",
+    "choose_decoder",
+    "content_id",
+    "decoder_names_available",
+    "plan_segments",
+    "probe",
+    "scan",
+]

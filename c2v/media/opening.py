@@ -1,0 +1,169 @@
+"""Open a file with PyAV, choose its video stream, and say in plain words why that failed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from c2v.errors import MediaError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+_NOT_VIDEO_FORMATS = {
+    # FFmpeg "plays" these, and none is a video; playlists would also open other files.
+    "tty": "is a text file, not a video",
+    "hls": "is a playlist, not a video",
+    "concat": "is a playlist, not a video",
+    "dash": "is a playlist, not a video",
+    "sdp": "is a stream description, not a video",
+    "rtsp": "is a stream description, not a video",
+}
+_STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
+_BOX_HEADER_BYTES = 16
+_HEAD_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    """An open container and the video stream that is read; all other streams are discarded."""
+
+    container: InputContainer
+    stream: VideoStream
+
+
+@contextmanager
+def open_video(path: Path, *, threads: int = 1) -> Iterator[OpenVideo]:
+    """Open `path` for reading pictures; always closed at the end.
+
+    `threads` is the number of codec threads (0: as many as cores). Raises MediaError with a reason
+    a user understands.
+    """
+    import av
+
+    _check_file(path)
+    try:
+        # Only the file itself may be read: a crafted playlist must not reach the network.
+        container = av.open(
+            str(path),
+            mode="r",
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(_why_not_opened(path, error)) from error
+    with container:
+        stream = _video_stream(container)
+        for other in container.streams:
+            if other.index != stream.index:
+                other.discard = av.stream.Discard.all
+        stream.thread_type = "AUTO" if threads != 1 else "NONE"
+        stream.codec_context.thread_count = threads
+        yield OpenVideo(container, stream)
+
+
+def plain_reason(error: BaseException) -> str:
+    """FFmpeg's own short text of an error, without numbers, paths and prefixes."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text.strip().rstrip(".")
+
+
+def _check_file(path: Path) -> None:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise MediaError("is a folder, not a video")
+        if not stat.S_ISREG(status.st_mode):
+            # Opening a pipe would wait forever.
+            raise MediaError("is not a regular file")
+        if status.st_size == 0:
+            raise MediaError("the file is empty")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        raise MediaError("there is no such file") from error
+    except PermissionError as error:
+        raise MediaError("permission denied", hint="check the rights of the file") from error
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror or error}") from error
+
+
+def _video_stream(container: InputContainer) -> VideoStream:
+    """The first stream of moving pictures; covers, thumbnails and stills do not count."""
+    import av.stream
+
+    family = container.format.name
+    if family in _NOT_VIDEO_FORMATS:
+        raise MediaError(_NOT_VIDEO_FORMATS[family])
+    if family == "image2" or family.endswith("_pipe"):
+        kind = family.removesuffix("_pipe") if family.endswith("_pipe") else "image"
+        raise MediaError(f"is a still picture ({kind}), not a video")
+    if container.metadata.get("major_brand", "") in _STILL_BRANDS:
+        raise MediaError(f"is a still picture ({container.metadata['major_brand']}), not a video")
+    side_pictures = (
+        av.stream.Disposition.attached_pic
+        | av.stream.Disposition.timed_thumbnails
+        | av.stream.Disposition.still_image
+    )
+    streams = list(container.streams.video)
+    moving = [stream for stream in streams if not stream.disposition & side_pictures]
+    readable = [stream for stream in moving if stream.codec_context is not None]
+    if readable:
+        return readable[0]
+    if moving:
+        raise MediaError("its video codec is not one that FFmpeg can decode here")
+    if streams and container.streams.audio:
+        raise MediaError("has only sound and a cover picture, no video")
+    if container.streams.audio:
+        raise MediaError("has only sound, no video")
+    raise MediaError("has no video in it")
+
+
+def _why_not_opened(path: Path, error: BaseException) -> str:
+    """A sentence for a file that FFmpeg refuses, from a look at its first bytes."""
+    if isinstance(error, PermissionError):
+        return "permission denied"
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head[4:8] in (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip") and not _has_moov(path):
+        return "the recording was never finished: its index (moov) is missing"
+    if not head.strip(b"\0"):
+        return "is full of zeros, not a video"
+    if _is_text(head):
+        return "is a text file, not a video"
+    return f"is not a video FFmpeg can read ({plain_reason(error)})"
+
+
+def _has_moov(path: Path) -> bool:
+    """Walk the top-level boxes of an MP4 or QuickTime file."""
+    with path.open("rb") as file:
+        size_bytes = os.fstat(file.fileno()).st_size
+        offset = 0
+        while offset < size_bytes:
+            file.seek(offset)
+            header = file.read(_BOX_HEADER_BYTES)
+            box_bytes = int.from_bytes(header[:4], "big")
+            if header[4:8] == b"moov":
+                return True
+            if box_bytes == 1:
+                box_bytes = int.from_bytes(header[8:16], "big")
+            if box_bytes < 8:  # 0 means "to the end of the file"; anything else is damage
+                return False
+            offset += box_bytes
+    return False
+
+
+def _is_text(head: bytes) -> bool:
+    if b"\0" in head:
+        return False
+    # The last character may be cut in the middle.
+    text = head.decode("utf-8", errors="ignore")
+    lost = len(head) - len(text.encode("utf-8"))
+    readable = sum(character.isprintable() or character.isspace() for character in text)
+    return lost < 4 and readable >= 0.98 * len(text)

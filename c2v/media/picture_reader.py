@@ -1,0 +1,188 @@
+"""The picture on screen at a time: PyAV's packets and pictures put together (see packet_feed)."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from c2v.media.packet_feed import PacketFeed
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from c2v.media.opening import OpenVideo
+    from c2v.media.probe import VideoInfo
+
+HOLD_SECONDS = 1.0
+"""The last picture is believed to stay on screen this long after its own end, no longer: beyond it
+the file was cut off."""
+
+Why = Literal["damaged", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A decoded picture and its presentation time in ticks."""
+
+    tick: int
+    frame: VideoFrame
+
+
+class PictureReader:
+    """Gives the picture for each asked time, ascending.
+
+    Correctness rests on three facts. The picture at t is the one with the greatest presentation
+    time <= t, known from the packets before any is decoded. A picture that no other refers to
+    (`skip_frame=NONREF`) can be left undecoded without changing any other picture. A group of
+    pictures that starts with a keyframe shown at or before t is enough to decode the picture at t,
+    even when the group is open.
+    """
+
+    def __init__(self, video: OpenVideo, info: VideoInfo, *, times: Sequence[float]) -> None:
+        self._info = info
+        self._context = video.stream.codec_context
+        self._time_base = float(video.stream.time_base or 1)
+        self.ticks = [self.tick(seconds) for seconds in times]
+        self._feed = PacketFeed(video, seekable=info.seekable, wanted=self.ticks)
+        self._pictures: deque[Picture] = deque()
+        self._damaged_from: int | None = None
+        self._damage: list[tuple[int, int]] = []
+        self._counted = 0
+        self._is_drained = False
+        self._can_skip = info.seekable
+        self._frame_ticks = max(1, round(1 / (info.frame_rate or 25.0) / self._time_base))
+
+    def tick(self, seconds: float) -> int:
+        """Ticks of the stream's clock at a time of playback."""
+        # A thousandth of a tick: a frame's own time must not round to just before itself.
+        return math.floor((seconds + self._info.start_seconds) / self._time_base + 1e-3)
+
+    def seconds(self, tick: int) -> float:
+        """Time of playback of a tick."""
+        return tick * self._time_base - self._info.start_seconds
+
+    def picture_at(self, tick: int) -> Picture | Why:
+        """The picture on screen at `tick`, or why it cannot be had. Ask in ascending order."""
+        while True:
+            answer = self._answer(tick)
+            if answer is not None:
+                return answer
+            if self._feed.approach(tick):
+                self._forget()
+            if not self._step():
+                return self._last_answer(tick)
+
+    # -- answers ---------------------------------------------------------------------------------
+
+    def _answer(self, tick: int) -> Picture | Why | None:
+        """The answer if the pictures decoded so far hold it, None while it is still to come."""
+        pictures = self._pictures
+        while len(pictures) >= 2 and pictures[1].tick <= tick:
+            pictures.popleft()
+        if not pictures:
+            return None
+        first = pictures[0]
+        is_settled = self._feed.is_settled(tick)
+        shown = self._feed.shown_at(tick) if is_settled else None
+        if first.tick > tick:
+            return self._before_first(first, tick)
+        if len(pictures) < 2 and first.tick != shown:
+            return None
+        return self._checked(first, tick)
+
+    def _before_first(self, first: Picture, tick: int) -> Picture | Why:
+        """Nothing is shown yet at `tick`: the first picture, unless earlier ones were lost."""
+        shown = self._feed.shown_at(tick)
+        if shown is None and self._feed.is_from_start:
+            return first
+        near = (first.tick - tick) * self._time_base <= HOLD_SECONDS
+        return first if self._feed.is_from_start and near else "damaged"
+
+    def _checked(self, picture: Picture, tick: int) -> Picture | Why:
+        """A picture that leans on damaged data, or that hides a lost one, is no answer."""
+        if self._is_damaged(tick):
+            return "damaged"
+        shown = self._feed.shown_at(tick)
+        # One and a half frames: some packets show nothing of their own (VP8's hidden references).
+        if shown is not None and shown - picture.tick > 1.5 * self._frame_ticks:
+            return "damaged"
+        return picture
+
+    def _last_answer(self, tick: int) -> Picture | Why:
+        """Nothing more will come: the last picture stays for a while, then the file has ended."""
+        if not self._pictures:
+            return "damaged" if self._feed.seen and tick <= self._feed.seen[-1] else "ended"
+        last = self._pictures[0]
+        if self._is_damaged(tick):
+            return "damaged"
+        stays = max(last.frame.duration or 0, self._frame_ticks) * self._time_base + HOLD_SECONDS
+        if (tick - last.tick) * self._time_base > stays:
+            return "ended"
+        return self._checked(last, tick)
+
+    def _is_damaged(self, tick: int) -> bool:
+        if self._damaged_from is not None and tick >= self._damaged_from:
+            return True
+        return any(start <= tick < end for start, end in self._damage)
+
+    # -- decoding --------------------------------------------------------------------------------
+
+    def _step(self) -> bool:
+        """Decode one packet, or at the end what the decoder still holds; False when all is done."""
+        import av
+
+        feed = self._feed
+        if not feed.queue and not feed.pull():
+            if self._is_drained:
+                return False
+            self._is_drained = True
+            # What is missing at the end is reported by the caller, time by time.
+            with suppress(av.FFmpegError, ValueError):
+                self._keep(self._context.decode(None))
+            return True
+        packet = feed.pop()
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        self._note_read_errors()
+        if packet.is_keyframe and self._damaged_from is not None and stamp is not None:
+            self._damage.append((self._damaged_from, stamp))
+            self._damaged_from = None
+        wanted = not self._can_skip or feed.is_wanted(packet)
+        self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
+        try:
+            self._keep(self._context.decode(packet))
+        except (av.FFmpegError, ValueError):
+            self._note_damage(stamp)
+        return True
+
+    def _keep(self, frames: Sequence[VideoFrame]) -> None:
+        for frame in frames:
+            tick = self._tick_of(frame)
+            self._counted += 1
+            self._pictures.append(Picture(tick, frame))
+
+    def _tick_of(self, frame: VideoFrame) -> int:
+        if frame.pts is not None:
+            return frame.pts
+        # Raw streams have no clock: pictures come at the stream's rate.
+        return self.tick(0.0) + self._counted * self._frame_ticks
+
+    def _note_damage(self, stamp: int | None) -> None:
+        if self._damaged_from is None:
+            last = self._pictures[-1].tick + 1 if self._pictures else self.tick(0.0)
+            self._damaged_from = last if stamp is None else stamp
+
+    def _note_read_errors(self) -> None:
+        for newest in self._feed.read_errors:
+            self._note_damage(None if newest is None else newest + 1)
+        self._feed.read_errors.clear()
+
+    def _forget(self) -> None:
+        """Packets were left out: what the decoder holds belongs to another place."""
+        self._context.flush_buffers()
+        self._pictures.clear()
+        self._damaged_from = None
+        self._is_drained = False
