@@ -1,0 +1,130 @@
+"""Cache files that are either whole or not there.
+
+A cache is written under a temporary name, read back, fsynced and renamed; it is trusted only when
+its checksum and everything it says of itself agree with the database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+_HEAD = struct.Struct("<8sQII")
+"""Magic, length of what follows, its CRC-32, length of the JSON part."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+class UntrustedCacheError(Exception):
+    """A cache file is absent, damaged, stale or of something else; the message says which.
+
+    Never leaves the library: the answer is always to make the cache again.
+    """
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Let ``write`` fill a temporary file, then put it in place of ``path``.
+
+    Raises:
+        OSError: the file could not be written; ``path`` is as it was.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in ``folder`` durable; Windows has no such call and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write a JSON header and some arrays as one checksummed file."""
+    layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    text = json.dumps({**header, "arrays": layout}).encode()
+    text += b" " * (-(len(text) + _HEAD.size) % 8)
+    chunks = [text, *(np.ascontiguousarray(array).tobytes() for array in arrays.values())]
+    crc = 0
+    for chunk in chunks:
+        crc = zlib.crc32(chunk, crc)
+
+    def write(file: BinaryIO) -> None:
+        file.write(_HEAD.pack(magic, sum(map(len, chunks)), crc, len(text)))
+        for chunk in chunks:
+            file.write(chunk)
+
+    write_atomically(path, write)
+
+
+def read_record(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:
+    """The header and arrays of ``write_record``.
+
+    Raises:
+        UntrustedCacheError: absent, truncated, of another kind, or changed by as little as one bit.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UntrustedCacheError(f"{path.name}: {error.strerror}") from error
+    if len(content) < _HEAD.size:
+        raise UntrustedCacheError(f"{path.name} is cut short")
+    found, length, crc, text_length = _HEAD.unpack_from(content)
+    body = memoryview(content)[_HEAD.size :]
+    if found != magic or length != len(body) or text_length > length:
+        raise UntrustedCacheError(f"{path.name} has another length or kind than it should")
+    if zlib.crc32(body) != crc:
+        raise UntrustedCacheError(f"{path.name} does not match its checksum")
+    # From here on the file is as it was written, so its layout need not be doubted.
+    header = json.loads(bytes(body[:text_length]))
+    arrays: Arrays = {}
+    offset = text_length
+    for name, dtype, shape in header.pop("arrays"):
+        count = int(np.prod(shape, dtype=np.int64))
+        arrays[name] = np.frombuffer(body, dtype, count, offset).reshape(shape)
+        offset += arrays[name].nbytes
+    return header, arrays
+
+
+def file_crc(path: Path) -> int:
+    """CRC-32 of a whole file, read in bounded memory."""
+    crc = 0
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            crc = zlib.crc32(chunk, crc)
+    return crc
+
+
+def remove_others(folder: Path, pattern: str, keep: set[str]) -> None:
+    """Delete the files of ``pattern`` that no index names any more.
+
+    Only while holding the writer lock. A file that cannot be deleted (Windows keeps files that
+    another process has mapped) is left for the next time: an unnamed file is never read.
+    """
+    for path in folder.glob(pattern):
+        if path.name not in keep:
+            try:
+                path.unlink(missing_ok=True)
+            except PermissionError:
+                continue

@@ -1,0 +1,192 @@
+"""The matrix and the graph of one open library: loaded, caught up, written, or thrown away.
+
+Every method but ``forget`` runs inside one snapshot of the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from c2v.library import hnsw, matrix
+from c2v.library.cachefile import UntrustedCacheError
+from c2v.library.database import Database
+from c2v.library.hnsw import Graph
+from c2v.library.lock import CACHE_LOCK, FileLock
+from c2v.library.matrix import Matrix
+from c2v.library.records import HnswSettings, Identity
+from c2v.library.segment_table import SegmentTable
+
+CACHE_FOLDER = "cache"
+_LOCK_SECONDS = 120.0
+_WORTH_WRITING = 4096
+"""A search writes a cache only when it saves later ones reading at least so many rows."""
+
+
+class Caches:
+    """What is kept in memory and in ``LIBRARY/cache`` to make searches fast."""
+
+    def __init__(
+        self, directory: Path, database: Database, segments: SegmentTable, settings: HnswSettings
+    ) -> None:
+        self.folder = directory / CACHE_FOLDER
+        self._lock = FileLock(directory / CACHE_LOCK)
+        self._database = database
+        self._segments = segments
+        self._settings = settings
+        self._matrix: Matrix | None = None
+        self._graph: Graph | None = None
+        self._followed: Identity | None = None
+
+    @property
+    def graph_in_memory(self) -> bool:
+        """Whether the graph can be asked without loading it first."""
+        return self._graph is not None
+
+    def graph_file_bytes(self, identity: Identity) -> int | None:
+        """Size of the graph's file, None when there is none of this library and model."""
+        stored = hnsw.stored_graph(self.folder)
+        return stored[1] if stored is not None and stored[0].same_vectors(identity) else None
+
+    def matrix(self, identity: Identity) -> Matrix:
+        """The matrix of exactly this generation, from memory, from disk, or caught up."""
+        if self._matrix is None or self._matrix.identity != identity:
+            base, last_id = self._newest(identity)
+            if base.identity != identity:
+                behind = self._segments.count() - self._segments.count(up_to=last_id)
+                with self._writable(wanted=behind >= _WORTH_WRITING) as folder:
+                    try:
+                        base = self._caught_up(base, identity, last_id, folder)
+                    except OSError:  # no room for a cache: a search does without
+                        base = self._caught_up(base, identity, last_id, None)
+            self._matrix = base
+        return self._matrix
+
+    def graph(self, current: Matrix, *, build: bool) -> Graph | None:
+        """A graph that agrees with ``current``; None when there is none and none is to be built."""
+        if self._graph is None:
+            self._graph = self._loaded_graph(current.identity)
+        if self._graph is not None and self._followed != current.identity:
+            self._graph.follow(current)
+            self._followed = current.identity
+        if self._graph is None or self._graph.is_mostly_dead:
+            if not build:
+                return self._graph
+            self._graph = hnsw.build_graph(current, self._settings)
+            self._followed = current.identity
+            with self._writable(wanted=True) as folder:
+                if folder is not None:
+                    self._save_graph(folder, current)
+        return self._graph
+
+    def refresh(self, identity: Identity) -> None:
+        """Bring the files on disk to this generation (the end of an index run).
+
+        Raises:
+            OSError: the cache folder cannot be written; searches still work without it.
+        """
+        self._lock.acquire(wait_seconds=_LOCK_SECONDS)
+        try:
+            self.folder.mkdir(exist_ok=True)
+            base, last_id = self._newest(identity)
+            if base.identity != identity or not base.on_disk:
+                base = self._caught_up(base, identity, last_id, self.folder)
+            self._matrix = base
+            self._refresh_graph(base)
+        finally:
+            self._lock.release()
+
+    def oldest_generation(self, identity: Identity) -> int:
+        """The earliest generation that a cache on disk was made at."""
+        in_matrix = matrix.stored_identity(self.folder)
+        in_graph = hnsw.stored_graph(self.folder)
+        found = (identity, in_matrix, in_graph[0] if in_graph else None)
+        return min(one.generation for one in found if one is not None)
+
+    def graph_problems(self, identity: Identity) -> list[str]:
+        """What is wrong with the graph on disk; empty when it is well or there is none."""
+        if hnsw.stored_graph(self.folder) is None:
+            return []
+        try:
+            hnsw.load_graph(self.folder, identity, self._settings)
+        except UntrustedCacheError as error:
+            return [str(error)]
+        return []
+
+    def forget(self) -> None:
+        """Throw away everything, on disk too where that is possible: something was damaged."""
+        self._matrix = self._graph = self._followed = None
+        with self._writable(wanted=True) as folder:
+            if folder is not None:
+                for name in (matrix.INDEX_NAME, hnsw.INDEX_NAME):
+                    (folder / name).unlink(missing_ok=True)
+
+    def _newest(self, identity: Identity) -> tuple[Matrix, int]:
+        """The most recent matrix of this history, and the highest segment id of its time."""
+        best, best_last = matrix.empty_matrix(matrix.before_beginning(identity)), 0
+        for candidate in (self._matrix, self._loaded_matrix(identity)):
+            if candidate is None or not candidate.identity.same_vectors(identity):
+                continue
+            then = candidate.identity
+            last_id = self._database.last_segment_at(then.generation, then.stamp)
+            if last_id is not None and then.generation > best.identity.generation:
+                best, best_last = candidate, last_id
+        return best, best_last
+
+    def _loaded_matrix(self, identity: Identity) -> Matrix | None:
+        try:
+            return matrix.load_matrix(self.folder, identity)
+        except UntrustedCacheError:
+            return None  # whatever is wrong with a cache, it is made again from SQLite
+
+    def _loaded_graph(self, identity: Identity) -> Graph | None:
+        try:
+            graph = hnsw.load_graph(self.folder, identity, self._settings)
+        except UntrustedCacheError:
+            return None
+        known = self._database.last_segment_at(graph.identity.generation, graph.identity.stamp)
+        return None if known is None else graph
+
+    def _caught_up(
+        self, base: Matrix, identity: Identity, last_id: int, folder: Path | None
+    ) -> Matrix:
+        try:
+            return matrix.catch_up(base, self._segments, identity, last_id=last_id, folder=folder)
+        except UntrustedCacheError:
+            empty = matrix.empty_matrix(identity)
+            return matrix.catch_up(empty, self._segments, identity, last_id=0, folder=folder)
+
+    def _refresh_graph(self, current: Matrix) -> None:
+        if (
+            len(current.ids) < self._settings.from_rows
+            and self.graph_file_bytes(current.identity) is None
+        ):
+            return
+        graph = self.graph(current, build=True)
+        if graph is not None and graph.is_worn(current):
+            graph.extend(current)
+            self._save_graph(self.folder, current)
+
+    def _save_graph(self, folder: Path, current: Matrix) -> None:
+        if self._graph is not None:
+            graph, self._graph = self._graph, None
+            self._graph = graph.saved(folder, current)
+
+    @contextmanager
+    def _writable(self, *, wanted: bool) -> Iterator[Path | None]:
+        """The cache folder, locked; None where it cannot be written or another process does."""
+        if not wanted or self._database.read_only:
+            yield None
+            return
+        try:
+            locked = self._lock.try_acquire()
+        except OSError:
+            locked = False  # a folder that lets SQLite write but not us: work without files
+        try:
+            if locked:
+                self.folder.mkdir(exist_ok=True)
+            yield self.folder if locked else None
+        finally:
+            if locked:
+                self._lock.release()

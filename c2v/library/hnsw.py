@@ -1,0 +1,250 @@
+"""The approximate index: a graph over the matrix's rows, by hnswlib.
+
+``hnsw.index`` (small, checksummed) says what ``hnsw-*.bin`` is: library, model, dim, generation,
+parameters, labels (segment ids), size and CRC-32. hnswlib itself checks none of this: it loads a
+file of another dim without a word, and a damaged one crashes the process. So the whole file is
+summed before it is loaded (a third of the load's time), saving is followed by reading back, and
+``ef``, which a load forgets, is set again.
+
+The graph may lag behind the matrix: newer rows are scanned exactly beside it and removed ones are
+marked deleted in memory, so that adding a video does not rewrite gigabytes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.library.cachefile import (
+    UntrustedCacheError,
+    file_crc,
+    read_record,
+    remove_others,
+    sync_folder,
+    write_record,
+)
+from c2v.library.matrix import Matrix
+from c2v.library.records import HnswSettings, Identity
+
+INDEX_NAME = "hnsw.index"
+_PATTERN = "hnsw-*.bin*"
+_MAGIC = b"c2vHNSW1"
+_SEED = 100
+_PROBES = 16
+"""Queries answered before a save and after the reload; both answers must agree."""
+_DEAD_FRACTION = 0.25
+_MIN_LAG, _MAX_LAG = 1024, 16_384
+"""A graph is extended when more rows than this lag behind (exact scan of 16 K rows: about 4 ms)."""
+
+
+class Graph:
+    """An hnswlib index whose labels are segment ids, kept honest about what it covers."""
+
+    def __init__(
+        self,
+        index: Any,
+        identity: Identity,
+        settings: HnswSettings,
+        *,
+        ids: NDArray[np.int64],
+        dead: NDArray[np.bool_],
+    ) -> None:
+        self._index = index
+        self._settings = settings
+        self._dead = dead
+        self.identity = identity
+        self.ids = ids
+        """Labels, ascending, dead ones included [N]."""
+
+    @property
+    def last_id(self) -> int:
+        """The highest label; rows of the matrix beyond it are not in the graph."""
+        return int(self.ids[-1]) if len(self.ids) else 0
+
+    @property
+    def live_count(self) -> int:
+        """How many labels can be found."""
+        return int(np.count_nonzero(~self._dead))
+
+    def follow(self, matrix: Matrix) -> None:
+        """Mark what ``matrix`` no longer has as deleted."""
+        present = np.zeros(len(self.ids), np.bool_)
+        rows = matrix.rows_of(self.ids)
+        present[np.searchsorted(self.ids, matrix.ids[rows])] = True
+        # Marking twice is an error in hnswlib; a removed segment never comes back under its id.
+        for label in self.ids[~present & ~self._dead].tolist():
+            self._index.mark_deleted(label)
+        self._dead = ~present
+
+    def lag(self, matrix: Matrix) -> int:
+        """How many rows of ``matrix`` are not in the graph."""
+        return len(matrix.ids) - int(np.searchsorted(matrix.ids, self.last_id, side="right"))
+
+    def is_worn(self, matrix: Matrix) -> bool:
+        """Whether so much lags behind or is deleted that the graph on disk should be renewed."""
+        lag_allowed = min(max(len(self.ids) // 10, _MIN_LAG), _MAX_LAG)
+        return self.lag(matrix) > lag_allowed or self.is_mostly_dead
+
+    @property
+    def is_mostly_dead(self) -> bool:
+        """Whether deleted labels are so many that the graph should be built anew."""
+        return int(np.count_nonzero(self._dead)) > _DEAD_FRACTION * len(self.ids)
+
+    def query(
+        self, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.int64] | None = None
+    ) -> NDArray[np.int64] | None:
+        """Labels [Q, K] near each query, in no promised order, K = min(k, live labels).
+
+        Args:
+            allowed: ascending ids; only these are found. Needs k of them in the graph.
+
+        Returns:
+            None when the graph could not reach k labels even with ``ef`` raised: the caller scans.
+        """
+        k = min(k, self.live_count)
+        if k == 0:
+            return np.empty((len(queries), 0), np.int64)
+        test = None if allowed is None else frozenset(allowed.tolist()).__contains__
+        # A filter is Python code: hnswlib must not call it from several threads.
+        threads = 1 if test is not None else -1
+        for ef in (max(self._settings.ef, k), max(self._settings.ef * 8, 4 * k)):
+            self._index.set_ef(ef)
+            try:
+                labels, _ = self._index.knn_query(queries, k=k, num_threads=threads, filter=test)
+            except RuntimeError:
+                continue  # fewer than k were reached; hnswlib has no other way to say so
+            found: NDArray[np.int64] = labels.astype(np.int64)
+            return found
+        return None
+
+    def extend(self, matrix: Matrix) -> None:
+        """Insert the rows of ``matrix`` that lag behind; the graph then is of its generation."""
+        first = len(matrix.ids) - self.lag(matrix)
+        added = matrix.ids[first:]
+        self._index.resize_index(max(len(self.ids) + len(added), 1))
+        for start, block in matrix.blocks():
+            end = start + len(block)
+            if end > first:
+                fresh = max(start, first)
+                self._index.add_items(block[fresh - start :], matrix.ids[fresh:end])
+        self.ids = np.concatenate([self.ids, added])
+        self._dead = np.concatenate([self._dead, np.zeros(len(added), np.bool_)])
+        self.follow(matrix)
+        self.identity = matrix.identity
+
+    def saved(self, folder: Path, matrix: Matrix) -> Graph:
+        """Write the graph, read it back and compare; returns the one read back.
+
+        Raises:
+            OSError: no space, or the folder cannot be written.
+            UntrustedCacheError: what was read back answers differently.
+        """
+        probes = matrix.take(np.linspace(0, len(matrix.ids) - 1, _PROBES).astype(np.intp))
+        before = self.query(probes, 1)
+        name = f"hnsw-{secrets.token_hex(8)}.bin"
+        temporary = folder / f"{name}.{os.getpid()}.tmp"
+        try:
+            self._write(temporary)
+            crc = file_crc(temporary)
+            size = temporary.stat().st_size
+            temporary.replace(folder / name)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(folder)
+        header = {
+            "identity": asdict(self.identity),
+            "m": self._settings.m,
+            "ef_construction": self._settings.ef_construction,
+            "file": name,
+            "size": size,
+            "crc": crc,
+        }
+        # The index in memory goes before the file comes back: two would not fit at a million.
+        del self._index
+        index = _load(folder / name, self.identity.dim, len(self.ids))
+        again = Graph(index, self.identity, self._settings, ids=self.ids, dead=self._dead)
+        after = again.query(probes, 1)
+        if before is None or after is None or not np.array_equal(before, after):
+            (folder / name).unlink()
+            raise UntrustedCacheError(f"{name} answers differently after it was read back")
+        write_record(folder / INDEX_NAME, _MAGIC, header, {"ids": self.ids, "dead": self._dead})
+        remove_others(folder, _PATTERN, {name})
+        return again
+
+    def _write(self, path: Path) -> None:
+        # hnswlib says nothing of a full disk or a missing folder: the size tells.
+        with path.open("wb"):
+            pass
+        self._index.save_index(str(path))
+        if path.stat().st_size != self._index.index_file_size():
+            raise OSError(28, "no space left, or the file could not be written whole", str(path))
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:
+    """A new graph over all living rows of ``matrix``."""
+    import hnswlib
+
+    index = hnswlib.Index(space="ip", dim=matrix.identity.dim)
+    index.init_index(
+        max_elements=max(len(matrix.ids), 1),
+        M=settings.m,
+        ef_construction=settings.ef_construction,
+        random_seed=_SEED,
+    )
+    for start, block in matrix.blocks():
+        living = matrix.alive[start : start + len(block)]
+        if living.any():
+            index.add_items(block[living], matrix.ids[start : start + len(block)][living])
+    ids = matrix.ids[matrix.alive]
+    return Graph(index, matrix.identity, settings, ids=ids, dead=np.zeros(len(ids), np.bool_))
+
+
+def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Graph:
+    """The graph on disk, perhaps of an earlier generation.
+
+    Raises:
+        UntrustedCacheError: absent, damaged, or of another library, model, dim or parameters.
+    """
+    header, arrays = read_record(folder / INDEX_NAME, _MAGIC)
+    found = Identity(**header["identity"])
+    if not found.same_vectors(identity):
+        raise UntrustedCacheError(f"{INDEX_NAME} is of another library or model")
+    if (header["m"], header["ef_construction"]) != (settings.m, settings.ef_construction):
+        raise UntrustedCacheError(f"{INDEX_NAME} was built with other parameters")
+    path = folder / header["file"]
+    try:
+        if path.stat().st_size != header["size"] or file_crc(path) != header["crc"]:
+            raise UntrustedCacheError(f"{path.name} does not match its checksum")
+    except OSError as error:
+        raise UntrustedCacheError(f"{path.name}: {error.strerror}") from error
+    index = _load(path, identity.dim, len(arrays["ids"]))
+    return Graph(index, found, settings, ids=arrays["ids"], dead=arrays["dead"].copy())
+
+
+def stored_graph(folder: Path) -> tuple[Identity, int] | None:
+    """What the graph on disk was made of and its bytes; None when there is none to be read."""
+    try:
+        header, _ = read_record(folder / INDEX_NAME, _MAGIC)
+    except UntrustedCacheError:
+        return None
+    return Identity(**header["identity"]), int(header["size"])
+
+
+def _load(path: Path, dim: int, count: int) -> Any:
+    import hnswlib
+
+    index = hnswlib.Index(space="ip", dim=dim)
+    index.load_index(str(path), max_elements=max(count, 1))
+    if index.get_current_count() != count:
+        raise UntrustedCacheError(
+            f"{path.name} holds {index.get_current_count()} rows, not {count}"
+        )
+    return index

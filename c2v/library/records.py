@@ -1,0 +1,191 @@
+"""What a library gives and takes: frozen records with units in their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.errors import C2VError
+
+Strategy = Literal["auto", "exact", "hnsw"]
+"""How to look for neighbours; ``auto`` takes the faster of the other two."""
+
+UsedStrategy = Literal["exact", "hnsw"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """The encoder bundle whose vectors a library holds.
+
+    Two libraries with the same ``towers_fingerprint`` have the same frame features; with the same
+    ``fingerprint`` also the same vectors.
+    """
+
+    name: str
+    fingerprint: str
+    towers_fingerprint: str
+    feature_dim: int
+    vector_dim: int
+
+    def __post_init__(self) -> None:
+        if self.feature_dim < 1 or self.vector_dim < 1:
+            raise C2VError(
+                f"model {self.name}: features of {self.feature_dim} and vectors of "
+                f"{self.vector_dim} numbers; both must be at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoData:
+    """One video file as it was when it was indexed (no row number yet)."""
+
+    path: str
+    """Absolute; bytes that are not UTF-8 are kept as surrogates (``os.fsdecode``)."""
+    size_bytes: int
+    mtime_ns: int
+    content_id: str
+    duration_seconds: float
+    width: int
+    height: int
+    codec: str
+    sampling: str
+    """How frames were chosen, e.g. ``auto/exact``; vectors always come with it."""
+    indexed_at: float
+    """Seconds since 1970-01-01 UTC."""
+    problems: tuple[str, ...] = ()
+    """What could not be read of this video, in sentences; empty when all was well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRecord(VideoData):
+    """One video as the library holds it."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentData:
+    """One segment, ready to be stored.
+
+    Shapes: ``times`` [T] in seconds, ``features`` [T, D] (stage 1, not normalised), ``vector`` [V]
+    (stage 2, unit length).
+    """
+
+    start_seconds: float
+    end_seconds: float
+    times: NDArray[np.float32]
+    features: NDArray[np.float16]
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRecord:
+    """One stored segment without its numbers; ``position`` counts from 0 inside its video."""
+
+    id: int
+    video_id: int
+    position: int
+    start_seconds: float
+    end_seconds: float
+    times: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBatch:
+    """Stage-1 features of N segments: ``features[i]`` [T_i, D] belongs to ``segment_ids[i]``."""
+
+    segment_ids: NDArray[np.int64]
+    features: tuple[NDArray[np.float16], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """A file that could not be indexed; while it stays the same it is not tried again."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    reason: str
+    failed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a library holds."""
+
+    videos: int
+    segments: int
+    frames: int
+    seconds: float
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSizes:
+    """Bytes on disk; everything but ``database`` is a cache that can be deleted."""
+
+    database_bytes: int
+    matrix_bytes: int
+    hnsw_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All of it."""
+        return self.database_bytes + self.matrix_bytes + self.hnsw_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HnswSettings:
+    """The graph's parameters (Malkov and Yashunin 2018: M, efConstruction, ef).
+
+    ``m`` and ``ef_construction`` shape the file, ``ef`` only the search. At or above ``from_rows``
+    segments a graph is kept on disk; below, an exact scan is as fast and always right.
+    """
+
+    m: int = 16
+    ef_construction: int = 200
+    ef: int = 200
+    from_rows: int = 50_000
+
+    def __post_init__(self) -> None:
+        if not (2 <= self.m <= 128 and self.ef_construction >= self.m and self.ef >= 1):
+            raise C2VError(
+                f"HNSW settings m={self.m}, ef_construction={self.ef_construction}, ef={self.ef}: "
+                "m is 2 to 128, ef_construction at least m, ef at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which content a cache was made of; a cache is trusted only where all of this agrees.
+
+    ``stamp`` is a fresh random number for every change of vectors, so that a database put back
+    from a backup, whose generation numbers run a second time, is not mistaken for the first one.
+    """
+
+    library: str
+    fingerprint: str
+    dim: int
+    generation: int
+    stamp: int
+
+    def same_vectors(self, other: Identity) -> bool:
+        """Whether both are of one library, model and dim, at whatever generations."""
+        mine = (self.library, self.fingerprint, self.dim)
+        return mine == (other.library, other.fingerprint, other.dim)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Neighbours of Q queries, best first: ``scores`` [Q, K] and ``segment_ids`` [Q, K].
+
+    K is the asked number, or fewer where the library (or the allowed set) has fewer segments.
+    Scores are inner products; equal scores are ordered by segment id.
+    """
+
+    strategy_used: UsedStrategy
+    scores: NDArray[np.float32]
+    segment_ids: NDArray[np.int64]

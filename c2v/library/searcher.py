@@ -1,0 +1,170 @@
+"""Searching one open library: the choice of strategy, and the comparison with the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.errors import C2VError, LibraryError
+from c2v.library import nearest
+from c2v.library.cachefile import UntrustedCacheError
+from c2v.library.caches import Caches
+from c2v.library.checks import check_queries
+from c2v.library.database import Database
+from c2v.library.matrix import Matrix
+from c2v.library.records import HnswSettings, Identity, ModelRecord, Nearest, Strategy
+from c2v.library.segment_table import SegmentTable
+
+_WINNERS_COMPARED = 64
+"""Best rows of a search that are compared with SQLite, about 10 microseconds each."""
+_SCAN_BYTES_PER_SECOND = 12e9
+"""One query against a mapped matrix, one thread; a group of queries takes a fifth of it each."""
+_GROUP_SPEEDUP = 5.0
+_LOAD_BYTES_PER_SECOND = 0.8e9
+"""Summing and loading a graph."""
+_GRAPH_QUERY_SECONDS = 1e-3
+
+
+class Searcher:
+    """Nearest segments, through caches that are compared with SQLite at every search."""
+
+    def __init__(self, directory: Path, database: Database, settings: HnswSettings) -> None:
+        self._database = database
+        self._segments = SegmentTable(database)
+        self._settings = settings
+        self.caches = Caches(directory, database, self._segments, settings)
+
+    def nearest(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        *,
+        strategy: Strategy,
+        segment_ids: NDArray[np.int64] | None,
+    ) -> Nearest:
+        """See Library.nearest."""
+        with self._database.reading():
+            model, identity = self._database.model(), self._database.identity()
+            if model is None or identity is None:
+                nothing = (len(queries), 0)
+                return Nearest("exact", np.empty(nothing, np.float32), np.empty(nothing, np.int64))
+            checked = check_queries(queries, model)
+            problem = ""
+            for _ in range(2):
+                try:
+                    return self._search(identity, checked, k, strategy, segment_ids)
+                except UntrustedCacheError as error:
+                    problem = str(error)
+                    self.caches.forget()
+        raise LibraryError(
+            f"the caches of {self._database.path.parent} do not agree with its database even "
+            f"after they were made again ({problem})",
+            hint="c2v verify",
+        )
+
+    def warm(self, *, graph: bool) -> None:
+        """Load the matrix's index and, from ``HnswSettings.from_rows`` on, the graph."""
+        with self._database.reading():
+            identity = self._database.identity()
+            if identity is None:
+                return
+            matrix = self.caches.matrix(identity)
+            if graph and len(matrix.ids) >= self._settings.from_rows:
+                self.caches.graph(matrix, build=False)
+
+    def refresh(self) -> int:
+        """Bring the caches on disk up to date; returns the oldest generation they still name."""
+        with self._database.reading():
+            identity = self._database.identity()
+            if identity is None:
+                return 0
+            try:
+                self.caches.refresh(identity)
+            except OSError as error:
+                raise C2VError(
+                    f"cannot write {self.caches.folder}: {error.strerror}; the library itself is "
+                    "whole, searches will be slower",
+                    hint="free some space and run: c2v verify",
+                ) from error
+            return self.caches.oldest_generation(identity)
+
+    def problems(self) -> list[str]:
+        """Compare the caches on disk with every vector in SQLite; what differs, in sentences."""
+        with self._database.reading():
+            model, identity = self._database.model(), self._database.identity()
+            if model is None or identity is None:
+                return []
+            return self._matrix_problems(identity, model) + self.caches.graph_problems(identity)
+
+    def _matrix_problems(self, identity: Identity, model: ModelRecord) -> list[str]:
+        try:
+            matrix = self.caches.matrix(identity)
+            rows = np.flatnonzero(matrix.alive)
+            if len(rows) != self._segments.count_vectors():
+                return ["the matrix has another number of rows than the database has vectors"]
+            seen = 0
+            for ids, vectors in self._segments.vector_rows(after=0, dim=model.vector_dim):
+                mine = rows[seen : seen + len(ids)]
+                if not np.array_equal(matrix.ids[mine], ids):
+                    return ["the matrix has other segments than the database"]
+                if not np.array_equal(matrix.take(mine), vectors):
+                    return [f"the matrix differs from the database near segment {int(ids[0])}"]
+                seen += len(ids)
+            for _ in matrix.blocks(check=True):
+                pass
+        except UntrustedCacheError as error:
+            return [str(error)]
+        return []
+
+    def _search(
+        self,
+        identity: Identity,
+        queries: NDArray[np.float32],
+        k: int,
+        strategy: Strategy,
+        segment_ids: NDArray[np.int64] | None,
+    ) -> Nearest:
+        matrix = self.caches.matrix(identity)
+        rows = None if segment_ids is None else matrix.rows_of(segment_ids)
+        eligible = int(np.count_nonzero(matrix.alive)) if rows is None else len(rows)
+        wants_graph = strategy == "hnsw" or (
+            strategy == "auto" and self._graph_is_faster(matrix, eligible, len(queries))
+        )
+        graph = None
+        if wants_graph and eligible:
+            graph = self.caches.graph(matrix, build=strategy == "hnsw")
+        if graph is None:
+            found = nearest.search_exact(matrix, queries, k, rows=rows)
+        else:
+            found = nearest.search_graph(matrix, graph, queries, k, rows=rows)
+        self._compare(matrix, found)
+        return found
+
+    def _graph_is_faster(self, matrix: Matrix, eligible: int, queries: int) -> bool:
+        """Whether these queries are answered sooner by the graph, loading it included."""
+        if len(matrix.ids) < self._settings.from_rows or eligible < len(matrix.ids) // 2:
+            return False
+        row_bytes = matrix.identity.dim * 4
+        one_scan = len(matrix.ids) * row_bytes / _SCAN_BYTES_PER_SECOND
+        scans = one_scan if queries == 1 else queries * one_scan / _GROUP_SPEEDUP
+        asking = queries * _GRAPH_QUERY_SECONDS
+        if self.caches.graph_in_memory:
+            return asking < scans
+        size = self.caches.graph_file_bytes(matrix.identity)
+        return size is not None and size / _LOAD_BYTES_PER_SECOND + asking < scans
+
+    def _compare(self, matrix: Matrix, found: Nearest) -> None:
+        """The best rows must be, to the bit, what SQLite holds."""
+        # Rank by rank, so that the best of every query come first.
+        ids = list(dict.fromkeys(found.segment_ids.T.reshape(-1)[: 4 * _WINNERS_COMPARED].tolist()))
+        ids = ids[:_WINNERS_COMPARED]
+        rows = matrix.rows_of(np.array(ids, dtype=np.int64))
+        truth = self._segments.vectors(ids, dim=matrix.identity.dim)
+        for row, vector in zip(rows, matrix.take(rows), strict=True):
+            key = int(matrix.ids[row])
+            if key not in truth or not np.array_equal(truth[key], vector):
+                raise UntrustedCacheError(
+                    f"segment {key} of the matrix is not what the database holds"
+                )

@@ -1,0 +1,82 @@
+"""Small libraries with seeded contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from c2v.library import HnswSettings, Library, ModelRecord, SegmentData, VideoData
+
+DIM = 16
+MODEL = ModelRecord("toy", "head-1", "towers-1", feature_dim=8, vector_dim=DIM)
+
+
+def unit_rows(rows: int, dim: int = DIM, *, seed: int = 0) -> NDArray[np.float32]:
+    """Random unit vectors [rows, dim]."""
+    vectors = np.random.default_rng(seed).standard_normal((rows, dim)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def segments(vectors: NDArray[np.float32], *, frames: int = 3, dim: int = 8) -> list[SegmentData]:
+    """One segment a vector, with features that can be told apart."""
+    return [
+        SegmentData(
+            start_seconds=float(i),
+            end_seconds=float(i + 1),
+            times=np.linspace(i, i + 1, frames, dtype=np.float32),
+            features=np.full((frames, dim), i, np.float16),
+            vector=vector,
+        )
+        for i, vector in enumerate(vectors)
+    ]
+
+
+def video(path: str, **changes: object) -> VideoData:
+    """A video at ``path``; ``changes`` replace any field."""
+    fields: dict[str, object] = {
+        "path": path,
+        "size_bytes": 1000,
+        "mtime_ns": 5,
+        "content_id": f"content of {path}",
+        "duration_seconds": 2.5,
+        "width": 640,
+        "height": 480,
+        "codec": "h264",
+        "sampling": "auto/exact",
+        "indexed_at": 1e9,
+        "problems": ("one frame could not be read",),
+    }
+    return VideoData(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where the test's library lies."""
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def library(folder: Path) -> Iterator[Library]:
+    """An empty library of the toy model that builds graphs from 200 rows on."""
+    with Library.create(folder, hnsw=HnswSettings(from_rows=200)) as made:
+        made.set_model(MODEL)
+        yield made
+
+
+@pytest.fixture
+def fill(library: Library) -> Callable[..., NDArray[np.float32]]:
+    """Put videos with random vectors; returns all vectors in order of segment id."""
+
+    def fill_with(videos: int, each: int = 4, *, seed: int = 0) -> NDArray[np.float32]:
+        vectors = unit_rows(videos * each, seed=seed)
+        with library.batch():
+            for i in range(videos):
+                rows = vectors[i * each : (i + 1) * each]
+                library.put_video(video(f"/films/{seed}-{i:05d}.mp4"), segments(rows))
+        return vectors
+
+    return fill_with
