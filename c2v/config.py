@@ -8,6 +8,7 @@ default. An unknown key in ``config.toml`` is an error: a typing mistake must no
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import os
 import re
@@ -60,7 +61,7 @@ def config_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """The folder of encoder bundles that were fetched, imported or fine-tuned (not created here)."""
+    """The folder of bundles that were fetched, imported or fine-tuned (not created here)."""
     return data_dir() / "models"
 
 
@@ -161,13 +162,11 @@ def set_config_value(key: str, value: str | None) -> Path:
 def _read_file(path: Path) -> dict[str, object]:
     if not path.is_file():
         return {}
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    # The standard library has it from 3.11 on; before that the same reader is named tomli.
+    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        content: dict[str, object] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content: dict[str, object] = reader.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are kinds of it
         raise UsageError(f"{path} is not valid TOML: {error}", hint=f"edit {path}") from error
     for key in content:
         _check_key(key, where=str(path))

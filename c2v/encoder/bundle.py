@@ -1,0 +1,225 @@
+"""An encoder bundle in use: frames and texts to features, features to vectors of a library.
+
+Nothing heavy is imported until it is needed: embedding a text never imports torch, and the image
+tower is made when the first frame is encoded.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
+from c2v.encoder.devices import check_device_name, resolve_device
+from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.towers import TextFeatures, make_image_tower, make_text_tower
+from c2v.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from c2v.encoder.heads import Head
+    from c2v.encoder.tokenizer import TextTokenizer
+    from c2v.encoder.towers import ImageTower, TextTower
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+
+
+class Bundle:
+    """One encoder: two towers, a tokenizer and a temporal head.
+
+    Attributes:
+        directory: the folder of the bundle.
+        config: what stands in its ``config.json``.
+        device: the device as it was asked for (``auto`` is resolved when torch is first needed).
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, as it was asked for.
+    """
+
+    def __init__(
+        self, directory: Path, config: BundleConfig, *, device: str = "auto",
+        precision: str = "auto",
+    ) -> None:  # fmt: skip
+        if precision not in PRECISIONS:
+            raise UsageError(
+                f"--precision {precision} is not a precision",
+                hint=f"choose one of {', '.join(PRECISIONS)}",
+            )
+        self.directory = directory
+        self.config = config
+        self.device = check_device_name(device)
+        self.precision = precision
+        self._lock = threading.RLock()  # two workers may ask for the same tower at once
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.name!r}, {str(self.directory)!r})"
+
+    @property
+    def name(self) -> str:
+        """The name it is chosen by."""
+        return self.config.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies everything that shapes a vector of a library."""
+        return self.config.fingerprint
+
+    @property
+    def towers_fingerprint(self) -> str:
+        """Identifies everything that shapes a stage-1 frame feature."""
+        return self.config.towers_fingerprint
+
+    @property
+    def feature_dim(self) -> int:
+        """D, the width of frame and token features."""
+        return self.config.feature_dim
+
+    @property
+    def vector_dim(self) -> int:
+        """V, the width of the vectors of a library."""
+        return self.config.vector_dim
+
+    @cached_property
+    def tokenizer(self) -> TextTokenizer:
+        """The tokenizer of the text tower."""
+        from c2v.encoder.tokenizer import load_tokenizer
+
+        return load_tokenizer(self.directory, self.config.text)
+
+    @cached_property
+    def head(self) -> Head:
+        """The temporal head (stage 2)."""
+        from c2v.encoder.heads import load_head
+
+        with self._lock:
+            head = load_head(self.directory, self.config, device=self.device)
+        if head.vector_dim != self.vector_dim:
+            raise ModelError(
+                f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, "
+                f"the head gives {head.vector_dim}"
+            )
+        return head
+
+    @cached_property
+    def image_tower(self) -> ImageTower:
+        """The image tower, made on first use."""
+        with self._lock:
+            device = "cpu" if self.config.image.family == "onnx" else resolve_device(self.device)
+            return make_image_tower(
+                self.directory, self.config, device=device, precision=self.precision
+            )
+
+    @cached_property
+    def text_tower(self) -> TextTower:
+        """The text tower, made on first use."""
+        with self._lock:
+            return make_text_tower(self.directory, self.config)
+
+    def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Frames [N, side, side, 3] uint8 RGB to features [N, D] float32, **not** normalised.
+
+        Source: CLIP2Video, section 3.1; spec 1.4. Any N, also none.
+
+        Raises:
+            ModelError: the pictures are not of the tower's size or not uint8.
+        """
+        side = self.config.image.side
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+            raise ModelError(
+                f"{self.name} takes uint8 frames of shape [N, {side}, {side}, 3], "
+                f"got {images.dtype} {list(images.shape)}"
+            )
+        if len(images) == 0:
+            return np.zeros((0, self.feature_dim), np.float32)
+        return self.image_tower.encode(images)
+
+    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
+        """Texts to token features [N, L, D] and mask [N, L], **not** normalised.
+
+        L is the longest text of the batch in tokens; the feature at the last masked position of a
+        row is the feature of the whole text.
+        """
+        if isinstance(texts, str):
+            raise TypeError("encode_text takes a list of texts, got one text")
+        ids, mask = self.tokenizer.encode(texts)  # [N, L]
+        return self.text_tower.encode(ids, mask)
+
+    def embed_video(
+        self, features: NDArray[np.floating], mask: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """Frame features [B, T, D] with mask [B, T] to vectors [B, V] of unit length."""
+        return self.head.embed_video(np.asarray(features, np.float32), np.asarray(mask, np.bool_))
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Texts to vectors [N, V] of unit length."""
+        features = self.encode_text(texts)
+        return self.head.embed_text(features.tokens, features.mask)
+
+    def verify(self) -> None:
+        """Hash every file again and compare with what was noted when the bundle was written.
+
+        Raises:
+            ModelError: naming the first file that is not what it was.
+        """
+        for name, record in self.config.files.items():
+            if file_digest(self.directory / name) != record.digest:
+                raise ModelError(
+                    f"{self.directory / name} was changed or damaged after the bundle was written",
+                    hint=f"c2v model pull {self.name} --overwrite",
+                )
+
+
+def load_bundle(
+    name_or_directory: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Bundle:
+    """Open an encoder by name (shipped, imported, or an open_clip model to fetch) or by folder.
+
+    Args:
+        name_or_directory: for instance ``mini``, ``ViT-B-32``, ``ViT-B-16-quickgelu/openai``, or
+            the folder of a bundle.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, of the image tower.
+        on_progress: called with bytes done and bytes in all while weights are fetched.
+
+    Raises:
+        ModelError: there is no such encoder, it cannot be fetched, or its folder is damaged.
+        DeviceError: a device that is asked for is not there.
+        UsageError: a malformed device or precision.
+    """
+    from c2v.encoder.registry import ensure_bundle
+
+    if device not in ("auto", "cpu"):
+        resolve_device(device)  # asked for and absent: said before any work
+    directory = ensure_bundle(name_or_directory, on_progress=on_progress)
+    config = read_config(directory)
+    check_unchanged(directory, config)
+    return Bundle(directory, config, device=device, precision=precision)
+
+
+def check_unchanged(directory: Path, config: BundleConfig) -> None:
+    """Notice, without hashing weights, a bundle whose files or settings were edited by hand.
+
+    Raises:
+        ModelError: a file is missing or of another size, or the settings do not give the
+            fingerprints noted beside them.
+    """
+    for name, record in config.files.items():
+        path = directory / name
+        size = path.stat().st_size if path.is_file() else -1
+        if size != record.size_bytes:
+            found = "is missing" if size < 0 else f"has {size} bytes, not {record.size_bytes}"
+            raise ModelError(f"{path} {found}", hint=f"c2v model pull {config.name} --overwrite")
+    towers = towers_fingerprint(config.image, config.files)
+    whole = bundle_fingerprint(config.image, config.text, config.head, config.files)
+    if (towers, whole) != (config.towers_fingerprint, config.fingerprint):
+        raise ModelError(
+            f"{directory / CONFIG_NAME} was edited: its settings do not give its fingerprint",
+            hint=f"c2v model pull {config.name} --overwrite",
+        )

@@ -1,0 +1,190 @@
+"""``config.json`` of an encoder bundle: what its towers and its head are, and what they hash to.
+
+The file is read strictly. A missing, unknown or mistyped field is a :class:`ModelError` that names
+it, because a bundle that is understood only in part would give wrong vectors without a word.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from c2v.errors import ModelError
+
+FORMAT = 1
+CONFIG_NAME = "config.json"
+
+Part = Literal["image", "text", "head", "other"]
+ImageFamily = Literal["open_clip", "onnx"]
+TextFamily = Literal["clip", "minilm"]
+TokenizerKind = Literal["clip_bpe", "wordpiece"]
+Cleaning = Literal["lower", "whitespace", "canonicalize", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """The image tower and how a frame is made ready for it.
+
+    ``resize``: ``shortest`` scales the short side to ``side`` and crops the centre, ``squash``
+    scales both sides. ``mean`` and ``std`` are per channel (RGB) on a scale of 0 to 1.
+    ``settings`` belongs to the family (for ``open_clip`` the vision part of its model config).
+    """
+
+    family: ImageFamily
+    side: int
+    resize: Literal["shortest", "squash"]
+    interpolation: Literal["bicubic", "bilinear"]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    settings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.side < 1 or len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ModelError("image: side, mean or std do not describe an RGB picture")
+
+
+@dataclass(frozen=True, slots=True)
+class TextConfig:
+    """The text tower and its tokenizer.
+
+    A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
+    token always survives), then ``pad`` up to ``context`` (spec 1.3). ``start_id`` is ``None`` for
+    models without a start token. ``specials`` are literals in a text that stand for one token
+    (``<|endoftext|>`` in OpenAI's tokenizer).
+    """
+
+    family: TextFamily
+    tokenizer: TokenizerKind
+    clean: Cleaning
+    context: int
+    start_id: int | None
+    end_id: int
+    pad_id: int
+    specials: Mapping[str, int]
+    settings: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.context < 2:
+            raise ModelError(f"text: context is {self.context}, at least 2 is needed")
+
+
+@dataclass(frozen=True, slots=True)
+class HeadConfig:
+    """The temporal head: its type (``meanP``, ``clip2video``, ...) and its settings."""
+
+    type: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One file of the bundle: the part it belongs to, its size and its BLAKE2b digest."""
+
+    part: Part
+    size_bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class BundleConfig:
+    """All of ``config.json``.
+
+    ``feature_dim`` is D, the width of frame and token features; ``vector_dim`` is V, the width of
+    the vectors a library is searched with.
+    """
+
+    format: int
+    name: str
+    feature_dim: int
+    vector_dim: int
+    image: ImageConfig
+    text: TextConfig
+    head: HeadConfig
+    source: str
+    licence: str
+    files: Mapping[str, FileRecord]
+    fingerprint: str
+    towers_fingerprint: str
+
+    def to_json(self) -> str:
+        """The text of ``config.json``."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_config(directory: Path) -> BundleConfig:
+    """Read and check ``config.json`` of a bundle folder.
+
+    Raises:
+        ModelError: the file is absent, not JSON, of another format, or a field of it is missing,
+            unknown or of the wrong type.
+    """
+    path = directory / CONFIG_NAME
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{directory} is not an encoder bundle: it has no {CONFIG_NAME}",
+            hint="c2v model list",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+    if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
+        raise ModelError(
+            f"{path} has format {content['format']!r}, this c2v reads format {FORMAT}",
+            hint="pip install --upgrade c2v",
+        )
+    try:
+        config = _decode(BundleConfig, content, "")
+    except ModelError as error:
+        raise ModelError(f"{path}: {error.message}", hint="c2v model list") from error
+    assert isinstance(config, BundleConfig)
+    return config
+
+
+def _decode(kind: Any, value: object, where: str) -> Any:
+    """``value`` (parsed JSON) as ``kind``; ``where`` is the dotted name of the field."""
+    if dataclasses.is_dataclass(kind):
+        return _decode_record(kind, value, where)
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if origin is Literal:
+        if value not in arguments:
+            raise ModelError(f"{where} is {value!r}, not one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else _decode(arguments[0], value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ModelError(f"{where} is {value!r}, not a list")
+        return tuple(_decode(arguments[0], item, where) for item in value)
+    if origin is not None:  # Mapping[str, X]
+        if not isinstance(value, dict):
+            raise ModelError(f"{where} is {value!r}, not an object")
+        return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is Any:
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ModelError(f"{where} is {value!r}, not of type {kind.__name__}")
+    return value
+
+
+def _decode_record(kind: Any, value: object, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise ModelError(f"{where or 'the file'} is not a JSON object")
+    hints = typing.get_type_hints(kind)
+    prefix = f"{where}." if where else ""
+    unknown = sorted(set(value) - set(hints))
+    if unknown:
+        raise ModelError(f"unknown field {prefix}{unknown[0]}")
+    missing = [name for name in hints if name not in value]
+    if missing:
+        raise ModelError(f"missing field {prefix}{missing[0]}")
+    return kind(**{name: _decode(hints[name], value[name], prefix + name) for name in hints})

@@ -1,0 +1,65 @@
+"""Device names: ``auto``, ``cpu``, ``cuda``, ``cuda:N``, ``mps``.
+
+A device that is asked for and is not there is an error, never a silent run on the CPU.
+"""
+
+from __future__ import annotations
+
+import re
+
+from c2v.errors import DeviceError, UsageError
+
+_NAME = re.compile(r"auto|cpu|mps|cuda(?::(\d+))?")
+
+
+def check_device_name(device: str) -> str:
+    """``device`` itself when it is well formed; nothing is imported and nothing is probed.
+
+    Raises:
+        UsageError: not ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    """
+    if not _NAME.fullmatch(device):
+        raise UsageError(
+            f"--device {device} is not a device", hint="choose auto, cpu, cuda, cuda:N or mps"
+        )
+    return device
+
+
+def resolve_device(device: str) -> str:
+    """The torch device to use: ``auto`` takes CUDA, then MPS, then the CPU.
+
+    torch is imported for every name but ``cpu``.
+
+    Raises:
+        UsageError: the name is malformed.
+        DeviceError: the device is not there.
+    """
+    check_device_name(device)
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if device == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError(
+                "--device mps was asked for, but there is no Apple GPU here", hint="--device auto"
+            )
+        return device
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = int(device.partition(":")[2] or 0)
+    if count == 0:
+        raise DeviceError(
+            f"--device {device} was asked for, but torch finds no CUDA device here",
+            hint="--device auto",
+        )
+    if index >= count:
+        last = f"cuda:{count - 1}"
+        raise DeviceError(
+            f"--device {device} was asked for, but the last CUDA device is {last}",
+            hint=f"--device {last}",
+        )
+    return device
