@@ -2,13 +2,13 @@
 
 >>> import tempfile, numpy as np
 >>> from pathlib import Path
->>> from c2v.library import Library, ModelRecord, SegmentData, VideoData
+>>> from c2v.library import Library, ModelRecord, SegmentData, NewVideo
 >>> library = Library.create(Path(tempfile.mkdtemp()))
 >>> library.set_model(ModelRecord("toy", "f1", "t1", feature_dim=2, vector_dim=2))
 >>> times, features = np.zeros(1, "f4"), np.ones((1, 2), "f2")
 >>> east, north = (SegmentData(0, 1, times, features, vector) for vector in np.eye(2, dtype="f4"))
->>> video = VideoData(path="/v.mp4", size_bytes=1, mtime_ns=2, content_id="c",
-...     duration_seconds=2.0, width=4, height=4, codec="h264", sampling="auto", indexed_at=0.0)
+>>> video = NewVideo(path="/v.mp4", size_bytes=1, mtime_ns=2, content_id="c",
+...     duration_seconds=2.0, width=4, height=4, codec="h264", sampling="auto")
 >>> key = library.put_video(video, [east, north])
 >>> library.nearest(np.array([[0.6, 0.8]], "f4"), 2).scores.round(2).tolist()
 [[0.800000011920929, 0.6000000238418579]]
@@ -23,12 +23,11 @@ from c2v.library.records import (
     HnswSettings,
     ModelRecord,
     Nearest,
+    NewVideo,
     SegmentData,
-    SegmentRecord,
+    SegmentRow,
     StorageSizes,
-    Strategy,
     UsedStrategy,
-    VideoData,
     VideoRecord,
 )
 
@@ -40,11 +39,10 @@ __all__ = [
     "Library",
     "ModelRecord",
     "Nearest",
+    "NewVideo",
     "SegmentData",
-    "SegmentRecord",
+    "SegmentRow",
     "StorageSizes",
-    "Strategy",
     "UsedStrategy",
-    "VideoData",
     "VideoRecord",
 ]

@@ -80,8 +80,11 @@ class Caches:
                     self._save_graph(folder, current)
         return self._graph
 
-    def refresh(self, identity: Identity) -> None:
+    def refresh(self, identity: Identity) -> bool:
         """Bring the files on disk to this generation (the end of an index run).
+
+        Returns:
+            Whether the matrix had to be written.
 
         Raises:
             OSError: the cache folder cannot be written; searches still work without it.
@@ -90,12 +93,14 @@ class Caches:
         try:
             self.folder.mkdir(exist_ok=True)
             base, last_id = self._newest(identity)
-            if base.identity != identity or not base.on_disk:
+            stale = base.identity != identity or matrix.stored_identity(self.folder) != identity
+            if stale:
                 base = self._caught_up(base, identity, last_id, self.folder)
             self._matrix = base
             self._refresh_graph(base)
         finally:
             self._lock.release()
+        return stale
 
     def oldest_generation(self, identity: Identity) -> int:
         """The earliest generation that a cache on disk was made at."""
@@ -158,10 +163,9 @@ class Caches:
             return matrix.catch_up(empty, self._segments, identity, last_id=0, folder=folder)
 
     def _refresh_graph(self, current: Matrix) -> None:
-        if (
-            len(current.ids) < self._settings.from_rows
-            and self.graph_file_bytes(current.identity) is None
-        ):
+        """Build, extend or leave the graph on disk."""
+        large = len(current.ids) >= self._settings.from_rows
+        if not large and self.graph_file_bytes(current.identity) is None:
             return
         graph = self.graph(current, build=True)
         if graph is not None and graph.is_worn(current):

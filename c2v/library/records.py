@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from c2v.errors import C2VError
 
-Strategy = Literal["auto", "exact", "hnsw"]
-"""How to look for neighbours; ``auto`` takes the faster of the other two."""
-
 UsedStrategy = Literal["exact", "hnsw"]
 
 
@@ -39,8 +36,8 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoData:
-    """One video file as it was when it was indexed (no row number yet)."""
+class NewVideo:
+    """One video file as it is now, ready to be stored with its segments."""
 
     path: str
     """Absolute; bytes that are not UTF-8 are kept as surrogates (``os.fsdecode``)."""
@@ -52,18 +49,18 @@ class VideoData:
     height: int
     codec: str
     sampling: str
-    """How frames were chosen, e.g. ``auto/exact``; vectors always come with it."""
-    indexed_at: float
-    """Seconds since 1970-01-01 UTC."""
+    """How segments and frames were chosen; vectors always come with it."""
     problems: tuple[str, ...] = ()
     """What could not be read of this video, in sentences; empty when all was well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VideoRecord(VideoData):
+class VideoRecord(NewVideo):
     """One video as the library holds it."""
 
     id: int
+    indexed_at: float
+    """Seconds since 1970-01-01 UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +79,16 @@ class SegmentData:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRecord:
-    """One stored segment without its numbers; ``position`` counts from 0 inside its video."""
+class SegmentRow:
+    """Where a stored segment is: its file, and its place in it."""
 
-    id: int
+    segment_id: int
     video_id: int
-    position: int
+    path: str
     start_seconds: float
     end_seconds: float
-    times: NDArray[np.float32]
+    duration_seconds: float
+    """Of the whole video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +181,10 @@ class Nearest:
     """Neighbours of Q queries, best first: ``scores`` [Q, K] and ``segment_ids`` [Q, K].
 
     K is the asked number, or fewer where the library (or the allowed set) has fewer segments.
-    Scores are inner products; equal scores are ordered by segment id.
+    Scores are inner products; equal scores are ordered by segment id. ``strategy`` is what was
+    really done.
     """
 
-    strategy_used: UsedStrategy
+    strategy: UsedStrategy
     scores: NDArray[np.float32]
     segment_ids: NDArray[np.int64]

@@ -14,7 +14,7 @@ from c2v.library.caches import Caches
 from c2v.library.checks import check_queries
 from c2v.library.database import Database
 from c2v.library.matrix import Matrix
-from c2v.library.records import HnswSettings, Identity, ModelRecord, Nearest, Strategy
+from c2v.library.records import HnswSettings, Identity, ModelRecord, Nearest
 from c2v.library.segment_table import SegmentTable
 
 _WINNERS_COMPARED = 64
@@ -41,7 +41,7 @@ class Searcher:
         queries: NDArray[np.float32],
         k: int,
         *,
-        strategy: Strategy,
+        strategy: str,
         segment_ids: NDArray[np.int64] | None,
     ) -> Nearest:
         """See Library.nearest."""
@@ -64,31 +64,34 @@ class Searcher:
             hint="c2v verify",
         )
 
-    def warm(self, *, graph: bool) -> None:
+    def warm(self) -> None:
         """Load the matrix's index and, from ``HnswSettings.from_rows`` on, the graph."""
         with self._database.reading():
             identity = self._database.identity()
             if identity is None:
                 return
             matrix = self.caches.matrix(identity)
-            if graph and len(matrix.ids) >= self._settings.from_rows:
+            if len(matrix.ids) >= self._settings.from_rows:
                 self.caches.graph(matrix, build=False)
 
-    def refresh(self) -> int:
-        """Bring the caches on disk up to date; returns the oldest generation they still name."""
+    def refresh(self) -> int | None:
+        """Bring the caches on disk up to date; returns the oldest generation they still name.
+
+        None when there was nothing to do.
+        """
         with self._database.reading():
             identity = self._database.identity()
             if identity is None:
-                return 0
+                return None
             try:
-                self.caches.refresh(identity)
+                changed = self.caches.refresh(identity)
             except OSError as error:
                 raise C2VError(
                     f"cannot write {self.caches.folder}: {error.strerror}; the library itself is "
                     "whole, searches will be slower",
                     hint="free some space and run: c2v verify",
                 ) from error
-            return self.caches.oldest_generation(identity)
+            return self.caches.oldest_generation(identity) if changed else None
 
     def problems(self) -> list[str]:
         """Compare the caches on disk with every vector in SQLite; what differs, in sentences."""
@@ -123,7 +126,7 @@ class Searcher:
         identity: Identity,
         queries: NDArray[np.float32],
         k: int,
-        strategy: Strategy,
+        strategy: str,
         segment_ids: NDArray[np.int64] | None,
     ) -> Nearest:
         matrix = self.caches.matrix(identity)

@@ -8,15 +8,18 @@ order of near ties then is the model's own (measured in ``tests/library/README.m
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.library.database import Database, Row
-from c2v.library.records import FeatureBatch, SegmentData, SegmentRecord
+from c2v.library.paths import decode_path
+from c2v.library.records import FeatureBatch, SegmentData, SegmentRow
 
-_COLUMNS = "id, video_id, position, start_seconds, end_seconds, times"
+_PLACE = (
+    "SELECT segment.id, video_id, path, start_seconds, end_seconds, duration_seconds "
+    "FROM segment JOIN video ON video.id = video_id"
+)
 _ROWS_AT_ONCE = 1024
 _LAST_ID = 2**63 - 1
 
@@ -64,17 +67,38 @@ class SegmentTable:
         self._database.execute("DELETE FROM vector")
         self._database.vectors_change()
 
-    def of_videos(self, video_ids: Sequence[int]) -> dict[int, tuple[SegmentRecord, ...]]:
-        """The segments of each video, in time order; unknown videos have none."""
-        rows = self._database.all_in(f"SELECT {_COLUMNS} FROM segment WHERE video_id IN", video_ids)
-        records = sorted(map(_segment, rows), key=lambda s: (s.video_id, s.position))
-        found = {key: tuple(group) for key, group in groupby(records, key=lambda s: s.video_id)}
-        return {int(key): found.get(int(key), ()) for key in video_ids}
+    def copy(self, from_video: int, to_video: int) -> None:
+        """Give a video the segments of another one, features and vectors included."""
+        rows = self._database.all(
+            "SELECT id FROM segment WHERE video_id = ? ORDER BY position", from_video
+        )
+        for (segment_id,) in rows:
+            cursor = self._database.execute(
+                "INSERT INTO segment (video_id, position, start_seconds, end_seconds, times) "
+                "SELECT ?, position, start_seconds, end_seconds, times FROM segment WHERE id = ?",
+                to_video,
+                segment_id,
+            )
+            for table, column in (("feature", "features"), ("vector", "vector")):
+                self._database.execute(
+                    f"INSERT INTO {table} SELECT ?, {column} FROM {table} WHERE segment_id = ?",
+                    cursor.lastrowid,
+                    segment_id,
+                )
+        self._database.vectors_change()
 
-    def by_id(self, segment_ids: Sequence[int]) -> dict[int, SegmentRecord]:
-        """The segments of these ids; ids that do not exist are left out."""
-        rows = self._database.all_in(f"SELECT {_COLUMNS} FROM segment WHERE id IN", segment_ids)
-        return {segment.id: segment for segment in map(_segment, rows)}
+    def of_videos(self, video_ids: Sequence[int]) -> dict[int, tuple[SegmentRow, ...]]:
+        """The segments of each video, in time order; unknown videos have none."""
+        found: dict[int, list[SegmentRow]] = {int(key): [] for key in video_ids}
+        rows = self._database.all_in(f"{_PLACE} WHERE video_id IN", video_ids)
+        for segment in sorted(map(_place, rows), key=lambda row: row.segment_id):
+            found[segment.video_id].append(segment)
+        return {key: tuple(segments) for key, segments in found.items()}
+
+    def rows(self, segment_ids: Sequence[int]) -> dict[int, SegmentRow]:
+        """Where these segments are; ids that do not exist are left out."""
+        rows = self._database.all_in(f"{_PLACE} WHERE segment.id IN", segment_ids)
+        return {row.segment_id: row for row in map(_place, rows)}
 
     def ids_of_videos(self, video_ids: Sequence[int]) -> NDArray[np.int64]:
         """The ids of all segments of these videos, ascending."""
@@ -117,12 +141,16 @@ class SegmentTable:
         )
         return {key: _vectors([blob], dim)[0] for key, blob in rows}
 
-    def features(self, segment_ids: Sequence[int], *, dim: int) -> dict[int, NDArray[np.float16]]:
-        """The frame features [T, D] of these segments; ids that do not exist are left out."""
+    def features(
+        self, segment_ids: Sequence[int], *, dim: int
+    ) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float16]]]:
+        """Times [T] and features [T, D] of these segments; ids that do not exist are left out."""
         rows = self._database.all_in(
-            "SELECT segment_id, features FROM feature WHERE segment_id IN", segment_ids
+            "SELECT segment_id, times, features FROM feature JOIN segment ON id = segment_id "
+            "WHERE segment_id IN",
+            segment_ids,
         )
-        return {key: _features(blob, dim) for key, blob in rows}
+        return {key: (_floats(times), _features(blob, dim)) for key, times, blob in rows}
 
     def feature_batches(self, *, dim: int, segments: int) -> Iterator[FeatureBatch]:
         """All frame features by segment id, ``segments`` of them at a time."""
@@ -144,15 +172,17 @@ class SegmentTable:
             )
 
 
-def _segment(row: Row) -> SegmentRecord:
-    key, video_id, position, start, end, times = row
-    seconds = np.frombuffer(times, dtype="<f4").astype(np.float32, copy=False)
-    return SegmentRecord(key, video_id, position, start, end, seconds)
+def _place(row: Row) -> SegmentRow:
+    segment_id, video_id, path, *seconds = row
+    return SegmentRow(segment_id, video_id, decode_path(path), *seconds)
+
+
+def _floats(blob: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(blob, dtype="<f4").astype(np.float32, copy=False)
 
 
 def _vectors(blobs: list[bytes], dim: int) -> NDArray[np.float32]:
-    joined = np.frombuffer(b"".join(blobs), dtype="<f4").astype(np.float32, copy=False)
-    return joined.reshape(len(blobs), dim)
+    return _floats(b"".join(blobs)).reshape(len(blobs), dim)
 
 
 def _features(blob: bytes, dim: int) -> NDArray[np.float16]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Sequence
 
 from c2v.library.database import Database, Row
 from c2v.library.paths import decode_path, encode_path, folder_range
-from c2v.library.records import Counts, FailureRecord, VideoData, VideoRecord
+from c2v.library.records import Counts, FailureRecord, NewVideo, VideoRecord
 
-_COLUMNS = (
-    "path, size_bytes, mtime_ns, content_id, duration_seconds, width, height, codec, sampling, "
-    "indexed_at, problems"
-)
+_COPIED = "content_id, duration_seconds, width, height, codec, sampling, problems"
+_COLUMNS = f"path, size_bytes, mtime_ns, indexed_at, {_COPIED}"
 _SELECT = f"SELECT {_COLUMNS}, id FROM video"
 
 
@@ -23,7 +22,7 @@ class VideoTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def all(self, *, under: str | None = None) -> list[VideoRecord]:
+    def all(self, *, under: str | os.PathLike[str] | None = None) -> list[VideoRecord]:
         """All videos, or those in a folder and below, by path."""
         if under is None:
             rows = self._database.all(f"{_SELECT} ORDER BY path")
@@ -34,7 +33,7 @@ class VideoTable:
             )
         return [_video(row) for row in rows]
 
-    def by_path(self, path: str) -> VideoRecord | None:
+    def by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this path."""
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
         return _video(rows[0]) if rows else None
@@ -49,55 +48,68 @@ class VideoTable:
         rows = self._database.all_in(f"{_SELECT} WHERE id IN", video_ids)
         return {video.id: video for video in map(_video, rows)}
 
-    def replace(self, video: VideoData) -> int:
+    def replace(self, video: NewVideo) -> int:
         """Store a video in place of what its path held before; returns its new id."""
         path = encode_path(video.path)
-        self._database.execute("DELETE FROM video WHERE path = ?", path)
-        self._database.execute("DELETE FROM failure WHERE path = ?", path)
+        self._vacate(path)
         cursor = self._database.execute(
             f"INSERT INTO video ({_COLUMNS}) VALUES ({', '.join('?' * 11)})",
             path,
             video.size_bytes,
             video.mtime_ns,
+            time.time(),
             video.content_id,
             video.duration_seconds,
             video.width,
             video.height,
             video.codec,
             video.sampling,
-            video.indexed_at,
             json.dumps(video.problems),
         )
         self._database.vectors_change()
         return int(cursor.lastrowid or 0)
 
-    def move(self, video_id: int, path: str, *, size_bytes: int, mtime_ns: int) -> bool:
-        """Give a video another path (the row which that path had goes); False if unknown."""
+    def copy(self, video_id: int, path: str, *, size_bytes: int, mtime_ns: int) -> int | None:
+        """Store a second file of the same content; its id, or None if ``video_id`` is unknown."""
         stored = encode_path(path)
-        replaced = self._database.execute(
-            "DELETE FROM video WHERE path = ? AND id <> ?", stored, video_id
-        )
-        if replaced.rowcount > 0:
-            self._database.vectors_change()
-        self._database.execute("DELETE FROM failure WHERE path = ?", stored)
-        moved = self._database.execute(
-            "UPDATE video SET path = ?, size_bytes = ?, mtime_ns = ? WHERE id = ?",
+        self._vacate(stored, keep=video_id)
+        cursor = self._database.execute(
+            f"INSERT INTO video ({_COLUMNS}) SELECT ?, ?, ?, ?, {_COPIED} FROM video WHERE id = ?",
             stored,
             size_bytes,
             mtime_ns,
+            time.time(),
             video_id,
         )
-        return moved.rowcount == 1
+        return int(cursor.lastrowid or 0) if cursor.rowcount == 1 else None
 
-    def touch(self, video_id: int, *, size_bytes: int, mtime_ns: int) -> bool:
-        """Same content, new size or time stamp on disk; False if unknown."""
-        touched = self._database.execute(
-            "UPDATE video SET size_bytes = ?, mtime_ns = ? WHERE id = ?",
-            size_bytes,
-            mtime_ns,
-            video_id,
-        )
-        return touched.rowcount == 1
+    def move(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
+        """Give videos new paths, sizes and time stamps, all at once; returns how many there were.
+
+        What a new path held before goes, unless it moves too: two files may trade their names.
+        """
+        stored_moves = [(int(m[0]), encode_path(m[1]), m[2], m[3]) for m in moves]
+        for key, *_ in stored_moves:
+            # No file name holds a zero byte: nothing is in the way of these.
+            self._database.execute("UPDATE video SET path = ? WHERE id = ?", b"\0%d" % key, key)
+        count = 0
+        for key, stored, size_bytes, mtime_ns in stored_moves:
+            self._vacate(stored)
+            count += self._database.execute(
+                "UPDATE video SET path = ?, size_bytes = ?, mtime_ns = ? WHERE id = ?",
+                stored,
+                size_bytes,
+                mtime_ns,
+                key,
+            ).rowcount
+        return count
+
+    def _vacate(self, stored: bytes, *, keep: int = 0) -> None:
+        """Forget the video and the failure at a path."""
+        gone = self._database.execute("DELETE FROM video WHERE path = ? AND id <> ?", stored, keep)
+        if gone.rowcount:
+            self._database.vectors_change()
+        self._database.execute("DELETE FROM failure WHERE path = ?", stored)
 
     def remove(self, video_ids: Iterable[int]) -> int:
         """Forget videos with all that belongs to them; returns how many there were."""
@@ -153,18 +165,18 @@ class VideoTable:
 
 
 def _video(row: Row) -> VideoRecord:
-    path, size, mtime, content, seconds, width, height, codec, sampling, at, problems, key = row
+    path, size, mtime, at, content, seconds, width, height, codec, sampling, problems, key = row
     return VideoRecord(
         id=key,
         path=decode_path(path),
         size_bytes=size,
         mtime_ns=mtime,
+        indexed_at=at,
         content_id=content,
         duration_seconds=seconds,
         width=width,
         height=height,
         codec=codec,
         sampling=sampling,
-        indexed_at=at,
         problems=tuple(json.loads(problems)),
     )

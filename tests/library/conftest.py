@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from c2v.library import HnswSettings, Library, ModelRecord, SegmentData, VideoData
+from c2v.library import HnswSettings, Library, ModelRecord, NewVideo, SegmentData
 
 DIM = 16
 MODEL = ModelRecord("toy", "head-1", "towers-1", feature_dim=8, vector_dim=DIM)
@@ -35,7 +35,7 @@ def segments(vectors: NDArray[np.float32], *, frames: int = 3, dim: int = 8) -> 
     ]
 
 
-def video(path: str, **changes: object) -> VideoData:
+def video(path: str, **changes: object) -> NewVideo:
     """A video at ``path``; ``changes`` replace any field."""
     fields: dict[str, object] = {
         "path": path,
@@ -47,10 +47,9 @@ def video(path: str, **changes: object) -> VideoData:
         "height": 480,
         "codec": "h264",
         "sampling": "auto/exact",
-        "indexed_at": 1e9,
         "problems": ("one frame could not be read",),
     }
-    return VideoData(**{**fields, **changes})  # type: ignore[arg-type]
+    return NewVideo(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture
