@@ -16,18 +16,22 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_type_hints
+from typing import Literal, get_args, get_type_hints
 
 from c2v.errors import UsageError
 
 CONFIG_FILE_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "C2V_"
 
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+DecoderName = Literal["auto", "pyav", "decord"]
+Strategy = Literal["auto", "exact", "hnsw"]
+
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "precision": ("auto", "fp32", "bf16", "fp16"),
-    "decoder": ("auto", "pyav", "decord"),
-    "strategy": ("auto", "exact", "hnsw"),
+    "precision": get_args(Precision),
+    "decoder": get_args(DecoderName),
+    "strategy": get_args(Strategy),
 }
 
 
@@ -78,10 +82,10 @@ class Settings:
     model: str = "auto"
     library: str = "default"
     device: str = "auto"
-    precision: str = "auto"
-    decoder: str = "auto"
+    precision: Precision = "auto"
+    decoder: DecoderName = "auto"
     segment: str = "auto"
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
     hnsw_m: int = 16
     hnsw_ef_construction: int = 200
     hnsw_ef: int = 200
@@ -188,7 +192,7 @@ def _convert(key: str, value: object, *, where: str) -> str | int:
         return int(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if wanted is str and isinstance(value, str):
+    if wanted is not int and isinstance(value, str):
         return value
     kind = "an integer" if wanted is int else "text"
     raise UsageError(f"{key} is {value!r} ({where})", hint=f"{key} takes {kind}")

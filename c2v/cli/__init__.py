@@ -1,1 +1,1 @@
-"""The commands: parsing and printing only, one file per group; the work is done by the rooms below."""
+"""The commands, one file per group: parsing and printing; the rooms below do the work."""

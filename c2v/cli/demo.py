@@ -22,7 +22,7 @@ def demo(
     session: Session,
     folder: Annotated[
         Path | None,
-        typer.Option("--dir", metavar="DIR", help="Where the videos go.  [default: the cache]"),
+        typer.Option("--dir", metavar="DIR", help="Where the videos go.  \\[default: the cache]"),
     ] = None,
     model: ModelFlag = None,
     device: DeviceFlag = None,
@@ -67,7 +67,7 @@ def demo(
             answer = find(library, bundle, query, SearchOptions(top=3))
             print_answer(session, answer, Format.TABLE)
     session.out.print(
-        f"\nTry your own: c2v --library {shlex.quote(str(home / 'library'))} search \"...\"",
+        f'\nTry your own: c2v --library {shlex.quote(str(home / "library"))} search "..."',
         soft_wrap=True,
     )
     return EXIT_ERROR if report.failed else EXIT_OK

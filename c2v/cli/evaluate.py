@@ -27,7 +27,7 @@ def evaluate(
     videos: Annotated[
         Path | None,
         typer.Option(
-            "--videos", metavar="DIR", help="Where the videos are.  [default: beside the file]"
+            "--videos", metavar="DIR", help="Where the videos are.  \\[default: beside the file]"
         ),
     ] = None,
     device: DeviceFlag = None,

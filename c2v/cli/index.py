@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 def index(
     session: Session,
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders and files to index.", metavar="PATH...")
+        list[Path], typer.Argument(help="Folders and files to index.", metavar="PATH")
     ],
     model: ModelFlag = None,
     exclude: Annotated[
@@ -44,7 +44,7 @@ def index(
         typer.Option(
             "--segment",
             metavar="auto|whole|SECONDS|scene",
-            help="How a video is cut into searchable pieces.  [default: auto]",
+            help="How a video is cut into searchable pieces.  \\[default: auto]",
             show_default=False,
         ),
     ] = None,
@@ -59,7 +59,7 @@ def index(
     precision: PrecisionFlag = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-j", min=1, help="Decoding threads.  [default: one a core]"),
+        typer.Option("--workers", "-j", min=1, help="Decoding threads.  \\[default: one a core]"),
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop videos that are no longer on disk.")

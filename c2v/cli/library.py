@@ -87,7 +87,7 @@ def remove(
     session: Session,
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Videos, or folders with all below them.", metavar="PATH..."),
+        typer.Argument(help="Videos, or folders with all below them.", metavar="PATH"),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[
@@ -114,7 +114,7 @@ def remove(
 
 
 def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
-    absolute = os.path.abspath(path.expanduser())
+    absolute = os.path.abspath(path.expanduser())  # noqa: PTH100 - links stay links
     video = library.video_by_path(absolute)
     found = [video] if video else list(library.videos(under=absolute))
     if not found:

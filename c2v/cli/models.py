@@ -1,6 +1,5 @@
 """Which encoder a command works with: the library's own, the one asked for, or the default."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 ModelFlag = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="NAME", help="The encoder.  [env: C2V_MODEL]", show_default=False
+        "--model", "-m", metavar="NAME", help="The encoder.  \\[env: C2V_MODEL]", show_default=False
     ),
 ]
 DeviceFlag = Annotated[
@@ -23,7 +22,7 @@ DeviceFlag = Annotated[
     typer.Option(
         "--device",
         metavar="auto|cpu|cuda|cuda:N|mps",
-        help="Where the encoder runs.  [env: C2V_DEVICE]",
+        help="Where the encoder runs.  \\[env: C2V_DEVICE]",
         show_default=False,
     ),
 ]
@@ -32,7 +31,7 @@ PrecisionFlag = Annotated[
     typer.Option(
         "--precision",
         metavar="auto|fp32|bf16|fp16",
-        help="Numbers the image tower computes with.  [env: C2V_PRECISION]",
+        help="Numbers the image tower computes with.  \\[env: C2V_PRECISION]",
         show_default=False,
     ),
 ]
@@ -70,5 +69,3 @@ def library_bundle(
             hint=f"c2v index --model {record.name} PATH",
         )
     return bundle
-
-

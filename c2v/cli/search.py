@@ -141,7 +141,7 @@ def describe(
     elif style is Format.JSONL:
         print_json_lines(rows)
     elif style is Format.CSV:
-        print_csv(("rank", "label", "score"), (row.values() for row in rows))
+        print_csv(("rank", "label", "score"), (list(row.values()) for row in rows))
     else:
         _print_labels(session, ranked)
 

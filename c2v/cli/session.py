@@ -1,4 +1,4 @@
-"""What every command shares: the global options, before or after the command, and the two consoles."""
+"""What every command shares: the global options, before or after it, and the two consoles."""
 
 import functools
 import inspect
@@ -29,7 +29,7 @@ LibraryFlag = Annotated[
         "--library",
         "-L",
         metavar="NAME|DIR",
-        help="The library: a name, or a folder.  [env: C2V_LIBRARY]",
+        help="The library: a name, or a folder.  \\[env: C2V_LIBRARY]",
         show_default=False,
     ),
 ]

@@ -121,9 +121,9 @@ def embed_segments(
         batch = segments[first : first + batch_size]
         longest = max(len(features) for features in batch)
         padded = np.zeros((len(batch), longest, bundle.feature_dim), np.float32)
-        mask = np.zeros((len(batch), longest), np.float32)
+        mask = np.zeros((len(batch), longest), np.bool_)
         for row, features in enumerate(batch):
             padded[row, : len(features)] = features
-            mask[row, : len(features)] = 1.0
+            mask[row, : len(features)] = True
         vectors[first : first + len(batch)] = bundle.embed_video(padded, mask)
     return vectors

@@ -46,6 +46,8 @@ def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
     except OSError as error:
         raise MediaError(f"{path}: {error.strerror}", hint="check the path") from error
     except MediaError as error:
-        raise MediaError(f"{path}: {error.message}", hint=error.hint or "give a video file") from error
+        raise MediaError(
+            f"{path}: {error.message}", hint=error.hint or "give a video file"
+        ) from error
     stored = features.astype(np.float16)
     return EmbeddedClip(stored, embed_segments([stored], bundle)[0])

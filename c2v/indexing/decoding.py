@@ -213,7 +213,7 @@ def open_clip_file(job: Job) -> Clip:
     """
     info = probe(job.file.path)
     mode = SegmentMode.parse(job.sampling.partition(SAMPLING_SEPARATOR)[0])
-    cuts = find_cuts(info) if mode.needs_cuts else ()
+    cuts = find_cuts(info) if mode.kind == "scene" else ()
     segments = plan_segments(info.duration_seconds, mode=mode, cuts=cuts)
     times = np.asarray([time for segment in segments for time in segment.times])
     return Clip(job, info, segments, times, problems=[])
@@ -223,8 +223,8 @@ def decode_range(
     clip: Clip, first: int, last: int, *, shape: FrameShape, options: IndexOptions
 ) -> Iterator[Frames]:
     """Decode the pictures at ``clip.times[first:last]``, a few at a time."""
-    sampling = clip.job.sampling.partition(SAMPLING_SEPARATOR)[2] or "exact"
-    decoder = choose_decoder(options.decoder, clip.info, sampling=sampling)
+    fast = clip.job.sampling.endswith(SAMPLING_SEPARATOR + "fast")
+    decoder = choose_decoder(options.decoder, clip.info, sampling="fast" if fast else "exact")
     frames = decoder.frames(
         clip.info, clip.times[first:last].tolist(), shape=shape, on_problem=clip.problems.append
     )

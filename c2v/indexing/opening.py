@@ -65,9 +65,7 @@ def _load(
 ) -> Bundle:
     if model is not None:
         return load_bundle(model, device=device, precision=precision)
-    name, remark = choose_default(
-        library_model=held.name if held else None, configured=configured
-    )
+    name, remark = choose_default(library_model=held.name if held else None, configured=configured)
     if remark:
         notice(remark)
     return load_bundle(name, device=device, precision=precision)

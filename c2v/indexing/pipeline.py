@@ -101,7 +101,7 @@ class _Run:
         return make_plan(
             self.library,
             found,
-            roots=[Path(os.path.abspath(root)) for root in roots],
+            roots=[Path(os.path.abspath(root)) for root in roots],  # noqa: PTH100 - links stay links
             sampling=self._sampling(),
             default_sampling=self._sampling("auto") or "auto",
             retry_failed=self.options.retry_failed,
@@ -183,9 +183,7 @@ class _Consumer:
     def take(self, event: Event) -> None:
         if isinstance(event, Opened):
             clip = event.clip
-            self.assemblies[id(clip)] = Assembly.of(
-                clip, feature_dim=self.run.bundle.feature_dim
-            )
+            self.assemblies[id(clip)] = Assembly.of(clip, feature_dim=self.run.bundle.feature_dim)
             self.run.progress.opened(
                 clip.job.file.path,
                 seconds=clip.info.duration_seconds,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A window on a picture: its centre and its width, as shares of the largest window that fits."""
+    """A window on a picture: centre and width as shares of the largest window that fits."""
 
     x: float = 0.5
     y: float = 0.5

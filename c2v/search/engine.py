@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.library import Library, SegmentRow
 from c2v.search.filters import path_matches
@@ -36,23 +37,21 @@ class SearchOptions:
     within: tuple[str, ...] = ()
     """Path patterns; none means the whole library."""
     min_score: float | None = None
-    strategy: str = "auto"
+    strategy: Strategy = "auto"
 
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
     stage1 = bundle.encode_text(texts)
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
-    pooled = _unit(stage1.pooled)
+    pooled = _unit(stage1.pooled())
     return [
         Query(text, vector, frame_vector)
         for text, vector, frame_vector in zip(texts, vectors, pooled, strict=True)
     ]
 
 
-def video_query(
-    label: str, features: NDArray[np.float16], vector: NDArray[np.float32]
-) -> Query:
+def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
     """A query out of a clip: its head vector [V] and its frame features [T, D]."""
     return Query(label, vector, _unit(_unit(features.astype(np.float32)).mean(axis=0)))
 
@@ -151,4 +150,4 @@ def _locate(
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows scaled to unit length; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(norms == 0.0, 1.0, norms)
+    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)

@@ -34,7 +34,9 @@ def read_labels(path: Path) -> list[str]:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise DataError(f"--labels {path}: {reason}", hint="give a text file, a label a line") from error
+        raise DataError(
+            f"--labels {path}: {reason}", hint="give a text file, a label a line"
+        ) from error
     lines = _caption_column(text) if path.suffix.lower() == ".csv" else text.splitlines()
     labels = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not labels:
@@ -60,5 +62,6 @@ def rank_labels(
     scores = bundle.embed_text(labels) @ video_vector
     order = np.argsort(-scores, kind="stable")
     return [
-        RankedLabel(rank, labels[row], float(scores[row])) for rank, row in enumerate(order, start=1)
+        RankedLabel(rank, labels[row], float(scores[row]))
+        for rank, row in enumerate(order, start=1)
     ]

@@ -77,7 +77,8 @@ def _json_rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
         else:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
     except json.JSONDecodeError as error:
-        raise DataError(f"--data {file} is not valid JSON: {error}", hint="check the file") from error
+        reason = f"--data {file} is not valid JSON: {error}"
+        raise DataError(reason, hint="check the file") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(
             f"--data {file} is not a list of objects", hint='[{"video": "a.mp4", "caption": "..."}]'

@@ -1,0 +1,151 @@
+"""``c2v model``: the encoders on this machine, and how more of them get here."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from c2v.cli.downloads import download_bar
+from c2v.cli.render import PlainFormat, PlainFormatFlag, print_json
+from c2v.cli.session import Session, command
+from c2v.config import set_config_value
+from c2v.errors import ModelError
+
+if TYPE_CHECKING:
+    from c2v.encoder.registry import FoundBundle
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the encoder.", metavar="NAME")]
+OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the group."""
+    group = typer.Typer(help="List, fetch, import and choose encoders.", no_args_is_help=True)
+    group.command("list")(command(list_models))
+    group.command("info")(command(info))
+    group.command("pull")(command(pull))
+    group.command("import")(command(import_file))
+    group.command("export")(command(export))
+    group.command("use")(command(use))
+    app.add_typer(group, name="model")
+
+
+def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
+    """List the encoders on this machine."""
+    from c2v.encoder.registry import list_bundles
+
+    facts = [_facts(bundle) for bundle in list_bundles()]
+    if style is PlainFormat.JSON:
+        print_json(facts)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("name", "head", "vector", "size", "from"):
+        table.add_column(name, justify="right" if name in ("vector", "size") else "left")
+    for fact in facts:
+        table.add_row(
+            fact["name"],
+            fact["head"] or "-",
+            str(fact["vector_dim"] or "-"),
+            f"{fact['size_bytes'] / 1e6:.0f} MB",
+            fact["problem"] or fact["source"],
+        )
+    session.out.print(table)
+    session.notice(f"in use: {session.settings().model}; fetch more with c2v model pull NAME")
+
+
+def _facts(bundle: "FoundBundle") -> dict[str, Any]:
+    config = bundle.config
+    return {
+        "name": bundle.name,
+        "origin": bundle.origin,
+        "directory": str(bundle.directory),
+        "size_bytes": bundle.size_bytes,
+        "head": config.head.type if config else None,
+        "feature_dim": config.feature_dim if config else None,
+        "vector_dim": config.vector_dim if config else None,
+        "source": config.source if config else None,
+        "licence": config.licence if config else None,
+        "fingerprint": config.fingerprint if config else None,
+        "problem": bundle.problem,
+    }
+
+
+def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
+    """Show one encoder, and check that its files are what they were when it was written."""
+    from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.registry import list_bundles
+
+    facts = next((_facts(bundle) for bundle in list_bundles() if bundle.name == name), None)
+    if facts is None:
+        raise ModelError(f"there is no model named {name} on this machine", hint="c2v model list")
+    load_bundle(name).verify()
+    if style is PlainFormat.JSON:
+        print_json(facts)
+        return
+    for key, value in facts.items():
+        if value:
+            session.out.print(f"{key.replace('_', ' '):12} {value}", markup=False, soft_wrap=True)
+
+
+def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:
+    """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai."""
+    from c2v.encoder.registry import fetch_bundle
+
+    with download_bar(session, name) as on_progress:
+        folder = fetch_bundle(name, on_progress=on_progress, overwrite=overwrite)
+    session.notice(f"fetched {name} into {folder}")
+
+
+def import_file(
+    session: Session,
+    file: Annotated[Path, typer.Argument(help="A .pt, .bin or .safetensors file.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call it.")],
+    head: Annotated[
+        str,
+        typer.Option(
+            "--head",
+            metavar="auto|clip2video|meanP|seqLSTM|seqTransf|tightTransf",
+            help="The temporal head; auto reads it off the keys.",
+        ),
+    ] = "auto",
+    architecture: Annotated[
+        str | None,
+        typer.Option("--architecture", metavar="NAME", help="open_clip's name of a bare CLIP."),
+    ] = None,
+    words: Annotated[
+        int | None, typer.Option("--words", min=3, help="Most tokens of a text.")
+    ] = None,
+    overwrite: OverwriteFlag = False,
+) -> None:
+    """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
+    from c2v.encoder.importing import import_checkpoint
+
+    folder = import_checkpoint(
+        file, name=name, head=head, architecture=architecture, words=words, overwrite=overwrite
+    )
+    session.notice(f"imported {file} as {name} into {folder}")
+
+
+def export(
+    session: Session,
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(help="Where to: .safetensors, .pt or .bin.")],
+) -> None:
+    """Write an encoder back in the official key layout, tensor for tensor."""
+    from c2v.encoder.importing import export_checkpoint
+
+    export_checkpoint(name, file)
+    session.notice(f"exported {name} to {file}")
+
+
+def use(session: Session, name: NameArgument) -> None:
+    """Make an encoder the default for new libraries (auto goes back to choosing)."""
+    from c2v.encoder.registry import AUTO, find_bundle
+
+    if name != AUTO and find_bundle(name) is None:
+        raise ModelError(
+            f"there is no model named {name} on this machine", hint=f"c2v model pull {name}"
+        )
+    session.notice(f"written to {set_config_value('model', name)}")
