@@ -1,0 +1,112 @@
+"""Heads without torch: meanP on both sides, and the text side of every other head.
+
+A search reads only these. They give the torch modules' numbers to 1e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.heads.settings import HeadSettings
+from c2v.errors import ModelError
+
+Array = NDArray[np.float32]
+
+
+def unit(x: Array) -> Array:
+    """x / ||x|| over the last axis; a zero vector stays zero."""
+    norm = np.sqrt(np.einsum("...d,...d->...", x, x, dtype=np.float32))
+    scaled: Array = x / np.maximum(norm, np.float32(1e-12))[..., None]
+    return scaled
+
+
+def global_vector(frames: Array, mask: NDArray[Any]) -> Array:
+    """Unit frames, their masked mean, unit again: [B, T, D], [B, T] -> [B, D]."""
+    real = mask.astype(np.float32)
+    counts = real.sum(axis=1, keepdims=True)
+    counts[counts == 0] = 1.0
+    total = np.einsum("btd,bt->bd", unit(frames), real)
+    return unit(total / counts)
+
+
+def sentence_feature(tokens: Array, mask: NDArray[Any]) -> Array:
+    """The feature at EOT, the last real token, not normalised: [N, L, D], [N, L] -> [N, D]."""
+    real = mask > 0
+    end = np.where(real, np.arange(mask.shape[1]), 0).max(axis=1)
+    picked: Array = tokens[np.arange(len(tokens)), end]
+    picked *= real.any(axis=1, keepdims=True)
+    return picked
+
+
+def aggregate(tokens: Array, mask: NDArray[Any], *, weight: Array, center: Array) -> Array:
+    """The Temporal Alignment Block's sum over centres (see `tab`): [N, L, D], [N, L] -> [N, D]."""
+    logits = tokens @ weight.T  # [N, L, K]
+    share = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    share *= (mask.astype(np.float32) / share.sum(axis=-1))[..., None]
+    residual = share.transpose(0, 2, 1) @ tokens  # [N, K, D]
+    residual -= share.sum(axis=1)[..., None] * center
+    mean: Array = unit(residual).mean(axis=1)
+    return unit(mean)
+
+
+def words_only(mask: NDArray[Any]) -> NDArray[Any]:
+    """The text mask without SOT (position 0)."""
+    words: NDArray[Any] = mask.copy()
+    words[:, 0] = 0
+    return words
+
+
+class NumpyTextSide:
+    """Token features to the text half of a score, for any head.
+
+    `weights` holds `weight_center` and `emb_center` [K, D] where the head has an alignment block
+    (`text_keys` says what is needed) and may be empty otherwise.
+    """
+
+    def __init__(self, settings: HeadSettings, weights: Mapping[str, NDArray[Any]]) -> None:
+        self.settings = settings
+        for key in text_keys(settings):
+            if key not in weights:
+                raise ModelError(f"the {settings.type} head has no weight {key!r}")
+        self._weights = {key: weights[key].astype(np.float32) for key in text_keys(settings)}
+
+    @property
+    def vector_dim(self) -> int:
+        return self.settings.vector_dim
+
+    def embed_text(self, tokens: NDArray[Any], mask: NDArray[Any]) -> Array:
+        """Tokens [N, L, D] (not normalised), mask [N, L] -> unit vectors [N, V]."""
+        tokens = tokens.astype(np.float32, copy=False)
+        overall = unit(sentence_feature(tokens, mask))
+        if not self._weights:
+            return overall
+        aligned = aggregate(
+            tokens,
+            words_only(mask),
+            weight=self._weights["weight_center"],
+            center=self._weights["emb_center"],
+        )
+        w, rest = self.settings.weights
+        return np.concatenate(
+            [np.float32(w**0.5) * overall, np.float32(rest**0.5) * aligned], axis=-1
+        )
+
+
+class NumpyMeanP(NumpyTextSide):
+    """The whole meanP head, which has no weights."""
+
+    def __init__(self, settings: HeadSettings) -> None:
+        super().__init__(settings, {})
+
+    def embed_video(self, features: NDArray[Any], mask: NDArray[Any]) -> Array:
+        """Features [B, T, D] (not normalised), mask [B, T] -> unit vectors [B, D]."""
+        return global_vector(features.astype(np.float32, copy=False), mask)
+
+
+def text_keys(settings: HeadSettings) -> tuple[str, ...]:
+    """The weights that the text side reads."""
+    return ("weight_center", "emb_center") if settings.aligned else ()
