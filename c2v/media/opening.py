@@ -26,6 +26,7 @@ _NOT_VIDEO_FORMATS = {
     "rtsp": "is a stream description, not a video",
 }
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
+_PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff"})
 _BOX_HEADER_BYTES = 16
 _HEAD_BYTES = 4096
 
@@ -115,7 +116,9 @@ def _video_stream(container: InputContainer) -> VideoStream:
     moving = [stream for stream in streams if not stream.disposition & side_pictures]
     readable = [stream for stream in moving if stream.codec_context is not None]
     if readable:
-        return readable[0]
+        # A cover that nobody marked as one is a picture codec beside a film's.
+        films = [stream for stream in readable if stream.codec_context.name not in _PICTURE_CODECS]
+        return (films or readable)[0]
     if moving:
         raise MediaError("its video codec is not one that FFmpeg can decode here")
     if streams and container.streams.audio:

@@ -32,10 +32,13 @@ class PacketFeed:
     """A look-ahead queue over one stream. Times are ticks of the stream's time base.
 
     `wanted` are the asked times in ticks, ascending. `seen` are the presentation times of the
-    packets read since the last jump, ascending; they are contiguous.
+    packets read since the last jump, ascending; they are contiguous. With `lacks_pts` the file only
+    says when packets are decoded (AVI with reordered pictures): the same times, in another order.
     """
 
     def __init__(self, video: OpenVideo, *, seekable: bool, wanted: Sequence[int]) -> None:
+        is_avi = video.container.format.name == "avi"
+        self.lacks_pts = is_avi and video.stream.codec_context.reorder_depth > 0
         self._container = video.container
         self._stream: VideoStream = video.stream
         self._wanted = wanted
@@ -43,7 +46,7 @@ class PacketFeed:
         self._packets: Iterator[Packet[VideoStream]] | None = None
         self._queued_bytes = 0
         self._newest: int | None = None  # decoding time of the last packet read
-        self._later: int = 0  # packets in a row beyond the last wanted time, where dts is unknown
+        self._jumped_for: int | None = None
         self._longest_group = 0
         self._group_start: int | None = None
         self._errors = 0
@@ -90,8 +93,9 @@ class PacketFeed:
         self._queued_bytes += packet.size
         if packet.dts is not None:
             self._newest = packet.dts if self._newest is None else max(self._newest, packet.dts)
-        if packet.pts is not None and not packet.is_discard:
-            insort(self.seen, packet.pts)
+        stamp = packet.dts if self.lacks_pts else packet.pts
+        if stamp is not None and packet.size and not packet.is_discard:
+            insort(self.seen, stamp)
         if packet.is_keyframe and packet.pts is not None:
             if self._group_start is not None:
                 self._longest_group = max(self._longest_group, packet.pts - self._group_start)
@@ -157,10 +161,12 @@ class PacketFeed:
 
     def can_jump(self, tick: int) -> bool:
         """True when a jump saves reading: a group between here and `tick` starts further on."""
-        if not self._seekable:
+        if not self._seekable or tick == self._jumped_for:
             return False
         entries = self._stream.index_entries
-        here = self._first_tick() if self._newest is None else self._newest
+        # Matroska has no decoding times: the greatest presentation time read is as good here.
+        here = max(self.seen[-1:] + ([] if self._newest is None else [self._newest]), default=None)
+        here = self._first_tick() if here is None else here
         if tick <= here:
             return False
         if len(entries):
@@ -170,6 +176,8 @@ class PacketFeed:
 
     def _drop_to_keyframe(self, tick: int, scanned: int) -> bool:
         """Drop the queued packets before the last keyframe that is shown at or before `tick`."""
+        if self.lacks_pts:
+            return False
         for position in range(len(self.queue) - 1, max(scanned, 1) - 1, -1):
             packet = self.queue[position]
             is_start = packet.is_keyframe and not packet.is_discard and packet.pts is not None
@@ -182,6 +190,7 @@ class PacketFeed:
 
     def _jump_before(self, tick: int) -> bool:
         """Jump to a keyframe shown at or before `tick`; an open group can need a second try."""
+        self._jumped_for = tick
         for seconds in _BACK_OFF_SECONDS:
             if not self._jump(max(tick - self._ticks(seconds), self._first_tick())):
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,10 @@ _UNSPECIFIED_COLORSPACE = 2
 
 def orientation_of(frame: VideoFrame) -> Orientation:
     """How the picture must be turned to stand upright, from its display matrix."""
-    if "DISPLAYMATRIX" not in frame.side_data:
+    side_data: Any = frame.side_data  # PyAV's stub knows one key only
+    if "DISPLAYMATRIX" not in side_data:
         return UPRIGHT
-    return orientation_of_matrix(bytes(frame.side_data["DISPLAYMATRIX"]))
+    return orientation_of_matrix(bytes(side_data["DISPLAYMATRIX"]))
 
 
 def upright_size(

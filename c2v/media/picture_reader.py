@@ -52,14 +52,17 @@ class PictureReader:
         self._damaged_from: int | None = None
         self._damage: list[tuple[int, int]] = []
         self._counted = 0
+        # AVI only has decoding times. They rise evenly, so the n-th picture shown has the n-th.
+        self._stamps: list[int] = []
         self._is_drained = False
         self._can_skip = info.seekable
         self._frame_ticks = max(1, round(1 / (info.frame_rate or 25.0) / self._time_base))
 
     def tick(self, seconds: float) -> int:
         """Ticks of the stream's clock at a time of playback."""
-        # A thousandth of a tick: a frame's own time must not round to just before itself.
-        return math.floor((seconds + self._info.start_seconds) / self._time_base + 1e-3)
+        # A microsecond, or half a tick: the time of a picture, rounded, must still be that picture.
+        slack = min(0.5, 1e-6 / self._time_base)
+        return math.floor((seconds + self._info.start_seconds) / self._time_base + slack)
 
     def seconds(self, tick: int) -> float:
         """Time of playback of a tick."""
@@ -90,9 +93,11 @@ class PictureReader:
         shown = self._feed.shown_at(tick) if is_settled else None
         if first.tick > tick:
             return self._before_first(first, tick)
-        if len(pictures) < 2 and first.tick != shown:
-            return None
-        return self._checked(first, tick)
+        if len(pictures) >= 2:
+            return self._checked(first, tick)
+        # Of the last picture of all, `_last_answer` says how long it stays.
+        is_last = self._feed.is_ended and self._feed.seen[-1:] == [shown]
+        return self._checked(first, tick) if first.tick == shown and not is_last else None
 
     def _before_first(self, first: Picture, tick: int) -> Picture | Why:
         """Nothing is shown yet at `tick`: the first picture, unless earlier ones were lost."""
@@ -105,7 +110,7 @@ class PictureReader:
     def _checked(self, picture: Picture, tick: int) -> Picture | Why:
         """A picture that leans on damaged data, or that hides a lost one, is no answer."""
         if self._is_damaged(tick):
-            return "damaged"
+            return self._damaged_or_ended(tick)
         shown = self._feed.shown_at(tick)
         # One and a half frames: some packets show nothing of their own (VP8's hidden references).
         if shown is not None and shown - picture.tick > 1.5 * self._frame_ticks:
@@ -118,11 +123,16 @@ class PictureReader:
             return "damaged" if self._feed.seen and tick <= self._feed.seen[-1] else "ended"
         last = self._pictures[0]
         if self._is_damaged(tick):
-            return "damaged"
+            return self._damaged_or_ended(tick)
         stays = max(last.frame.duration or 0, self._frame_ticks) * self._time_base + HOLD_SECONDS
         if (tick - last.tick) * self._time_base > stays:
             return "ended"
         return self._checked(last, tick)
+
+    def _damaged_or_ended(self, tick: int) -> Why:
+        """Damage with nothing behind it is the place where the file was cut off."""
+        is_end = self._feed.is_ended and self._feed.seen and tick > self._feed.seen[-1]
+        return "ended" if is_end else "damaged"
 
     def _is_damaged(self, tick: int) -> bool:
         if self._damaged_from is not None and tick >= self._damaged_from:
@@ -146,8 +156,15 @@ class PictureReader:
             return True
         packet = feed.pop()
         stamp = packet.pts if packet.pts is not None else packet.dts
+        if feed.lacks_pts and packet.dts is not None and packet.size:
+            self._stamps.append(packet.dts)
         self._note_read_errors()
-        if packet.is_keyframe and self._damaged_from is not None and stamp is not None:
+        if packet.is_corrupt:
+            # Something is missing inside or just before it (a transport stream's gap).
+            before = feed.shown_at(stamp - 1) if stamp is not None else None
+            self._note_damage(stamp if before is None else before + self._frame_ticks)
+        is_whole = packet.is_keyframe and not packet.is_corrupt
+        if is_whole and self._damaged_from is not None and stamp is not None:
             self._damage.append((self._damaged_from, stamp))
             self._damaged_from = None
         wanted = not self._can_skip or feed.is_wanted(packet)
@@ -165,6 +182,8 @@ class PictureReader:
             self._pictures.append(Picture(tick, frame))
 
     def _tick_of(self, frame: VideoFrame) -> int:
+        if self._counted < len(self._stamps):
+            return self._stamps[self._counted]
         if frame.pts is not None:
             return frame.pts
         # Raw streams have no clock: pictures come at the stream's rate.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +71,7 @@ def probe(path: Path) -> VideoInfo:
         container = video.container.format.name.split(",")[0]
         return VideoInfo(
             path=path,
-            duration_seconds=_duration_seconds(video, start_seconds, rate),
+            duration_seconds=_duration_seconds(video, path, start_seconds, rate),
             width=width,
             height=height,
             rotation=orientation.degrees,
@@ -152,7 +151,7 @@ def _start_seconds(video: OpenVideo) -> float:
     return 0.0
 
 
-def _duration_seconds(video: OpenVideo, start_seconds: float, rate: float) -> float:
+def _duration_seconds(video: OpenVideo, path: Path, start_seconds: float, rate: float) -> float:
     """Until when there are pictures, in seconds of playback.
 
     The stream's own length is believed first (sound may go on longer), then Matroska's tag, then
@@ -174,7 +173,7 @@ def _duration_seconds(video: OpenVideo, start_seconds: float, rate: float) -> fl
     for claim in claims:
         if _is_credible(claim, size_bytes=container.size):
             return claim
-    counted = _counted_seconds(video, start_seconds)
+    counted = _counted_seconds(path, start_seconds, rate)
     return counted if counted > 0 else 1.0 / (rate or 25.0)
 
 
@@ -186,24 +185,23 @@ def _is_credible(seconds: float, *, size_bytes: int) -> bool:
     return seconds <= _LONGEST_CREDIBLE_SECONDS and not (sparse and seconds > 600)
 
 
-def _counted_seconds(video: OpenVideo, start_seconds: float) -> float:
+def _counted_seconds(path: Path, start_seconds: float, rate: float) -> float:
     """Read every packet (no decoding) for the end of the last one."""
     import av
 
-    stream = video.stream
-    time_base = float(stream.time_base or 0)
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
+    from c2v.media.opening import open_video
+
     last, packets = 0.0, 0
-    # Where this is not possible we read on from here: the end of the file is what counts.
-    with suppress(av.FFmpegError):
-        video.container.seek(0)
-    try:
-        for packet in video.container.demux(stream):
-            packets += packet.size > 0
-            stamp = packet.pts if packet.pts is not None else packet.dts
-            if stamp is not None:
-                ends = stamp * time_base + (packet.duration or 0) * time_base - start_seconds
-                last = max(last, ends)
-    except av.FFmpegError:
-        pass  # a damaged end: what was counted so far is what can be read
-    return last if last > 0 else packets / rate
+    # Opened afresh: a file without a length can rarely be wound back.
+    with open_video(path) as video:
+        time_base = float(video.stream.time_base or 0)
+        try:
+            for packet in video.container.demux(video.stream):
+                packets += packet.size > 0
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                if stamp is not None:
+                    ends = (stamp + (packet.duration or 0)) * time_base - start_seconds
+                    last = max(last, ends)
+        except av.FFmpegError:
+            pass  # a damaged end: what was counted so far is what can be read
+    return last if last > 0 else packets / (rate or 25.0)
