@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.architecture import Preprocess, clip_merges, image_config, text_config
-from c2v.encoder.bundle_config import BundleConfig, HeadConfig, Part
+from c2v.encoder.bundle_config import BundleConfig, HeadConfig, ImageConfig, Part, TextConfig
 from c2v.encoder.tensors import tensor_shapes, write_tensors
 from c2v.encoder.tokenizer import MERGES_NAME
 from c2v.encoder.towers import require_keys
@@ -76,9 +76,7 @@ def write_clip_bundle(
     head = clip.head or HeadConfig("meanP", {"feature_dim": dim})
     with bundle_draft(target, overwrite=overwrite) as draft:
         visual, textual, extra = split_towers(clip.state)
-        shapes = TextArchitecture.from_settings(text.settings).shapes()
-        require_keys(tensor_shapes(textual), shapes, what="the text tower")
-        _check_visual(image.settings, visual)
+        check_towers(image, text, visual, textual)
         files: dict[str, tuple[Part, Arrays]] = {
             IMAGE_NAME: ("image", visual),
             TEXT_NAME: ("text", textual),
@@ -152,11 +150,18 @@ def _single(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
 
 
-def _check_visual(settings: Mapping[str, Any], visual: Arrays) -> None:
+def check_towers(image: ImageConfig, text: TextConfig, visual: Arrays, textual: Arrays) -> None:
+    """Compare the weights of both towers with what their settings need.
+
+    Raises:
+        ModelError: naming the first weight that is missing, unknown or of another shape.
+    """
     from c2v.encoder.towers.clip_image_torch import visual_shapes
 
+    shapes = TextArchitecture.from_settings(text.settings).shapes()
+    require_keys(tensor_shapes(textual), shapes, what="the text tower")
     try:
-        expected = visual_shapes(settings)
+        expected = visual_shapes(image.settings)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"open_clip cannot build this image tower: {error}") from error
     require_keys(tensor_shapes(visual), expected, what="the image tower")

@@ -19,7 +19,7 @@ from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
 from c2v.encoder.towers import TextFeatures, make_image_tower, make_text_tower
-from c2v.errors import ModelError, UsageError
+from c2v.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from c2v.encoder.heads import Head
@@ -107,9 +107,12 @@ class Bundle:
     def image_tower(self) -> ImageTower:
         """The image tower, made on first use."""
         with self._lock:
-            device = "cpu" if self.config.image.family == "onnx" else resolve_device(self.device)
+            on_cpu = self.config.image.family == "onnx"
             return make_image_tower(
-                self.directory, self.config, device=device, precision=self.precision
+                self.directory,
+                self.config,
+                device="cpu" if on_cpu else resolve_device(self.device),
+                precision=self.precision,
             )
 
     @cached_property
@@ -200,6 +203,11 @@ def load_bundle(
     directory = ensure_bundle(name_or_directory, on_progress=on_progress)
     config = read_config(directory)
     check_unchanged(directory, config)
+    if config.image.family == "onnx" and device not in ("auto", "cpu"):
+        raise DeviceError(
+            f"{config.name} runs on the CPU alone, and --device {device} was asked for",
+            hint="--device cpu, or another --model",
+        )
     return Bundle(directory, config, device=device, precision=precision)
 
 

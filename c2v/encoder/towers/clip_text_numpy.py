@@ -176,7 +176,7 @@ class ClipTextTower:
     def _norm(self, x: Array, name: str) -> Array:
         centred = x - x.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
-        centred *= 1 / np.sqrt(variance + np.float32(self.architecture.eps))
+        centred /= np.sqrt(variance + np.float32(self.architecture.eps))
         centred *= self._weights[name + ".weight"]
         centred += self._weights[name + ".bias"]
         return centred
