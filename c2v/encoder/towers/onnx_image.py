@@ -1,0 +1,84 @@
+"""An image tower in one ONNX file, run by ONNX Runtime on the CPU.
+
+The file takes pictures as they come from the decoder ([N, side, side, 3] uint8 RGB) and does the
+rest itself: preprocessing, backbone, projection. ONNX Runtime is imported when a tower is made.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.encoder.bundle_config import BundleConfig
+from c2v.errors import ModelError
+
+if TYPE_CHECKING:
+    import onnxruntime  # type: ignore[import-untyped]
+
+IMAGE_NAME = "image.onnx"
+_BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
+
+
+class OnnxImageTower:
+    """Frames to features. Thread-safe, as a session of ONNX Runtime is."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, *, feature_dim: int) -> None:
+        self._session = session
+        self._feature_dim = feature_dim
+        self._input = session.get_inputs()[0].name
+
+    @classmethod
+    def load(
+        cls, directory: Path, config: BundleConfig, *, threads: int | None = None
+    ) -> OnnxImageTower:
+        """The tower of the bundle in ``directory``.
+
+        Args:
+            directory: the folder of the bundle.
+            config: its configuration.
+            threads: cores to use, by default all this process may use.
+
+        Raises:
+            ModelError: the file is absent or damaged.
+        """
+        return cls(
+            make_session(directory / IMAGE_NAME, threads=threads), feature_dim=config.feature_dim
+        )
+
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
+        features = np.empty((len(images), self._feature_dim), np.float32)
+        for start in range(0, len(images), _BATCH):
+            batch = np.ascontiguousarray(images[start : start + _BATCH])
+            features[start : start + _BATCH] = self._session.run(None, {self._input: batch})[0]
+        return features
+
+
+def make_session(path: Path, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """A session on the CPU that leaves the cores to the decoders while it has nothing to do.
+
+    Raises:
+        ModelError: the file is absent or damaged.
+    """
+    import onnxruntime  # type: ignore[import-untyped]
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = usable_cores() if threads is None else threads
+    options.inter_op_num_threads = 1
+    # A waiting thread that spins takes a core from the thread that decodes the next video.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's errors have no common class of their own
+        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
