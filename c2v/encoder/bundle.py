@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from c2v.encoder.tokenizer import TextTokenizer
     from c2v.encoder.towers import ImageTower, TextTower
 
+_TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
@@ -158,8 +159,15 @@ class Bundle:
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Texts to vectors [N, V] of unit length."""
-        features = self.encode_text(texts)
-        return self.head.embed_text(features.tokens, features.mask)
+        if isinstance(texts, str):
+            raise TypeError("embed_text takes a list of texts, got one text")
+        vectors = np.zeros((len(texts), self.vector_dim), np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            features = self.encode_text(texts[start : start + _TEXTS_AT_ONCE])
+            vectors[start : start + _TEXTS_AT_ONCE] = self.head.embed_text(
+                features.tokens, features.mask
+            )
+        return vectors
 
     def verify(self) -> None:
         """Hash every file again and compare with what was noted when the bundle was written.
