@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _HEAD = struct.Struct("<8sQII")
-"""Magic, length of what follows, its CRC-32, length of the JSON part."""
+"""Magic, length of what follows, length of its JSON part, CRC-32 of all of it."""
+_CRC_BYTES = 4
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -66,12 +67,13 @@ def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Ar
     text = json.dumps({**header, "arrays": layout}).encode()
     text += b" " * (-(len(text) + _HEAD.size) % 8)
     chunks = [text, *(np.ascontiguousarray(array).tobytes() for array in arrays.values())]
-    crc = 0
+    length = sum(map(len, chunks))
+    crc = zlib.crc32(_HEAD.pack(magic, length, len(text), 0)[:-_CRC_BYTES])
     for chunk in chunks:
         crc = zlib.crc32(chunk, crc)
 
     def write(file: BinaryIO) -> None:
-        file.write(_HEAD.pack(magic, sum(map(len, chunks)), crc, len(text)))
+        file.write(_HEAD.pack(magic, length, len(text), crc))
         for chunk in chunks:
             file.write(chunk)
 
@@ -90,11 +92,11 @@ def read_record(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:
         raise UntrustedCacheError(f"{path.name}: {error.strerror}") from error
     if len(content) < _HEAD.size:
         raise UntrustedCacheError(f"{path.name} is cut short")
-    found, length, crc, text_length = _HEAD.unpack_from(content)
+    found, length, text_length, crc = _HEAD.unpack_from(content)
     body = memoryview(content)[_HEAD.size :]
-    if found != magic or length != len(body) or text_length > length:
+    if found != magic or length != len(body):
         raise UntrustedCacheError(f"{path.name} has another length or kind than it should")
-    if zlib.crc32(body) != crc:
+    if zlib.crc32(body, zlib.crc32(content[: _HEAD.size - _CRC_BYTES])) != crc:
         raise UntrustedCacheError(f"{path.name} does not match its checksum")
     # From here on the file is as it was written, so its layout need not be doubted.
     header = json.loads(bytes(body[:text_length]))

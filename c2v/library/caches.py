@@ -52,16 +52,30 @@ class Caches:
     def matrix(self, identity: Identity) -> Matrix:
         """The matrix of exactly this generation, from memory, from disk, or caught up."""
         if self._matrix is None or self._matrix.identity != identity:
-            base, last_id = self._newest(identity)
+            base, last_id = self._newest(identity, self._matrix)
             if base.identity != identity:
-                behind = self._segments.count() - self._segments.count(up_to=last_id)
-                with self._writable(wanted=behind >= _WORTH_WRITING) as folder:
-                    try:
-                        base = self._caught_up(base, identity, last_id, folder)
-                    except OSError:  # no room for a cache: a search does without
-                        base = self._caught_up(base, identity, last_id, None)
+                base = self._brought_up(base, last_id, identity)
             self._matrix = base
         return self._matrix
+
+    def _brought_up(self, base: Matrix, last_id: int, identity: Identity) -> Matrix:
+        """``base`` at this generation; written to disk when that spares later searches much."""
+        behind = self._segments.count() - self._segments.count(up_to=last_id)
+        with self._writable(wanted=behind >= _WORTH_WRITING) as folder:
+            if folder is not None:
+                try:
+                    return self._written(identity)
+                except OSError:  # no room for a cache: a search does without
+                    pass
+        return self._caught_up(base, identity, last_id, None)
+
+    def _written(self, identity: Identity) -> Matrix:
+        """Bring the matrix on disk to this generation; only while holding the lock."""
+        # What is in memory may have parts whose files another process has replaced since.
+        base, last_id = self._newest(identity, None)
+        if base.identity == identity:
+            return base
+        return self._caught_up(base, identity, last_id, self.folder)
 
     def graph(self, current: Matrix, *, build: bool) -> Graph | None:
         """A graph that agrees with ``current``; None when there is none and none is to be built."""
@@ -80,11 +94,8 @@ class Caches:
                     self._save_graph(folder, current)
         return self._graph
 
-    def refresh(self, identity: Identity) -> bool:
+    def refresh(self, identity: Identity) -> None:
         """Bring the files on disk to this generation (the end of an index run).
-
-        Returns:
-            Whether the matrix had to be written.
 
         Raises:
             OSError: the cache folder cannot be written; searches still work without it.
@@ -92,15 +103,10 @@ class Caches:
         self._lock.acquire(wait_seconds=_LOCK_SECONDS)
         try:
             self.folder.mkdir(exist_ok=True)
-            base, last_id = self._newest(identity)
-            stale = base.identity != identity or matrix.stored_identity(self.folder) != identity
-            if stale:
-                base = self._caught_up(base, identity, last_id, self.folder)
-            self._matrix = base
-            self._refresh_graph(base)
+            self._matrix = self._written(identity)
+            self._refresh_graph(self._matrix)
         finally:
             self._lock.release()
-        return stale
 
     def oldest_generation(self, identity: Identity) -> int:
         """The earliest generation that a cache on disk was made at."""
@@ -127,10 +133,13 @@ class Caches:
                 for name in (matrix.INDEX_NAME, hnsw.INDEX_NAME):
                     (folder / name).unlink(missing_ok=True)
 
-    def _newest(self, identity: Identity) -> tuple[Matrix, int]:
-        """The most recent matrix of this history, and the highest segment id of its time."""
+    def _newest(self, identity: Identity, in_memory: Matrix | None) -> tuple[Matrix, int]:
+        """The later of the matrix on disk and another one, and the highest segment id then.
+
+        Matrices of another history are as good as none.
+        """
         best, best_last = matrix.empty_matrix(matrix.before_beginning(identity)), 0
-        for candidate in (self._matrix, self._loaded_matrix(identity)):
+        for candidate in (in_memory, self._loaded_matrix(identity)):
             if candidate is None or not candidate.identity.same_vectors(identity):
                 continue
             then = candidate.identity

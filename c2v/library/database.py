@@ -45,6 +45,11 @@ class Database:
 
     # -- transactions ---------------------------------------------------------------------------
 
+    def refuse_in_write(self, what: str) -> None:
+        """Raise RuntimeError inside a write: caches must never be made of uncommitted rows."""
+        if self._connection.in_transaction and not self._reading:
+            raise RuntimeError(f"{what} inside a batch or write; leave the block first")
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Everything read inside sees one state of the library."""
@@ -204,6 +209,10 @@ class Database:
             stamp,
         )
         return int(rows[0][0]) if rows else None
+
+    def first_generation(self) -> int:
+        """The earliest generation of the history that is still known."""
+        return int(self.all("SELECT min(number) FROM generation")[0][0])
 
     def forget_generations(self, *, before: int) -> None:
         """Drop the history that no cache on disk refers to any more."""

@@ -118,7 +118,7 @@ class Library(LibraryReader):
         """
         with self._locked():
             oldest = self._searcher.refresh()
-            if oldest is not None:
+            if oldest is not None and oldest > self._database.first_generation():
                 with self._database.writing():
                     self._database.forget_generations(before=oldest)
 

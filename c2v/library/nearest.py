@@ -19,6 +19,8 @@ _SCORES_AT_ONCE = 16 << 20
 _GATHER_FRACTION = 0.125
 """Below this share of allowed rows they are picked one by one instead of scanning all."""
 _ROWS_AT_ONCE = 4096
+_SPARE = 16
+"""Labels asked of the graph beyond k, so that ties with the k-th are ordered by id as well."""
 _ROUNDING = 4e-6
 """Twice the largest error seen of a float32 inner product of unit vectors, 64 to 4096 numbers:
 rows this close below the k-th score are candidates too."""
@@ -49,7 +51,7 @@ def search_graph(
     tail = everything[np.searchsorted(everything, first) :]
     inside = len(everything) - len(tail)
     allowed = None if rows is None else matrix.ids[rows[:inside]]
-    labels = graph.query(queries, min(k, inside), allowed=allowed)
+    labels = graph.query(queries, min(k + _SPARE, inside), allowed=allowed)
     if labels is None:
         return search_exact(matrix, queries, k, rows=rows)
     candidates = list(np.searchsorted(matrix.ids, labels))

@@ -98,10 +98,8 @@ def open_database(directory: Path, *, create: bool = False) -> tuple[sqlite3.Con
     path = directory / DATABASE_NAME
     if create:
         _make_folder(directory)
-    elif not path.is_file():
-        raise LibraryError(f"there is no library in {directory}", hint="make one: c2v index FOLDER")
-    elif path.stat().st_size == 0:
-        raise LibraryError(f"{path} is empty", hint="index again: c2v index FOLDER")
+    else:
+        _require(path)
     with explained(path):
         connection, read_only = _connect(path)
         try:
@@ -110,6 +108,22 @@ def open_database(directory: Path, *, create: bool = False) -> tuple[sqlite3.Con
             connection.close()
             raise
     return connection, read_only
+
+
+def _require(path: Path) -> None:
+    try:
+        size_bytes = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise LibraryError(
+            f"there is no library in {path.parent}", hint="make one: c2v index FOLDER"
+        ) from error
+    except OSError as error:
+        raise LibraryError(
+            f"cannot open {path}: {error.strerror}",
+            hint="check the permissions of the file and its folder",
+        ) from error
+    if size_bytes == 0:
+        raise LibraryError(f"{path} is empty", hint="index again: c2v index FOLDER")
 
 
 def _make_folder(directory: Path) -> None:

@@ -46,6 +46,7 @@ class Searcher:
     ) -> Nearest:
         """See Library.nearest."""
         with self._database.reading():
+            self._database.refuse_in_write("a search")
             model, identity = self._database.model(), self._database.identity()
             if model is None or identity is None:
                 nothing = (len(queries), 0)
@@ -67,6 +68,7 @@ class Searcher:
     def warm(self) -> None:
         """Load the matrix's index and, from ``HnswSettings.from_rows`` on, the graph."""
         with self._database.reading():
+            self._database.refuse_in_write("loading caches")
             identity = self._database.identity()
             if identity is None:
                 return
@@ -77,25 +79,27 @@ class Searcher:
     def refresh(self) -> int | None:
         """Bring the caches on disk up to date; returns the oldest generation they still name.
 
-        None when there was nothing to do.
+        None while the library has no model.
         """
         with self._database.reading():
+            self._database.refuse_in_write("refreshing caches")
             identity = self._database.identity()
             if identity is None:
                 return None
             try:
-                changed = self.caches.refresh(identity)
+                self.caches.refresh(identity)
             except OSError as error:
                 raise C2VError(
                     f"cannot write {self.caches.folder}: {error.strerror}; the library itself is "
                     "whole, searches will be slower",
                     hint="free some space and run: c2v verify",
                 ) from error
-            return self.caches.oldest_generation(identity) if changed else None
+            return self.caches.oldest_generation(identity)
 
     def problems(self) -> list[str]:
         """Compare the caches on disk with every vector in SQLite; what differs, in sentences."""
         with self._database.reading():
+            self._database.refuse_in_write("a check")
             model, identity = self._database.model(), self._database.identity()
             if model is None or identity is None:
                 return []

@@ -134,7 +134,8 @@ class VideoTable:
             encode_path(path),
             size_bytes,
             mtime_ns,
-            reason,
+            # A reason may quote a file name that is not UTF-8.
+            reason.encode("utf-8", "backslashreplace").decode(),
             time.time(),
         )
 

@@ -18,7 +18,8 @@ MODEL = ModelRecord("toy", "head-1", "towers-1", feature_dim=8, vector_dim=DIM)
 def unit_rows(rows: int, dim: int = DIM, *, seed: int = 0) -> NDArray[np.float32]:
     """Random unit vectors [rows, dim]."""
     vectors = np.random.default_rng(seed).standard_normal((rows, dim)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def segments(vectors: NDArray[np.float32], *, frames: int = 3, dim: int = 8) -> list[SegmentData]:
@@ -41,7 +42,7 @@ def video(path: str, **changes: object) -> NewVideo:
         "path": path,
         "size_bytes": 1000,
         "mtime_ns": 5,
-        "content_id": f"content of {path}",
+        "content_id": f"content of {ascii(path)[1:-1]}",
         "duration_seconds": 2.5,
         "width": 640,
         "height": 480,
