@@ -22,8 +22,6 @@ from c2v.encoder.architecture import Preprocess, model_config
 from c2v.errors import ModelError
 
 PROBE_SECONDS: Final = 4.0
-DEFAULT_NAME: Final = "ViT-B-32"
-DEFAULT_SOURCE: Final = "ViT-B-32-quickgelu/openai"
 _DEFAULT_REPOSITORY: Final = "timm/vit_base_patch32_clip_224.openai"
 _SAFE_NAME: Final = "open_clip_model.safetensors"
 _PICKLE_NAME: Final = "open_clip_pytorch_model.bin"

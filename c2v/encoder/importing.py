@@ -27,8 +27,8 @@ from c2v.encoder.building import (
     write_clip_bundle,
 )
 from c2v.encoder.bundle_config import HeadConfig, read_config
-from c2v.encoder.fetch import DEFAULT_NAME, DEFAULT_SOURCE, Progress, download, hub_model
-from c2v.encoder.registry import find_bundle
+from c2v.encoder.fetch import Progress, download, hub_model
+from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE, find_bundle
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.write import bundle_folder, check_bundle_name
 from c2v.errors import ModelError

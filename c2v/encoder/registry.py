@@ -20,6 +20,8 @@ from c2v.errors import ModelError
 
 AUTO: Final = "auto"
 SMALL_NAME: Final = "mini"
+DEFAULT_NAME: Final = "ViT-B-32"
+DEFAULT_SOURCE: Final = "ViT-B-32-quickgelu/openai"  # what open_clip calls it
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
 _SHIPPED: Final = Path(__file__).parent / "weights"
 
@@ -62,8 +64,6 @@ def list_bundles() -> tuple[FoundBundle, ...]:
 
 def find_bundle(name: str) -> Path | None:
     """The folder of a bundle on this machine; a user's bundle hides a shipped one of its name."""
-    from c2v.encoder.fetch import DEFAULT_NAME, DEFAULT_SOURCE
-
     if name == DEFAULT_SOURCE:
         name = DEFAULT_NAME
     if not _NAME.fullmatch(name):
@@ -93,10 +93,8 @@ def ensure_bundle(
     folder = Path(name_or_directory).expanduser()
     if (folder / CONFIG_NAME).is_file():
         return folder
-    from c2v.encoder.fetch import DEFAULT_NAME
-
-    architecture, slash, tag = name_or_directory.partition("/")
-    if name_or_directory == DEFAULT_NAME or (slash and tag and "/" not in tag and architecture):
+    fetchable = name_or_directory == DEFAULT_NAME or "/" in name_or_directory
+    if fetchable and _NAME.fullmatch(name_or_directory):
         return fetch_bundle(name_or_directory, on_progress=on_progress)
     raise _unknown(name_or_directory)
 
@@ -118,7 +116,7 @@ def fetch_bundle(
         ModelError: it is no open_clip model, cannot be fetched, cannot be run by c2v, or is there
             already. Nothing is left half-written.
     """
-    from c2v.encoder.fetch import DEFAULT_NAME, DEFAULT_SOURCE, default_is_cached, require_network
+    from c2v.encoder.fetch import default_is_cached, require_network
 
     if name == DEFAULT_SOURCE:
         name = DEFAULT_NAME
@@ -148,7 +146,7 @@ def choose_default(
         return library_model, None
     if configured and configured != AUTO:
         return configured, None
-    from c2v.encoder.fetch import DEFAULT_NAME, default_is_cached, hub_reachable
+    from c2v.encoder.fetch import default_is_cached, hub_reachable
 
     if find_bundle(DEFAULT_NAME) or default_is_cached() or hub_reachable():
         return DEFAULT_NAME, None

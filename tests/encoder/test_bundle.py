@@ -203,9 +203,14 @@ def test_trained_towers_are_new_files(tiny: Bundle, tiny_state: dict[str, Any]) 
 
 def test_a_failed_draft_leaves_nothing(tmp_path: Path) -> None:
     target = tmp_path / "models" / "new"
-    with pytest.raises(RuntimeError), bundle_draft(target) as draft:
-        (draft / "half").write_text("written")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with bundle_draft(target) as draft:
+            (draft / "half").write_text("written")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert list(target.parent.iterdir()) == []
 
 

@@ -118,8 +118,8 @@ def test_text_tower_is_strict(tiny_state: dict[str, Any]) -> None:
         ClipTextTower(shape, weights | {"surplus": weights["ln_final.bias"]})
     with pytest.raises(ModelError, match=r"ln_final\.bias has shape"):
         ClipTextTower(shape, weights | {"ln_final.bias": np.zeros(3, np.float32)})
+    half = weights["ln_final.bias"].astype(np.float16)
     with pytest.raises(ModelError, match="float16"):
-        half = weights["ln_final.bias"].astype(np.float16)
         ClipTextTower(shape, weights | {"ln_final.bias": half})
     with pytest.raises(ModelError, match="missing field activation"):
         TextArchitecture.from_settings({"width": 3})

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from c2v.config import models_dir
+from c2v.encoder import fetch
+from c2v.encoder.bundle import load_bundle
+from c2v.encoder.registry import (
+    choose_default,
+    ensure_bundle,
+    fetch_bundle,
+    find_bundle,
+    list_bundles,
+)
+from c2v.encoder.write import bundle_folder
+from c2v.errors import ModelError
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub whose port nobody listens on, and an empty cache."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
+
+
+def test_bundles_are_found_by_name_and_by_folder(tiny_folder: Path) -> None:
+    assert find_bundle("tiny") == ensure_bundle("tiny") == tiny_folder
+    assert ensure_bundle(tiny_folder) == tiny_folder
+    assert ensure_bundle(str(tiny_folder)) == tiny_folder
+    (found,) = [bundle for bundle in list_bundles() if bundle.origin == "user"]
+    assert (found.name, found.directory, found.problem) == ("tiny", tiny_folder, "")
+    assert found.size_bytes > 1000
+    assert found.config is not None
+
+
+def test_damaged_bundles_are_listed_with_the_reason(tiny_folder: Path) -> None:
+    (tiny_folder / "config.json").write_text("{}")
+    (models_dir() / ".draft").mkdir()
+    (models_dir() / "empty").mkdir()
+    (found,) = [bundle for bundle in list_bundles() if bundle.origin == "user"]
+    assert found.config is None
+    assert "missing field" in found.problem
+
+
+def test_a_fetched_name_with_a_slash_is_one_folder(tiny_folder: Path) -> None:
+    shutil.copytree(tiny_folder, models_dir() / "ViT-B-16-quickgelu--openai")
+    found = find_bundle("ViT-B-16-quickgelu/openai")
+    assert found == bundle_folder("ViT-B-16-quickgelu/openai")
+    assert found.parent == models_dir()
+    shutil.copytree(tiny_folder, models_dir() / "ViT-B-32")
+    assert find_bundle("ViT-B-32-quickgelu/openai") == models_dir() / "ViT-B-32"
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "../data", "a/b/c", "/etc", "a\\b", "-x"])
+def test_odd_names_find_nothing(name: str) -> None:
+    assert find_bundle(name) is None
+    with pytest.raises(ModelError, match="no model named"):
+        ensure_bundle(name)
+
+
+def test_unknown_name_lists_what_is_here(tiny_folder: Path) -> None:
+    with pytest.raises(ModelError, match="'tyni'") as caught:
+        load_bundle("tyni")
+    assert "tiny" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu/openai"])
+def test_no_network_is_known_at_once(offline: None, home: Path, name: str) -> None:
+    start = time.monotonic()
+    with pytest.raises(ModelError, match="ViT-B-32 is not on this machine") as caught:
+        load_bundle(name, device="cpu")
+    assert time.monotonic() - start < 5
+    assert "--model mini" in caught.value.hint
+    assert not home.exists()
+
+
+def test_offline_by_choice_asks_nobody(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    def never(url: str) -> bool:
+        raise AssertionError(url)
+
+    monkeypatch.setattr(fetch, "_answers", never)
+    monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert choose_default()[0] == "mini"
+    with pytest.raises(ModelError):
+        fetch_bundle("ViT-B-32")
+    assert not home.exists()
+
+
+def test_default_prefers_library_then_settings(offline: None) -> None:
+    assert choose_default("theirs", "mine") == ("theirs", None)
+    assert choose_default(None, "mine") == ("mine", None)
+    name, notice = choose_default(None, "auto")
+    assert name == "mini"
+    assert notice is not None
+    assert "ViT-B-32" in notice
+    assert "c2v model pull ViT-B-32" in notice
+    assert "\n" not in notice
+
+
+def test_default_is_the_big_model_where_it_can_be_had(
+    offline: None, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "hub_reachable", lambda: True)
+    assert choose_default() == ("ViT-B-32", None)
+    monkeypatch.setattr(fetch, "hub_reachable", lambda: False)
+    monkeypatch.setattr(fetch, "default_is_cached", lambda: True)
+    assert choose_default() == ("ViT-B-32", None)
+    monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
+    assert choose_default()[0] == "mini"
+    shutil.copytree(tiny_folder, models_dir() / "ViT-B-32")
+    assert choose_default() == ("ViT-B-32", None)
+
+
+def test_unknown_architecture_or_tag(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    with pytest.raises(ModelError, match="no architecture 'ViT-Z-1'"):
+        load_bundle("ViT-Z-1/openai")
+    with pytest.raises(ModelError, match="'opnai'") as caught:
+        load_bundle("ViT-B-16-quickgelu/opnai")
+    assert "openai" in caught.value.hint
+    assert not home.exists()
+
+
+def test_no_double_fetch(tiny_folder: Path) -> None:
+    shutil.copytree(tiny_folder, models_dir() / "ViT-B-32")
+    with pytest.raises(ModelError, match="already"):
+        fetch_bundle("ViT-B-32")
+
+
+def test_finding_a_bundle_imports_no_client(
+    tiny_folder: Path, run_python: Callable[..., str]
+) -> None:
+    code = """
+import sys
+from c2v.encoder.registry import choose_default, find_bundle, list_bundles
+assert find_bundle("tiny") and list_bundles()
+choose_default("tiny")
+print(sorted({"huggingface_hub", "open_clip", "torch", "urllib.request"} & set(sys.modules)))
+"""
+    assert run_python(code).strip() == "[]"
