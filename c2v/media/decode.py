@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.errors import UsageError
 from c2v.media.probe import VideoInfo
 
 DecoderName = Literal["auto", "pyav", "decord"]
@@ -79,7 +80,25 @@ def decoder_names_available() -> tuple[DecoderName, ...]:
 def choose_decoder(
     name: DecoderName, info: VideoInfo, *, sampling: Sampling = "exact", threads: int = 1
 ) -> Decoder:
-    """The decoder for one video. UsageError when decord is asked for and not installed."""
+    """The decoder for one video.
+
+    `auto` is PyAV for every file: it is right for all of them, and since it decodes only the
+    wanted pictures decord is no longer faster once its process is counted (figures: see
+    decord_decoder). UsageError when decord is asked for and not installed, or with `fast`.
+    """
+    if name == "decord":
+        if "decord" not in decoder_names_available():
+            raise UsageError(
+                "the decoder decord is not installed (it has wheels for x86-64 Linux and Windows)",
+                hint="use --decoder pyav, which reads every video decord does",
+            )
+        if sampling == "fast":
+            raise UsageError(
+                "the decoder decord only does exact sampling", hint="use --decoder pyav"
+            )
+        from c2v.media.decord_decoder import DecordDecoder
+
+        return DecordDecoder()
     from c2v.media.pyav_decoder import PyAVDecoder
 
     return PyAVDecoder(sampling=sampling, threads=threads)

@@ -26,7 +26,7 @@ _NOT_VIDEO_FORMATS = {
     "rtsp": "is a stream description, not a video",
 }
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
-_PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff"})
+PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff"})
 _BOX_HEADER_BYTES = 16
 _HEAD_BYTES = 4096
 
@@ -117,7 +117,7 @@ def _video_stream(container: InputContainer) -> VideoStream:
     readable = [stream for stream in moving if stream.codec_context is not None]
     if readable:
         # A cover that nobody marked as one is a picture codec beside a film's.
-        films = [stream for stream in readable if stream.codec_context.name not in _PICTURE_CODECS]
+        films = [stream for stream in readable if stream.codec_context.name not in PICTURE_CODECS]
         return (films or readable)[0]
     if moving:
         raise MediaError("its video codec is not one that FFmpeg can decode here")

@@ -174,6 +174,18 @@ class PacketFeed:
             return position >= 0 and entries[position].timestamp > here
         return tick - here > max(2 * self._longest_group, self._ticks(2.0))
 
+    def keyframe_near(self, tick: int) -> int:
+        """Where to look for the keyframe nearest to `tick`: by the index, else `tick` itself.
+
+        An index holds decoding times, a few frames before the presentation time that is meant.
+        """
+        entries = self._stream.index_entries
+        if not (self._seekable and len(entries)):
+            return tick
+        found = (entries.search_timestamp(tick, backward=back) for back in (True, False))
+        stamps = [entries[position].timestamp for position in found if position >= 0]
+        return min(stamps, key=lambda stamp: abs(stamp - tick), default=tick)
+
     def _drop_to_keyframe(self, tick: int, scanned: int) -> bool:
         """Drop the queued packets before the last keyframe that is shown at or before `tick`."""
         if self.lacks_pts:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal
 from c2v.media.packet_feed import PacketFeed
 
 if TYPE_CHECKING:
+    from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from c2v.media.opening import OpenVideo
     from c2v.media.probe import VideoInfo
@@ -55,6 +57,7 @@ class PictureReader:
         # AVI only has decoding times. They rise evenly, so the n-th picture shown has the n-th.
         self._stamps: list[int] = []
         self._is_drained = False
+        self._keyframe: Picture | None = None
         self._can_skip = info.seekable
         self._frame_ticks = max(1, round(1 / (info.frame_rate or 25.0) / self._time_base))
 
@@ -78,6 +81,41 @@ class PictureReader:
                 self._forget()
             if not self._step():
                 return self._last_answer(tick)
+
+    def keyframe_near(self, tick: int, *, reach_seconds: float) -> Picture | None:
+        """The keyframe nearest to `tick`, if one lies within reach and decodes.
+
+        Costs one decoded picture. Its packet stays at the head of the queue, so that an exact
+        answer can follow. Without an index the nearest one before `tick` is taken.
+        """
+        feed = self._feed
+        meant = feed.keyframe_near(tick)
+        # Decoding times run a few frames ahead of presentation times.
+        ahead, reach = 4 * self._frame_ticks, round(reach_seconds / self._time_base)
+        if abs(meant - tick) > reach:
+            return None  # before moving: there is no way back to what lies before `meant`
+        if feed.approach(meant if meant == tick else meant + ahead):
+            self._forget()
+        key = feed.queue[0] if feed.queue else None
+        if key is None or key.pts is None or not key.is_keyframe or key.is_discard:
+            return None
+        if feed.lacks_pts or abs(key.pts - tick) > reach + ahead:
+            return None
+        if self._keyframe is None or self._keyframe.tick != key.pts:
+            self._keyframe = self._decode_alone(key)
+        return self._keyframe
+
+    def _decode_alone(self, key: Packet[VideoStream]) -> Picture | None:
+        import av
+
+        self._forget()
+        self._context.skip_frame = "DEFAULT"
+        frames: list[VideoFrame] = []
+        # A damaged keyframe is reported by the exact answer that is asked for next.
+        with suppress(av.FFmpegError, ValueError):
+            frames = [*self._context.decode(key), *self._context.decode(None)]
+        self._context.flush_buffers()
+        return Picture(key.pts or 0, frames[0]) if frames else None
 
     # -- answers ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,7 @@ def probe(path: Path) -> VideoInfo:
 
     with open_video(path) as video:
         stream = video.stream
+        _refuse_lone_cover(video, path)
         picture, discarded = _first_picture(video)
         orientation = _orientation(picture)
         pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
@@ -116,6 +118,19 @@ def _first_picture(video: OpenVideo) -> tuple[VideoFrame | None, bool]:
         # One packet is the end marker alone.
         raise MediaError("has no pictures in it: the file is damaged or cut off")
     return None, discarded
+
+
+def _refuse_lone_cover(video: OpenVideo, path: Path) -> None:
+    """A sound file's cover that is stored as a film of one picture."""
+    from c2v.media.opening import PICTURE_CODECS, open_video
+
+    is_picture_codec = video.stream.codec_context.name in PICTURE_CODECS
+    if not (is_picture_codec and video.container.streams.audio):
+        return
+    with open_video(path) as again:
+        packets = (packet for packet in again.container.demux(again.stream) if packet.size)
+        if len(list(islice(packets, 2))) < 2:
+            raise MediaError("has only sound and a cover picture, no video")
 
 
 def _orientation(picture: VideoFrame | None) -> Orientation:

@@ -10,8 +10,12 @@ from c2v.media.decode import Frame, FrameShape, Sampling
 from c2v.media.lost_times import LostTimes
 from c2v.media.opening import open_video
 from c2v.media.picture import square_picture
-from c2v.media.picture_reader import Picture, PictureReader
+from c2v.media.picture_reader import Picture, PictureReader, Why
 from c2v.media.probe import VideoInfo
+
+FAST_REACH_SECONDS = 5.0
+"""How far `fast` goes for a keyframe. Encoders set one every 250 pictures unless told otherwise,
+so with 25 pictures a second the nearest is never further than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class PyAVDecoder:
 
     sampling: Sampling = "exact"
     threads: int = 1
+    reach_seconds: float = FAST_REACH_SECONDS
 
     @property
     def name(self) -> str:
@@ -45,7 +50,7 @@ class PyAVDecoder:
             reader = PictureReader(video, info, times=times)
             last: tuple[Picture, Frame] | None = None
             for index, tick in enumerate(reader.ticks):
-                picture = reader.picture_at(tick)
+                picture = self._picture(reader, tick)
                 if not isinstance(picture, Picture):
                     lost.add(times[index], picture)
                     continue
@@ -63,3 +68,10 @@ class PyAVDecoder:
             raise MediaError("not one picture of it can be read: the file is damaged or cut off")
         for sentence in lost.sentences(total=len(times)):
             on_problem(sentence)
+
+    def _picture(self, reader: PictureReader, tick: int) -> Picture | Why:
+        if self.sampling == "fast":
+            picture = reader.keyframe_near(tick, reach_seconds=self.reach_seconds)
+            if picture is not None:
+                return picture
+        return reader.picture_at(tick)

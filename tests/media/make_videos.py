@@ -13,7 +13,6 @@ scaling and the rotation, and fails when the picture lies on its side, is mirror
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -173,33 +172,36 @@ def make_sound(path: Path, *, seconds: float = 2.0, cover: bool = False) -> Path
     """A sound file, with a cover picture if asked for."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("aac", rate=8000)
-        picture = out.add_stream("mjpeg", rate=1) if cover else None
-        if picture is not None:
-            picture.width, picture.height, picture.pix_fmt = 64, 64, "yuvj420p"
-            picture.disposition = av.stream.Disposition.attached_pic
-            out.mux(picture.encode(_cover_frame()))
-            out.mux(picture.encode(None))
+        if cover:
+            picture = _cover_stream(out)
+            _write_cover(out, picture)
         _add_silence(out, stream, seconds=seconds)
     return path
 
 
-def _cover_frame() -> av.VideoFrame:
+def _cover_stream(out: Any) -> Any:
+    stream = out.add_stream("mjpeg", rate=1)
+    stream.width, stream.height, stream.pix_fmt = 64, 64, "yuvj420p"
+    stream.codec_context.color_range = 2
+    stream.disposition = av.stream.Disposition.attached_pic
+    return stream
+
+
+def _write_cover(out: Any, stream: Any) -> None:
     frame = av.VideoFrame.from_ndarray(draw(0, width=64, height=64), format="rgb24")
     frame = frame.reformat(format="yuvj420p")
     frame.pts, frame.time_base = 0, Fraction(1, 1)
-    return frame
+    out.mux(stream.encode(frame))
+    out.mux(stream.encode(None))
 
 
 def make_video_with_cover(path: Path) -> Path:
     """A cover picture as the first stream, the film as the second."""
     with av.open(str(path), "w") as out:
-        cover = out.add_stream("mjpeg", rate=1)
-        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
-        cover.disposition = av.stream.Disposition.attached_pic
         recipe = Recipe()
+        cover = _cover_stream(out)
         film = _add_video(out, recipe)
-        out.mux(cover.encode(_cover_frame()))
-        out.mux(cover.encode(None))
+        _write_cover(out, cover)
         for number in range(recipe.count):
             frame = av.VideoFrame.from_ndarray(_stored(recipe, number), format="rgb24")
             frame = frame.reformat(format="yuv420p")
@@ -211,13 +213,11 @@ def make_video_with_cover(path: Path) -> Path:
 
 
 def make_picture(path: Path) -> Path:
-    """A still picture of the format that its name's ending says (png, jpg, bmp)."""
-    buffer = io.BytesIO()
-    kind = {"png": "PNG", "jpg": "JPEG", "bmp": "BMP"}[path.suffix.lstrip(".")]
-    av.VideoFrame.from_ndarray(draw(0, width=64, height=64), format="rgb24").to_image().save(
-        buffer, kind
-    )
-    path.write_bytes(buffer.getvalue())
+    """A still picture of the kind that its name's ending says (png, jpg, bmp)."""
+    from PIL import Image
+
+    picture = Image.fromarray(draw(0, width=64, height=64))
+    picture.save(path, {"jpg": "jpeg"}.get(path.suffix.lstrip("."), path.suffix.lstrip(".")))
     return path
 
 
