@@ -6,7 +6,7 @@ Every method but ``forget`` runs inside one snapshot of the database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from c2v.library import hnsw, matrix
@@ -63,10 +63,8 @@ class Caches:
         behind = self._segments.count() - self._segments.count(up_to=last_id)
         with self._writable(wanted=behind >= _WORTH_WRITING) as folder:
             if folder is not None:
-                try:
+                with suppress(OSError):  # no room for a cache: a search does without
                     return self._written(identity)
-                except OSError:  # no room for a cache: a search does without
-                    pass
         return self._caught_up(base, identity, last_id, None)
 
     def _written(self, identity: Identity) -> Matrix:
@@ -84,15 +82,35 @@ class Caches:
         if self._graph is not None and self._followed != current.identity:
             self._graph.follow(current)
             self._followed = current.identity
-        if self._graph is None or self._graph.is_mostly_dead:
-            if not build:
-                return self._graph
-            self._graph = hnsw.build_graph(current, self._settings)
-            self._followed = current.identity
+        if build and (self._graph is None or self._graph.is_mostly_dead):
+            self._build_graph(current)
             with self._writable(wanted=True) as folder:
                 if folder is not None:
-                    self._save_graph(folder, current)
+                    with suppress(OSError):  # no room: this search has its graph in memory
+                        self._save_graph(folder, current)
         return self._graph
+
+    def _build_graph(self, current: Matrix) -> None:
+        self._graph = hnsw.build_graph(current, self._settings)
+        self._followed = current.identity
+
+    def _save_graph(self, folder: Path, current: Matrix) -> None:
+        if self._graph is not None:
+            self._graph = self._graph.saved(folder, current)
+
+    def _refresh_graph(self, current: Matrix) -> None:
+        """Build, extend or leave the graph on disk; OSError when it cannot be written."""
+        large = len(current.ids) >= self._settings.from_rows
+        if not large and self.graph_file_bytes(current.identity) is None:
+            return
+        graph = self.graph(current, build=False)
+        if graph is None or graph.is_mostly_dead:
+            self._build_graph(current)
+        elif graph.is_worn(current):
+            graph.extend(current)
+        else:
+            return
+        self._save_graph(self.folder, current)
 
     def refresh(self, identity: Identity) -> None:
         """Bring the files on disk to this generation (the end of an index run).
@@ -170,21 +188,6 @@ class Caches:
         except UntrustedCacheError:
             empty = matrix.empty_matrix(identity)
             return matrix.catch_up(empty, self._segments, identity, last_id=0, folder=folder)
-
-    def _refresh_graph(self, current: Matrix) -> None:
-        """Build, extend or leave the graph on disk."""
-        large = len(current.ids) >= self._settings.from_rows
-        if not large and self.graph_file_bytes(current.identity) is None:
-            return
-        graph = self.graph(current, build=True)
-        if graph is not None and graph.is_worn(current):
-            graph.extend(current)
-            self._save_graph(self.folder, current)
-
-    def _save_graph(self, folder: Path, current: Matrix) -> None:
-        if self._graph is not None:
-            graph, self._graph = self._graph, None
-            self._graph = graph.saved(folder, current)
 
     @contextmanager
     def _writable(self, *, wanted: bool) -> Iterator[Path | None]:

@@ -12,6 +12,7 @@ marked deleted in memory, so that adding a video does not rewrite gigabytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from dataclasses import asdict
@@ -148,44 +149,44 @@ class Graph:
         probes = matrix.take(np.linspace(0, len(matrix.ids) - 1, _PROBES).astype(np.intp))
         before = self.query(probes, 1)
         name = f"hnsw-{secrets.token_hex(8)}.bin"
-        temporary = folder / f"{name}.{os.getpid()}.tmp"
-        try:
-            self._write(temporary)
-            crc = file_crc(temporary)
-            size = temporary.stat().st_size
-            temporary.replace(folder / name)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(folder)
-        header = {
-            "identity": asdict(self.identity),
-            "m": self._settings.m,
-            "ef_construction": self._settings.ef_construction,
-            "file": name,
-            "size": size,
-            "crc": crc,
-        }
+        header = {"m": self._settings.m, "ef_construction": self._settings.ef_construction}
+        self._write(folder / name, header)
         # The index in memory goes before the file comes back: two would not fit at a million.
         del self._index
         index = _load(folder / name, self.identity.dim, len(self.ids))
         again = Graph(index, self.identity, self._settings, ids=self.ids, dead=self._dead)
         after = again.query(probes, 1)
         if before is None or after is None or not np.array_equal(before, after):
-            (folder / name).unlink()
+            (folder / INDEX_NAME).unlink()
             raise UntrustedCacheError(f"{name} answers differently after it was read back")
-        write_record(folder / INDEX_NAME, _MAGIC, header, {"ids": self.ids, "dead": self._dead})
         remove_others(folder, _PATTERN, {name})
         return again
 
-    def _write(self, path: Path) -> None:
-        # hnswlib says nothing of a full disk or a missing folder: the size tells.
-        with path.open("wb"):
-            pass
-        self._index.save_index(str(path))
-        if path.stat().st_size != self._index.index_file_size():
-            raise OSError(28, "no space left, or the file could not be written whole", str(path))
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
+    def _write(self, path: Path, header: dict[str, int]) -> None:
+        """Write the graph and, once it is whole, the record that makes it the one in use."""
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb"):
+                pass  # hnswlib says nothing of a folder that is missing or cannot be written
+            self._index.save_index(str(temporary))
+            size = temporary.stat().st_size
+            if size != self._index.index_file_size():  # nor of a full disk
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            crc = file_crc(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        described = {"identity": asdict(self.identity), **header}
+        described |= {"file": path.name, "size": size, "crc": crc}
+        arrays = {"ids": self.ids, "dead": self._dead}
+        try:
+            write_record(path.with_name(INDEX_NAME), _MAGIC, described, arrays)
+        except OSError:
+            path.unlink()
+            raise
 
 
 def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from c2v.errors import C2VError, LibraryError
@@ -194,7 +195,7 @@ def test_a_read_only_library_is_searched(open_folder: Path, strategy: str, cache
         if caches:
             library.nearest(unit_rows(1), 1, strategy="hnsw")
             library.refresh()
-        expected = library.nearest(unit_rows(1) * 0 + [[1.0] + [0.0] * 15], 5).segment_ids[0]
+        expected = library.nearest(np.eye(16, dtype=np.float32)[:1], 5).segment_ids[0]
     before = sorted(folder.rglob("*"))
     for path in (*before, folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
