@@ -18,6 +18,7 @@ from c2v.media.identity import content_id
 from c2v.media.probe import VideoInfo, probe
 from c2v.media.scan import VIDEO_EXTENSIONS, FoundVideo, ScanProblem, scan
 from c2v.media.segments import Segment, SegmentMode, plan_segments
+from c2v.media.shots import find_cuts
 
 __all__ = [
     "VIDEO_EXTENSIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "VideoInfo",
     "choose_decoder",
     "content_id",
+    "find_cuts",
     "decoder_names_available",
     "plan_segments",
     "probe",
