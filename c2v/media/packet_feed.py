@@ -47,6 +47,7 @@ class PacketFeed:
         self._queued_bytes = 0
         self._newest: int | None = None  # decoding time of the last packet read
         self._jumped_for: int | None = None
+        self._trusts_keyframes = True
         self._longest_group = 0
         self._group_start: int | None = None
         self._errors = 0
@@ -188,7 +189,7 @@ class PacketFeed:
 
     def _drop_to_keyframe(self, tick: int, scanned: int) -> bool:
         """Drop the queued packets before the last keyframe that is shown at or before `tick`."""
-        if self.lacks_pts:
+        if self.lacks_pts or not self._trusts_keyframes:
             return False
         for position in range(len(self.queue) - 1, max(scanned, 1) - 1, -1):
             packet = self.queue[position]
@@ -226,6 +227,13 @@ class PacketFeed:
             return False
         self.is_from_start = tick <= self._first_tick()
         return True
+
+    def restart(self) -> None:
+        """Go back to the first packet and leave none out: the keyframe marks are wrong."""
+        self._trusts_keyframes = False
+        self._seekable = False
+        self._jump(self._first_tick())
+        self.is_from_start = True
 
     def forget(self) -> None:
         self._packets = None

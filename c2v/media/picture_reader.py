@@ -115,7 +115,8 @@ class PictureReader:
         with suppress(av.FFmpegError, ValueError):
             frames = [*self._context.decode(key), *self._context.decode(None)]
         self._context.flush_buffers()
-        return Picture(key.pts or 0, frames[0]) if frames else None
+        is_whole = bool(frames) and not frames[0].is_corrupt
+        return Picture(key.pts or 0, frames[0]) if is_whole else None
 
     # -- answers ---------------------------------------------------------------------------------
 
@@ -217,7 +218,14 @@ class PictureReader:
         for frame in frames:
             tick = self._tick_of(frame)
             self._counted += 1
-            self._pictures.append(Picture(tick, frame))
+            if not frame.is_corrupt:
+                self._pictures.append(Picture(tick, frame))
+            elif not self._feed.is_from_start:
+                # Some files mark pictures as keyframes that lean on earlier ones (green smears).
+                # Only reading from the start gives them right.
+                self._feed.restart()
+                self._forget()
+                return
 
     def _tick_of(self, frame: VideoFrame) -> int:
         if self._counted < len(self._stamps):
