@@ -7,7 +7,6 @@ is a parameter.
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -115,7 +114,7 @@ class Database:
             last = self.all("SELECT seq FROM sqlite_sequence WHERE name = 'segment'")
             self._connection.execute(
                 "INSERT INTO generation VALUES (?, ?, ?)",
-                (number + 1, secrets.randbits(62), last[0][0] if last else 0),
+                (number + 1, schema.new_stamp(), last[0][0] if last else 0),
             )
         self._connection.execute("COMMIT")
         self._generation_due = False

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ class Graph:
         """
         probes = matrix.take(np.linspace(0, len(matrix.ids) - 1, _PROBES).astype(np.intp))
         before = self.query(probes, 1)
-        name = f"hnsw-{secrets.token_hex(8)}.bin"
+        name = f"hnsw-{os.urandom(8).hex()}.bin"
         header = {"m": self._settings.m, "ef_construction": self._settings.ef_construction}
         self._write(folder / name, header)
         # The index in memory goes before the file comes back: two would not fit at a million.

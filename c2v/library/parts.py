@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -28,8 +27,9 @@ _DATA_OFFSET = 4096
 BLOCK_BYTES = 1 << 20
 """One step of a scan: fits the second-level cache, so checking a block costs little more."""
 _RELEASE_BYTES = 32 << 20
-"""Mapped pages are given back after this much of a scan, or resident memory would grow to the
-size of the file (they stay in the page cache)."""
+"""During its first scan of a part a process gives mapped pages back after this much (they stay in
+the page cache): one search then needs little memory of its own. A process that scans again keeps
+them, which saves a third of the time."""
 
 
 def block_rows(dim: int) -> int:
@@ -58,8 +58,12 @@ class Part(Protocol):
     def file(self) -> str | None:
         """Name of the file in the cache folder; None when the rows are not on disk."""
 
-    def blocks(self, *, check: bool) -> Iterator[NDArray[np.float32]]:
-        """All rows in order, [n, V] at a time; UntrustedCacheError when ``check`` finds damage."""
+    def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
+        """All rows in order, [n, V] at a time.
+
+        One block in ``stride`` is compared with its checksum, other ones in each scan of the
+        process until all were; UntrustedCacheError where one differs. 0 compares none.
+        """
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """A copy of some rows [n, V]."""
@@ -72,7 +76,8 @@ class FilePart:
         """Map ``path``; UntrustedCacheError unless it is exactly the file that was written."""
         self._path = path
         self._sums = sums
-        self._checked = False
+        self._turns: list[int] | None = None
+        self._scanned = False
         self.rows = rows
         self.file: str | None = path.name
         if sums.size != -(-rows // block_rows(dim)):
@@ -89,21 +94,41 @@ class FilePart:
         flat = np.frombuffer(self._map, dtype="<f4", offset=_DATA_OFFSET)
         self._vectors: NDArray[np.float32] = flat.reshape(rows, dim)
 
-    def blocks(self, *, check: bool) -> Iterator[NDArray[np.float32]]:
-        """See Part. A part is summed up once in a process, during its first checked scan."""
+    def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
+        """See Part."""
+        turn = self._next_turn(stride)
         step = block_rows(self._vectors.shape[1])
-        check = check and not self._checked
+        first_scan, self._scanned = not self._scanned, True
         released = 0
         for number, start in enumerate(range(0, self.rows, step)):
             block = self._vectors[start : start + step]
             yield block
             # After the caller's use: the block is now in the processor's cache.
-            if check and block_sum(block) != self._sums[number]:
-                raise UntrustedCacheError(f"{self._path.name} does not match its checksum")
+            if turn is not None and number % stride == turn:
+                self._check(number, block)
             end = (start + len(block)) * block[0].nbytes
-            if end - released >= _RELEASE_BYTES:
+            if first_scan and end - released >= _RELEASE_BYTES:
                 released = self._release(released, end)
-        self._checked = self._checked or check
+
+    def verify(self) -> None:
+        """Compare every block with its checksum; UntrustedCacheError where one differs."""
+        step = block_rows(self._vectors.shape[1])
+        for number, start in enumerate(range(0, self.rows, step)):
+            self._check(number, self._vectors[start : start + step])
+
+    def _check(self, number: int, block: NDArray[np.float32]) -> None:
+        if block_sum(block) != self._sums[number]:
+            raise UntrustedCacheError(f"{self._path.name} does not match its checksum")
+
+    def _next_turn(self, stride: int) -> int | None:
+        """Which blocks modulo ``stride`` are compared in this scan; None when all have been."""
+        if stride == 0:
+            return None
+        if self._turns is None:
+            # Begin anywhere: every process of one search each would check the same blocks.
+            begin = os.urandom(1)[0]
+            self._turns = [(begin + turn) % stride for turn in range(stride)]
+        return self._turns.pop() if self._turns else None
 
     def _release(self, start: int, end: int) -> int:
         # Windows trims working sets by itself and has no such call.
@@ -127,7 +152,7 @@ class MemoryPart:
         self._vectors = vectors
         self.rows = len(vectors)
 
-    def blocks(self, *, check: bool) -> Iterator[NDArray[np.float32]]:
+    def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
         """See Part; memory needs no check."""
         step = block_rows(self._vectors.shape[1])
         for start in range(0, self.rows, step):
@@ -153,7 +178,7 @@ class TablePart:
         self._dim = dim
         self.rows = len(ids)
 
-    def blocks(self, *, check: bool) -> Iterator[NDArray[np.float32]]:
+    def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
         """See Part; this is the truth itself."""
         for _, vectors in self._segments.vector_rows(after=int(self._ids[0]) - 1, dim=self._dim):
             yield vectors
@@ -174,7 +199,7 @@ def write_part(
         OSError: no space, or the folder cannot be written.
         UntrustedCacheError: what was read back is not what was written.
     """
-    path = folder / f"matrix-{secrets.token_hex(8)}.f32"
+    path = folder / f"matrix-{os.urandom(8).hex()}.f32"
     ids: list[NDArray[np.int64]] = []
     sums: list[int] = []
 
@@ -188,8 +213,7 @@ def write_part(
     write_atomically(path, write)
     checksums = np.array(sums, dtype=np.uint64)
     part = FilePart(path, dim=dim, rows=rows, sums=checksums)
-    for _ in part.blocks(check=True):
-        pass
+    part.verify()
     return part, np.concatenate(ids), checksums
 
 

@@ -63,7 +63,7 @@ class VideoRecord(NewVideo):
     """Seconds since 1970-01-01 UTC."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SegmentData:
     """One segment, ready to be stored.
 
@@ -91,7 +91,7 @@ class SegmentRow:
     """Of the whole video."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureBatch:
     """Stage-1 features of N segments: ``features[i]`` [T_i, D] belongs to ``segment_ids[i]``."""
 
@@ -176,7 +176,7 @@ class Identity:
         return mine == (other.library, other.fingerprint, other.dim)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Nearest:
     """Neighbours of Q queries, best first: ``scores`` [Q, K] and ``segment_ids`` [Q, K].
 

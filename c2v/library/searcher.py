@@ -119,8 +119,7 @@ class Searcher:
                 if not np.array_equal(matrix.take(mine), vectors):
                     return [f"the matrix differs from the database near segment {int(ids[0])}"]
                 seen += len(ids)
-            for _ in matrix.blocks(check=True):
-                pass
+            matrix.verify()
         except UntrustedCacheError as error:
             return [str(error)]
         return []
