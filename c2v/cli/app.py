@@ -9,7 +9,7 @@ import typer
 
 from c2v import __version__
 from c2v.cli import config, demo, evaluate, index, library, model, search
-from c2v.cli.session import LibraryFlag, QuietFlag, Session, VerboseFlag
+from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
 
 app = typer.Typer(
@@ -64,8 +64,7 @@ def run(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) went away: it has seen what it wanted.
+    except ReaderLeft:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:

@@ -1,5 +1,6 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
+import os
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
 from c2v.cli.session import Session, command, interactive, stop_on_signals
 from c2v.config import Settings
-from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
+from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, C2VError
 
 if TYPE_CHECKING:
     from c2v.indexing.report import Failure, IndexReport
@@ -68,6 +69,9 @@ def index(
         bool,
         typer.Option("--retry-failed", help="Try unchanged files again that failed before."),
     ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Forget the library first, and index afresh.")
+    ] = False,
     style: PlainFormatFlag = PlainFormat.TABLE,
 ) -> int:
     """Index videos: new and changed files are read, moved ones keep what is known of them.
@@ -93,6 +97,7 @@ def index(
         prune=prune,
         retry_failed=retry_failed,
     )
+    _check_paths(paths, session.library_dir())
     with open_for_indexing(
         session.library_dir(),
         model=model,
@@ -100,6 +105,7 @@ def index(
         device=settings.device,
         precision=settings.precision,
         notice=session.notice,
+        rebuild=rebuild,
     ) as (library, bundle):
         display = IndexDisplay(session.err, shown=not session.quiet)
         with stop_on_signals() as stop, display:
@@ -119,6 +125,20 @@ def index(
     if report.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
+
+
+def _check_paths(paths: list[Path], library: Path) -> None:
+    """Say at once when there is nothing to do; a drive the library knows may be unplugged."""
+    from c2v.library import Library
+
+    missing = [path for path in paths if not os.path.lexists(path.expanduser())]
+    if len(missing) < len(paths):
+        return  # the missing ones are reported beside what is done
+    if Library.exists(library):
+        with Library.open(library) as known:
+            if any(known.videos(under=path.expanduser().absolute()) for path in missing):
+                return
+    raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")
 
 
 def _configured(settings: Settings) -> bool:

@@ -66,6 +66,6 @@ def library_bundle(
     if bundle.fingerprint != record.fingerprint:
         raise LibraryError(
             f"the model {record.name} has changed since it filled the library {library.directory}",
-            hint=f"c2v index --model {record.name} PATH",
+            hint=f"c2v index --model {record.name} --rebuild PATH",
         )
     return bundle

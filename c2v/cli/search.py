@@ -55,6 +55,10 @@ def search(
         str | None,
         typer.Option("--strategy", metavar="auto|exact|hnsw", help="How the vectors are searched."),
     ] = None,
+    rerank: Annotated[
+        int,
+        typer.Option("--rerank", min=0, help="Score the first N again by pairs (tightTransf)."),
+    ] = 0,
     device: DeviceFlag = None,
     style: FormatFlag = Format.TABLE,
 ) -> None:
@@ -70,6 +74,16 @@ def search(
         )
     if query is not None and not query.strip():
         raise UsageError("the QUERY is empty", hint='c2v search "a dog catching a frisbee"')
+    if rerank and video is not None:
+        raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
+    options = SearchOptions(
+        top=top,
+        moments=moments,
+        within=tuple(within or ()),
+        min_score=min_score,
+        strategy=session.settings(strategy=strategy).strategy,
+        rerank=rerank,
+    )
     with open_library(session) as library:
         bundle = library_bundle(session, library, device=device)
         if query is not None:
@@ -77,13 +91,6 @@ def search(
         else:
             assert video is not None
             question = _clip_query(bundle, video)
-        options = SearchOptions(
-            top=top,
-            moments=moments,
-            within=tuple(within or ()),
-            min_score=min_score,
-            strategy=session.settings(strategy=strategy).strategy,
-        )
         print_answer(session, find(library, bundle, question, options), style)
 
 

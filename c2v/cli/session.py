@@ -42,6 +42,10 @@ VerboseFlag = Annotated[
 ]
 
 
+class ReaderLeft(Exception):  # noqa: N818 - what happened, not what went wrong
+    """Whoever read our standard output (head, less) has seen enough and closed it."""
+
+
 @dataclass(frozen=True)
 class Session:
     """The global options of one call, and where it writes."""
@@ -117,7 +121,12 @@ def command(function: Callable[..., int | None]) -> Callable[..., int]:
             quiet=quiet or before.quiet,
             verbose=verbose or before.verbose,
         )
-        return function(session, **options) or 0
+        try:
+            code = function(session, **options) or 0
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise ReaderLeft from error
+        return code
 
     globals_ = {"library": (LibraryFlag, None), "quiet": (QuietFlag, False)}
     globals_["verbose"] = (VerboseFlag, False)

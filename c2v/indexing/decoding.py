@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
-from c2v.media.decode import FrameShape, choose_decoder
+from c2v.media.decode import Decoder, FrameShape, choose_decoder
 from c2v.media.probe import VideoInfo, probe
 from c2v.media.segments import Segment, SegmentMode, plan_segments
 from c2v.media.shots import find_cuts
@@ -161,7 +161,7 @@ class DecodePool:
     def _open(self, job: Job) -> None:
         parts: list[tuple[_Open, int, int]] = []
         try:
-            clip = open_clip_file(job)
+            clip = open_clip_file(job, self._options)
             ranges = _split(len(clip.times))
             opened = _Open(clip, left=len(ranges))
             parts = [(opened, first, last) for first, last in ranges]
@@ -206,26 +206,27 @@ class DecodePool:
         raise Stopped
 
 
-def open_clip_file(job: Job) -> Clip:
+def open_clip_file(job: Job, options: IndexOptions) -> Clip:
     """Probe a file and lay out its segments and sample times.
 
     Raises :class:`MediaError` with the reason when it is not a video that can be read.
     """
     info = probe(job.file.path)
+    problems: list[str] = []
     mode = SegmentMode.parse(job.sampling.partition(SAMPLING_SEPARATOR)[0])
-    cuts = find_cuts(info) if mode.kind == "scene" else ()
+    cuts: Sequence[float] = ()
+    if mode.kind == "scene":  # decodes the whole file once, at a small size
+        cuts = find_cuts(info, _decoder(job, info, options), on_problem=problems.append)
     segments = plan_segments(info.duration_seconds, mode=mode, cuts=cuts)
     times = np.asarray([time for segment in segments for time in segment.times])
-    return Clip(job, info, segments, times, problems=[])
+    return Clip(job, info, segments, times, problems)
 
 
 def decode_range(
     clip: Clip, first: int, last: int, *, shape: FrameShape, options: IndexOptions
 ) -> Iterator[Frames]:
     """Decode the pictures at ``clip.times[first:last]``, a few at a time."""
-    fast = clip.job.sampling.endswith(SAMPLING_SEPARATOR + "fast")
-    decoder = choose_decoder(options.decoder, clip.info, sampling="fast" if fast else "exact")
-    frames = decoder.frames(
+    frames = _decoder(clip.job, clip.info, options).frames(
         clip.info, clip.times[first:last].tolist(), shape=shape, on_problem=clip.problems.append
     )
     while chunk := list(islice(frames, FRAMES_A_CHUNK)):
@@ -235,6 +236,11 @@ def decode_range(
             seconds=np.asarray([frame.seconds for frame in chunk], np.float32),
             pixels=np.stack([frame.pixels for frame in chunk]),
         )
+
+
+def _decoder(job: Job, info: VideoInfo, options: IndexOptions) -> Decoder:
+    fast = job.sampling.endswith(SAMPLING_SEPARATOR + "fast")
+    return choose_decoder(options.decoder, info, sampling="fast" if fast else "exact")
 
 
 def _split(count: int) -> list[tuple[int, int]]:

@@ -22,13 +22,15 @@ def open_for_indexing(
     device: str,
     precision: str,
     notice: Callable[[str], None],
+    rebuild: bool = False,
 ) -> Iterator[tuple[Library, Bundle]]:
     """Open (or create) the library at ``directory`` for writing, with the encoder it takes.
 
     ``model`` is the encoder asked for by name; None takes the library's own, else the default
     of DESIGN section 4 starting from ``configured``. An encoder with the towers of the library's
     but another head is welcome: the stored frame features are embedded again. One with other
-    towers is refused, and nothing is changed.
+    towers is refused, and nothing is changed, unless ``rebuild`` is set: then the library
+    forgets every video first.
 
     Raises:
         LibraryError: another process is writing, or the library is of another model.
@@ -38,12 +40,15 @@ def open_for_indexing(
     try:
         held = library.model if library else None
         bundle = _load(held, model, configured, device=device, precision=precision, notice=notice)
-        if held is not None and held.towers_fingerprint != bundle.towers_fingerprint:
+        same_towers = held is None or held.towers_fingerprint == bundle.towers_fingerprint
+        if held is not None and not same_towers and not rebuild:
             raise _other_model(directory, held, bundle)
         if library is None:
             library = Library.create(directory)
         with library.writer():
-            if held is None:
+            if rebuild:
+                library.reset(model_record(bundle))
+            elif held is None:
                 library.set_model(model_record(bundle))
             elif held.fingerprint != bundle.fingerprint:
                 notice(f"embedding the library again from its frame features with {bundle.name}")
@@ -72,7 +77,8 @@ def _load(
 
 
 def _other_model(directory: Path, held: ModelRecord, bundle: Bundle) -> LibraryError:
+    other = "that model as it is now" if held.name == bundle.name else bundle.name
     return LibraryError(
-        f"the library {directory} holds frames as {held.name} sees them, not {bundle.name}",
-        hint=f"give {bundle.name} a library of its own: --library {bundle.name.replace('/', '-')}",
+        f"the library {directory} holds frames as {held.name} saw them, of no use to {other}",
+        hint=f"index afresh with --rebuild, or give {bundle.name} a library of its own: --library",
     )

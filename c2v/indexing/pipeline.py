@@ -97,11 +97,16 @@ class _Run:
             if len(found) % 64 == 0:
                 self.progress.scanned(len(found))
         self.progress.scanned(len(found))
-        self.report.failed += [Failure(problem.path, problem.reason) for problem in problems]
+        folders = [Path(os.path.abspath(root)) for root in roots]  # noqa: PTH100 - links stay links
+        self.report.failed += [
+            Failure(problem.path, problem.reason)
+            for problem in problems
+            if not (self.options.prune and problem.path in folders)  # asked to go, and gone
+        ]
         return make_plan(
             self.library,
             found,
-            roots=[Path(os.path.abspath(root)) for root in roots],  # noqa: PTH100 - links stay links
+            roots=folders,
             sampling=self._sampling(),
             default_sampling=self._sampling("auto") or "auto",
             retry_failed=self.options.retry_failed,

@@ -13,6 +13,7 @@ from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.library import Library, SegmentRow
 from c2v.search.filters import path_matches
+from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
 
 
@@ -23,8 +24,8 @@ class Query:
     label: str
     vector: NDArray[np.float32]
     """[V] unit length: compared with the vectors of segments."""
-    frame_vector: NDArray[np.float32]
-    """[D] unit length: compared with stage-1 features, to find the frame inside a segment."""
+    feature: NDArray[np.float32]
+    """[D] in the space of frame features, any length: finds the frame inside a segment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,30 +39,35 @@ class SearchOptions:
     """Path patterns; none means the whole library."""
     min_score: float | None = None
     strategy: Strategy = "auto"
+    rerank: int = 0
+    """How many of the first results the head scores again pair by pair (tightTransf only)."""
 
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
     stage1 = bundle.encode_text(texts)
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
-    pooled = _unit(stage1.pooled())
     return [
-        Query(text, vector, frame_vector)
-        for text, vector, frame_vector in zip(texts, vectors, pooled, strict=True)
+        Query(text, vector, feature)
+        for text, vector, feature in zip(texts, vectors, stage1.pooled(), strict=True)
     ]
 
 
 def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
     """A query out of a clip: its head vector [V] and its frame features [T, D]."""
-    return Query(label, vector, _unit(_unit(features.astype(np.float32)).mean(axis=0)))
+    return Query(label, vector, _unit(features.astype(np.float32)).mean(axis=0))
 
 
 def find(library: Library, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
     """The best moments of ``library`` for ``query``."""
     started = time.perf_counter()
-    allowed = _allowed_segments(library, options.within)
-    strategy, ranked = _rank(library, query, options, allowed)
-    results = _locate(library, query, ranked)
+    with library.snapshot():
+        allowed = _allowed_segments(library, options.within)
+        strategy, ranked = _rank(library, query, options, allowed)
+        if options.rerank:
+            first = rerank(library, bundle, query.feature, ranked[: options.rerank])
+            ranked = first + ranked[options.rerank :]
+        results = _locate(library, query, ranked[: options.top])
     return Answer(
         query=query.label,
         model=bundle.name,
@@ -88,7 +94,9 @@ def _rank(
     for a few times as many, and for more while too few videos came and more segments exist.
     """
     available = library.segment_count if allowed is None else len(allowed)
-    wanted = min(options.top, available)
+    wanted = min(max(options.top, options.rerank), available)
+    if not available:
+        return "exact", []
     count = min(available, wanted if options.moments else max(64, 4 * wanted))
     while True:
         nearest = library.nearest(
@@ -99,7 +107,7 @@ def _rank(
             options.min_score is not None and nearest.scores[0][-1] < options.min_score
         )
         if len(chosen) >= wanted or exhausted:
-            return nearest.strategy, chosen[: options.top]
+            return nearest.strategy, chosen[:wanted]
         count = min(available, count * 4)
 
 
@@ -132,7 +140,7 @@ def _locate(
     moments = []
     for rank, (score, row) in enumerate(ranked, start=1):
         times, features = frames[row.segment_id]
-        nearest = int(np.argmax(_unit(features.astype(np.float32)) @ query.frame_vector))
+        nearest = int(np.argmax(_unit(features.astype(np.float32)) @ query.feature))
         moments.append(
             Moment(
                 rank=rank,
@@ -150,4 +158,7 @@ def _locate(
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows scaled to unit length; a zero row stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
+    unit: NDArray[np.float32] = np.divide(
+        vectors, norms, out=np.zeros_like(vectors), where=norms > 0
+    )
+    return unit
