@@ -59,7 +59,7 @@ def open_clip_folder() -> Path:
 def architectures() -> dict[str, Path]:
     """Every architecture open_clip knows, with the file of its config."""
     folder = open_clip_folder() / "model_configs"
-    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+    return {path.stem: path for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)}
 
 
 def model_config(architecture: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ asked first, with a limit of its own.
 
 from __future__ import annotations
 
+import http.client
 import inspect
 import io
 import os
@@ -57,8 +58,8 @@ def _endpoint() -> str:
 
 
 def _answers(url: str) -> bool:
-    request = urllib.request.Request(url, method="HEAD")
     try:
+        request = urllib.request.Request(url, method="HEAD")
         with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
             return True
     except urllib.error.HTTPError:
@@ -66,7 +67,7 @@ def _answers(url: str) -> bool:
     except urllib.error.URLError as error:
         # The hub's client may trust certificates that Python does not: let it try.
         return "CERTIFICATE" in str(error.reason).upper()
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 

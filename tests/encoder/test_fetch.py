@@ -1,0 +1,219 @@
+"""Fetching from a hub of our own: the real client of the Hugging Face hub, a server in the test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import save_file
+
+from c2v.encoder import fetch
+from c2v.encoder.architecture import model_config
+from c2v.errors import ModelError
+
+from .conftest import make_state
+
+NAME = "ViT-S-32-alt/toy"
+REPOSITORY = "toys/vit"
+
+# In a process of its own: the client reads its environment when it is imported. open_clip has no
+# toy model, so one tag is added to its table; all the rest is what a user runs.
+FETCH = """
+import sys, json, time
+import open_clip.pretrained as table
+table._PRETRAINED["ViT-S-32-alt"] = {"toy": table._pcfg(hf_hub="toys/vit/")}
+from c2v.encoder.registry import fetch_bundle
+from c2v.encoder.bundle import load_bundle
+from c2v.errors import C2VError
+seen = []
+try:
+    folder = fetch_bundle(sys.argv[1], on_progress=lambda done, total: seen.append((done, total)))
+    bundle = load_bundle(sys.argv[1], device="cpu")
+    print(json.dumps({"folder": str(folder), "seen": seen, "source": bundle.config.source,
+                      "vectors": bundle.embed_text(["a dog"]).shape}))
+except C2VError as error:
+    print(json.dumps({"error": error.message, "hint": error.hint}))
+"""
+
+
+class Hub(ThreadingHTTPServer):
+    """Serves files by name; after ``breaks_after`` bytes it hangs up, and sends no more."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files: dict[str, bytes] = {}
+        self.breaks_after: int | None = None
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self.answer(send=False)
+
+    def do_GET(self) -> None:
+        self.answer(send=True)
+
+    def answer(self, *, send: bool) -> None:
+        name = self.path.rpartition("/")[2]
+        self.server.asked.append(f"{self.command} {self.path}")
+        content = self.server.files.get(name)
+        if content is None or REPOSITORY not in self.path:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.end_headers()
+        if send:
+            self.wfile.write(content[: self.server.breaks_after])
+            if self.server.breaks_after is not None:
+                self.server.breaks_after = 0
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: pytest's output is not a server's log."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    server = Hub()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A small open_clip model with random weights as a safetensors file."""
+    path = tmp_path_factory.mktemp("weights") / "model.safetensors"
+    state = make_state(model_config("ViT-S-32-alt"))
+    save_file({name: value.half().contiguous() for name, value in state.items()}, str(path))
+    return path.read_bytes()
+
+
+def run_fetch(hub: Hub, home: Path, **environment: str) -> dict[str, Any]:
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home / "hf"), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH, NAME], capture_output=True, text=True, timeout=240,
+        env=os.environ | settings,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert "%|" not in done.stderr, "the client drew a bar of its own"
+    return answer
+
+
+def left_over(home: Path) -> list[str]:
+    models = home / "data" / "models"
+    return [path.name for path in models.iterdir()] if models.exists() else []
+
+
+def test_fetch_and_use(hub: Hub, home: Path, weights: bytes) -> None:
+    hub.files["open_clip_model.safetensors"] = weights
+    answer = run_fetch(hub, home)
+    assert answer["vectors"] == [1, 256]
+    assert left_over(home) == ["ViT-S-32-alt--toy"]
+    assert answer["source"].startswith("open_clip ViT-S-32-alt/toy")
+    done, total = answer["seen"][-1]
+    assert done == total == len(weights)
+    assert len(answer["seen"]) > 1
+
+    # Again from the client's cache, with nobody to ask.
+    asked = len(hub.asked)
+    other = home.parent / "other"
+    answer = run_fetch(
+        hub, home, C2V_HOME=str(other), HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(home / "hf" / "hub")
+    )
+    assert left_over(other) == ["ViT-S-32-alt--toy"]
+    assert len(hub.asked) == asked
+
+
+def test_pickled_weights_where_there_are_no_others(hub: Hub, home: Path, tmp_path: Path) -> None:
+    import torch
+
+    path = tmp_path / "open_clip_pytorch_model.bin"
+    torch.save(make_state(model_config("ViT-S-32-alt")), path)
+    hub.files[path.name] = path.read_bytes()
+    assert run_fetch(hub, home)["vectors"] == [1, 256]
+
+
+def test_broken_transfer_leaves_no_bundle(hub: Hub, home: Path, weights: bytes) -> None:
+    hub.files["open_clip_model.safetensors"] = weights
+    hub.breaks_after = len(weights) // 2
+    answer = run_fetch(hub, home)
+    assert "could not be fetched" in answer["error"]
+    assert "\n" not in answer["error"]
+    assert answer["hint"]
+    assert left_over(home) == []
+
+
+def test_repository_without_weights(hub: Hub, home: Path) -> None:
+    answer = run_fetch(hub, home)
+    assert "open_clip_model.safetensors" in answer["error"]
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_silent_hub_is_given_up(silent_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", silent_server)
+    start = time.monotonic()
+    with pytest.raises(ModelError, match="cannot be reached"):
+        fetch.require_network("ViT-B-32")
+    assert time.monotonic() - start < 5
+
+
+def test_slow_name_resolution_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(fetch, "_answers", lambda url: not time.sleep(2))
+    start = time.monotonic()
+    assert not fetch.hub_reachable()
+    assert time.monotonic() - start < 1
+
+
+def test_a_hub_that_answers(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)  # it answers 404 to the root
+    assert fetch.hub_reachable()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert not fetch.hub_reachable()
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_ENDPOINT", "not a url")
+    assert not fetch.hub_reachable()
+
+
+def test_tags_of_open_clip() -> None:
+    model = fetch.hub_model("PE-Core-B-16", "meta")
+    assert model.repository == "timm/PE-Core-B-16"
+    assert model.preprocess.resize == "squash"
+    assert model.preprocess.mean == (0.5, 0.5, 0.5)
+    model = fetch.hub_model("ViT-B-32-quickgelu", "openai")
+    assert model.repository == "timm/vit_base_patch32_clip_224.openai"
+    assert model.files[0] == "open_clip_model.safetensors"
+    assert model.preprocess.mean[0] == pytest.approx(0.48145466)
