@@ -1,8 +1,9 @@
 """Segments, head vectors and frame features in the database.
 
 Numbers are little-endian BLOBs: times and vectors float32, features float16. Vectors keep all
-32 bits: at 4 of about 17 bytes stored per segment and dimension they are the small part, and the
-order of near ties then is the model's own (measured in ``tests/library/README.md``).
+32 bits: float16 would save 0.3 MB of the 5.8 MB that an hour of video takes (512-d), and was
+measured (50,000 x 1024, clustered) to change scores by up to 2e-4 and the place of one segment in
+ten in a full ranking of 2,000, if not the ten best; int8 loses one of a hundred of these too.
 """
 
 from __future__ import annotations
