@@ -10,16 +10,14 @@ from rich.progress import (
     BarColumn,
     Progress,
     ProgressColumn,
-    SpinnerColumn,
     Task,
     TaskID,
     TaskProgressColumn,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.text import Text
 
-from c2v.cli.render import printable
+from c2v.cli.render import clock, printable
 
 if TYPE_CHECKING:
     from c2v.indexing.report import Progress as IndexProgress
@@ -28,13 +26,19 @@ NAME_CELLS = 32
 
 
 class RateColumn(ProgressColumn):
-    """Seconds of video a second, as multiples of real time."""
+    """Rate and time left of the overall bar, from the whole run so far.
+
+    Frames arrive in bursts, one batch of the encoder at a time: rich's own estimate, made of the
+    last steps, would jump between nothing and millions.
+    """
 
     def render(self, task: Task) -> Text:
-        """The rate of the overall bar; nothing for a single file."""
-        if not task.fields.get("overall") or not task.speed:
+        """``31x 02:10``: seconds of video a second, and time left; nothing for a single file."""
+        if not task.fields.get("overall") or not task.completed or not task.elapsed:
             return Text("")
-        return Text(f"{task.speed:.0f}x", style="cyan")
+        rate = task.completed / task.elapsed
+        left = clock(task.remaining / rate) if task.remaining is not None else "--:--"
+        return Text.assemble((f"{rate:.0f}x ", "cyan"), (left, "progress.remaining"))
 
 
 class IndexDisplay:
@@ -46,12 +50,10 @@ class IndexDisplay:
 
     def __init__(self, console: Console, *, shown: bool) -> None:
         self._progress = Progress(
-            SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             RateColumn(),
-            TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
             disable=not shown or not console.is_terminal,
@@ -81,6 +83,8 @@ class IndexDisplay:
     def planned(self, videos: int, size_bytes: int) -> None:
         self._videos, self._closed_bytes = videos, size_bytes
         self._describe(self._summary())
+        if self._overall is not None:
+            self._progress.reset(self._overall, total=None)  # scanning does not count
 
     def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None:
         self._closed_bytes -= size_bytes

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from c2v.search.results import Answer, Moment
 
 SCORE_BAR_CELLS = 12
+ROOMY_COLUMNS = 80
+"""A terminal narrower than this shows no bars and no spans, so that paths stay readable."""
 
 
 class Format(str, Enum):
@@ -123,21 +126,18 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     table.add_column("#", justify="right", style="dim")
     table.add_column("file", overflow="fold", ratio=1 if session.out.is_terminal else None)
     table.add_column("at", justify="right", style="cyan", no_wrap=True)
-    table.add_column("moment", justify="right", style="dim", no_wrap=True)
+    roomy = session.out.width >= ROOMY_COLUMNS
+    if roomy:
+        table.add_column("moment", justify="right", style="dim", no_wrap=True)
     table.add_column("score", no_wrap=True)
     highest = max(moment.score for moment in answer.results)
     for moment in answer.results:
-        table.add_row(
-            str(moment.rank),
-            file_link(moment.path),
-            clock(moment.best),
-            _span(moment),
-            score_cell(moment.score, highest),
-        )
+        score = score_cell(moment.score, highest if roomy else None)
+        span = [_span(moment)] if roomy else []
+        table.add_row(str(moment.rank), file_link(moment.path), clock(moment.best), *span, score)
     session.out.print(table)
     session.notice(
-        f"{len(answer.results)} of library {answer.library} by {answer.model}, "
-        f"{answer.strategy} in {answer.elapsed_ms:.0f} ms"
+        f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
     )
 
 
@@ -150,13 +150,13 @@ def file_link(path: str) -> "Text":
 
 
 def short_path(path: str) -> str:
-    """Relative to the current folder when it is below it, else with ``~`` for the home folder."""
-    for folder, mark in ((Path.cwd(), ""), (Path.home(), "~" + os.sep)):
-        try:
-            return mark + str(Path(path).relative_to(folder))
-        except ValueError:
-            continue
-    return path
+    """The shortest of: the path itself, relative to the current folder, below the home folder."""
+    ways = [path]
+    with suppress(ValueError):  # another drive on Windows
+        ways.append(os.path.relpath(path))
+    if Path(path).is_relative_to(Path.home()):
+        ways.append(str("~" / Path(path).relative_to(Path.home())))
+    return min(ways, key=len)
 
 
 def printable(path: str) -> str:
@@ -176,10 +176,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
 
 
-def score_cell(score: float, highest: float) -> "Text":
-    """A score with a bar as long as it is, measured by the highest one of the table."""
+def score_cell(score: float, highest: float | None) -> "Text":
+    """A score, with a bar as long as it is, measured by the highest one (None: no bar)."""
     from rich.text import Text
 
+    if highest is None:
+        return Text(f"{score:6.3f}")
     share = max(0.0, score / highest) if highest > 0 else 0.0
     eighths = round(share * SCORE_BAR_CELLS * 8)
     bar = "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
