@@ -23,6 +23,9 @@ HOLD_SECONDS = 1.0
 """The last picture is believed to stay on screen this long after its own end, no longer: beyond it
 the file was cut off."""
 
+_LEANS_ON_OTHERS = frozenset({2, 3})
+"""AVPictureType P and B: never the type of a true keyframe (0 is unknown, 1 is I)."""
+
 Why = Literal["damaged", "ended"]
 
 
@@ -58,6 +61,7 @@ class PictureReader:
         self._stamps: list[int] = []
         self._is_drained = False
         self._keyframe: Picture | None = None
+        self._entry: int | None = None  # where decoding began after a jump: must be a keyframe
         self._can_skip = info.seekable
         self._frame_ticks = max(1, round(1 / (info.frame_rate or 25.0) / self._time_base))
 
@@ -116,6 +120,7 @@ class PictureReader:
             frames = [*self._context.decode(key), *self._context.decode(None)]
         self._context.flush_buffers()
         is_whole = bool(frames) and not frames[0].is_corrupt
+        is_whole = is_whole and frames[0].pict_type not in _LEANS_ON_OTHERS
         return Picture(key.pts or 0, frames[0]) if is_whole else None
 
     # -- answers ---------------------------------------------------------------------------------
@@ -218,7 +223,10 @@ class PictureReader:
         for frame in frames:
             tick = self._tick_of(frame)
             self._counted += 1
-            if not frame.is_corrupt:
+            is_first = self._entry is not None and tick >= self._entry
+            self._entry = None if is_first else self._entry
+            is_false_key = is_first and frame.pict_type in _LEANS_ON_OTHERS
+            if not (frame.is_corrupt or is_false_key):
                 self._pictures.append(Picture(tick, frame))
             elif not self._feed.is_from_start:
                 # Some files mark pictures as keyframes that lean on earlier ones (green smears).
@@ -251,3 +259,5 @@ class PictureReader:
         self._pictures.clear()
         self._damaged_from = None
         self._is_drained = False
+        is_entry = self._feed.queue and not self._feed.is_from_start
+        self._entry = self._feed.queue[0].pts if is_entry else None

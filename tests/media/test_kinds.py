@@ -243,3 +243,22 @@ def test_refused_permission_says_so(
 def test_odd_names_are_read(name: str, videos: Any, tmp_path: Path) -> None:
     made = videos.make_video(tmp_path / "a.mp4").rename(tmp_path / name)
     assert decoded(videos, probe(made), [1.0])[0] == {0: 25}
+
+
+def test_false_keyframe_marks_are_noticed(videos: Any, tmp_path: Path) -> None:
+    """Some encoders mark pictures as keyframes that lean on earlier ones: a jump gives garbage."""
+    options = {"x264-params": "keyint=250:scenecut=0"}
+    whole = videos.make_video(tmp_path / "whole.mp4", count=100, b_frames=0, options=options)
+    data = bytearray(whole.read_bytes())
+    # The table of keyframes (stss): with no entry but the first, every picture counts as one
+    # when the table is renamed away.
+    position = data.index(b"stss")
+    data[position : position + 4] = b"free"
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bytes(data))
+    info = probe(path)
+    for sampling in ("exact", "fast"):
+        settings = {"sampling": sampling, "reach_seconds": 0.1}
+        numbers, problems = decoded(videos, info, [2.601, 3.501], **settings)
+        assert problems == []
+        assert numbers == {0: 65, 1: 87}
