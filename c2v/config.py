@@ -13,7 +13,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, get_type_hints
@@ -154,6 +153,8 @@ def set_config_value(key: str, value: str | None) -> Path:
         Settings(**{key: converted})  # type: ignore[arg-type]
         # JSON strings and integers are valid TOML values.
         lines.append(f"{key} = {json.dumps(converted, ensure_ascii=False)}")
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=".config-", delete=False, encoding="utf-8"

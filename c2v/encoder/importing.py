@@ -28,9 +28,9 @@ from c2v.encoder.building import (
 )
 from c2v.encoder.bundle_config import HeadConfig, read_config
 from c2v.encoder.fetch import Progress, download, hub_model
-from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE, find_bundle
+from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE, bundle_folder, find_bundle
 from c2v.encoder.tensors import read_tensors
-from c2v.encoder.write import bundle_folder, check_bundle_name
+from c2v.encoder.write import check_bundle_name
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:

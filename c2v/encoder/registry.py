@@ -15,7 +15,6 @@ from typing import Final, Literal
 
 from c2v.config import models_dir
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
-from c2v.encoder.write import bundle_folder
 from c2v.errors import ModelError
 
 AUTO: Final = "auto"
@@ -40,6 +39,11 @@ class FoundBundle:
     def size_bytes(self) -> int:
         """Bytes on disk, hard links counted once per bundle."""
         return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
+
+
+def bundle_folder(name: str) -> Path:
+    """The folder of a bundle in the user's models (``ARCH/TAG`` becomes ``ARCH--TAG``)."""
+    return models_dir() / name.replace("/", "--")
 
 
 def list_bundles() -> tuple[FoundBundle, ...]:

@@ -67,6 +67,7 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]]) -> None:
 
     # A zero-dimensional array must stay one: ascontiguousarray would make it [1].
     save_file({name: np.asarray(value, order="C") for name, value in tensors.items()}, str(path))
+    path.chmod(0o644)  # the library makes private files; weights are no secret
 
 
 def tensor_shapes(tensors: Mapping[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from c2v.config import models_dir
 from c2v.encoder.bundle_config import (
     CONFIG_NAME,
     FORMAT,
@@ -42,11 +41,6 @@ def check_bundle_name(name: str) -> str:
             hint="use letters, digits, dots, dashes and underscores",
         )
     return name
-
-
-def bundle_folder(name: str) -> Path:
-    """The folder of a bundle in the user's models (``ARCH/TAG`` becomes ``ARCH--TAG``)."""
-    return models_dir() / name.replace("/", "--")
 
 
 @contextlib.contextmanager

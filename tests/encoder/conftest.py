@@ -12,7 +12,7 @@ import pytest
 
 from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.write import bundle_folder
+from c2v.encoder.registry import bundle_folder
 
 TINY: dict[str, Any] = {
     "embed_dim": 32,

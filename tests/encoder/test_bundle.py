@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -230,6 +231,14 @@ def test_public_names() -> None:
         assert getattr(c2v.encoder, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         _ = c2v.encoder.nonsense
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_documented_example_runs() -> None:
+    """On ``mini``, the encoder that ships."""
+    done = doctest.testmod(c2v.encoder, verbose=False)
+    assert done.attempted > 5
+    assert done.failed == 0
 
 
 def test_importing_the_package_costs_nothing(run_python: Callable[..., str]) -> None:

@@ -15,7 +15,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.build import new_head
 from c2v.encoder.importing import export_checkpoint, import_checkpoint, import_open_clip
-from c2v.encoder.write import bundle_folder
+from c2v.encoder.registry import bundle_folder
 from c2v.errors import ModelError, UsageError
 
 from .conftest import TINY, make_state

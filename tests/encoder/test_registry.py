@@ -11,13 +11,13 @@ from c2v.config import models_dir
 from c2v.encoder import fetch
 from c2v.encoder.bundle import load_bundle
 from c2v.encoder.registry import (
+    bundle_folder,
     choose_default,
     ensure_bundle,
     fetch_bundle,
     find_bundle,
     list_bundles,
 )
-from c2v.encoder.write import bundle_folder
 from c2v.errors import ModelError
 
 

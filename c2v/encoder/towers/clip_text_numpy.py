@@ -174,7 +174,7 @@ class ClipTextTower:
         return x + _linear(inner, w[prefix + "mlp.c_proj.weight"], w[prefix + "mlp.c_proj.bias"])
 
     def _norm(self, x: Array, name: str) -> Array:
-        centred = x - x.mean(axis=-1, keepdims=True)
+        centred: Array = x - x.mean(axis=-1, keepdims=True)
         variance = np.square(centred).mean(axis=-1, keepdims=True)
         centred /= np.sqrt(variance + np.float32(self.architecture.eps))
         centred *= self._weights[name + ".weight"]
