@@ -62,7 +62,7 @@ def clip2video_training_positions(
     chosen = floor_linspace(len(read) - 1, max_frames)
     step = int(chosen[1] - chosen[0]) // 2 if max_frames > 1 else 0
     if step > 2:
-        chosen[1:-1] += [rng.randint(-step, step) for _ in chosen[1:-1]]
+        chosen[1:-1] += rng.randint(-step, step, size=len(chosen) - 2)
     return tuple(int(index) for index in read[chosen])
 
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.heads.numpy_heads import Array, NumpyMeanP, NumpyTextSide, text_keys
+from c2v.encoder.heads.numpy_heads import (
+    Array,
+    NumpyMeanP,
+    NumpyTextSide,
+    meanp_keys,
+    text_keys,
+)
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.errors import ModelError
 
@@ -130,15 +136,18 @@ def open_head(
 ) -> Head:
     """A head from its weight file, reading for a search only what the text side needs.
 
-    `path` may be None for meanP, which has no weights. `device` is a torch device, or what to ask
+    `path` may be None for a plain meanP, which has no weights. `device` is a torch device, or what to ask
     for one when the video side is loaded.
     """
     if not isinstance(settings, HeadSettings):
         settings = HeadSettings.from_dict(settings)
-    if settings.type == "meanP":
+    if settings.type == "meanP" and not settings.projected:
         return NumpyMeanP(settings)
     if path is None or not path.is_file():
         raise ModelError(f"the {settings.type} head has no weights at {path}")
+
+    if settings.type == "meanP":
+        return NumpyMeanP(settings, _read_arrays(path, meanp_keys(settings)))
 
     def load_video_side() -> TorchHead:
         from c2v.encoder.official.files import load_state

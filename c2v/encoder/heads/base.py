@@ -8,6 +8,7 @@ import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
+from c2v.encoder.heads.projection import ResidualProjection
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.errors import ModelError
 
@@ -54,11 +55,18 @@ class Head(nn.Module):
 
     A vector is made of parts (one, or global and aligned), each of unit length. The score of a
     text and a video is sum_i w_i <t_i, v_i>, which is the inner product of the fused vectors.
+
+    With `projected` settings a linear layer on the features of each side comes before all else.
     """
 
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__()
         self.settings = settings
+        self.frame_projection: ResidualProjection | None = None
+        self.word_projection: ResidualProjection | None = None
+        if settings.projected:
+            self.frame_projection = ResidualProjection(settings.feature_dim)
+            self.word_projection = ResidualProjection(settings.feature_dim)
 
     @property
     def vector_dim(self) -> int:
@@ -75,7 +83,11 @@ class Head(nn.Module):
 
     def video_parts(self, features: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         """Features [B, T, D] (not normalised), mask [B, T] of 0/1 -> unit vectors [B, D] each."""
-        mask = mask.to(features.dtype)
+        if self.frame_projection is not None:
+            features = self.frame_projection(features)
+        return self._video_parts(features, mask.to(features.dtype))
+
+    def _video_parts(self, features: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return (global_vector(self.frames(features, mask), mask),)
 
     def text_parts(
@@ -85,6 +97,11 @@ class Head(nn.Module):
 
         `end` [N] is the position of EOT where it is not the last real token.
         """
+        if self.word_projection is not None:
+            tokens = self.word_projection(tokens)
+        return self._text_parts(tokens, mask, end)
+
+    def _text_parts(self, tokens: Tensor, mask: Tensor, end: Tensor | None) -> tuple[Tensor, ...]:
         return (unit(sentence_feature(tokens, mask, end)),)
 
     def video(self, features: Tensor, mask: Tensor) -> Tensor:

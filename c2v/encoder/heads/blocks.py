@@ -36,7 +36,7 @@ def key_mask(mask: Tensor, *, heads: int, legacy_order: bool = False) -> Tensor:
         return additive[:, None, None, :]
     batch = mask.shape[0]
     source = torch.arange(batch * heads, device=mask.device) % batch
-    return additive[source].view(batch, heads, 1, -1)
+    return additive[source].view(batch, heads, 1, mask.shape[1])
 
 
 def causal_mask(length: int, *, device: torch.device) -> Tensor:
@@ -65,7 +65,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
         """[B, N, W] -> [B, N, W]; mask is additive and broadcasts to [B, heads, N, N]."""
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)  # [B, N, 3W]
-        q, k, v = qkv.view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)  # [B, h, N, d]
+        split = qkv.view(*x.shape[:2], 3, self.heads, x.shape[2] // self.heads)
+        q, k, v = split.permute(2, 0, 3, 1, 4)  # [B, heads, N, d] each
         y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
         return out

@@ -60,8 +60,7 @@ class Clip2Video(Head):
         y: Tensor = self.transformerClip(features + positions, mask)
         return y + features
 
-    def video_parts(self, features: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
-        mask = mask.to(features.dtype)
+    def _video_parts(self, features: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         overall = global_vector(self.frames(features, mask), mask)
         if self.tab is None:
             return (overall,)
@@ -73,9 +72,7 @@ class Clip2Video(Head):
             )
         return overall, self.tab.aggregate(tokens, token_mask)
 
-    def text_parts(
-        self, tokens: Tensor, mask: Tensor, *, end: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
+    def _text_parts(self, tokens: Tensor, mask: Tensor, end: Tensor | None) -> tuple[Tensor, ...]:
         overall = unit(sentence_feature(tokens, mask, end))
         if self.tab is None:
             return (overall,)

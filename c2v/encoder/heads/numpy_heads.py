@@ -17,6 +17,14 @@ from c2v.errors import ModelError
 Array = NDArray[np.float32]
 
 
+def project(x: Array, weights: Mapping[str, Array], name: str) -> Array:
+    """x + x A + b (see `projection`), or x where the head has no such layer: [..., D]."""
+    if f"{name}.weight" not in weights:
+        return x
+    bent: Array = x + x @ weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    return bent
+
+
 def unit(x: Array) -> Array:
     """x / ||x|| over the last axis; a zero vector stays zero."""
     norm = np.sqrt(np.einsum("...d,...d->...", x, x, dtype=np.float32))
@@ -54,7 +62,9 @@ def aggregate(tokens: Array, mask: NDArray[Any], *, weight: Array, center: Array
 
 
 def words_only(mask: NDArray[Any]) -> NDArray[Any]:
-    """The text mask without SOT (position 0)."""
+    """The text mask without SOT (position 0); a text of one feature (L = 1) keeps it."""
+    if mask.shape[1] == 1:
+        return mask
     words: NDArray[Any] = mask.copy()
     words[:, 0] = 0
     return words
@@ -63,16 +73,20 @@ def words_only(mask: NDArray[Any]) -> NDArray[Any]:
 class NumpyTextSide:
     """Token features to the text half of a score, for any head.
 
-    `weights` holds `weight_center` and `emb_center` [K, D] where the head has an alignment block
-    (`text_keys` says what is needed) and may be empty otherwise.
+    `weights` holds `weight_center` and `emb_center` [K, D] where the head has an alignment block,
+    `word_projection.*` where it is projected (`text_keys` says what is needed), or nothing.
     """
 
     def __init__(self, settings: HeadSettings, weights: Mapping[str, NDArray[Any]]) -> None:
         self.settings = settings
-        for key in text_keys(settings):
+        for key in self._needed(settings):
             if key not in weights:
                 raise ModelError(f"the {settings.type} head has no weight {key!r}")
-        self._weights = {key: weights[key].astype(np.float32) for key in text_keys(settings)}
+        self._weights = {key: weights[key].astype(np.float32) for key in self._needed(settings)}
+
+    @staticmethod
+    def _needed(settings: HeadSettings) -> tuple[str, ...]:
+        return text_keys(settings)
 
     @property
     def vector_dim(self) -> int:
@@ -80,9 +94,9 @@ class NumpyTextSide:
 
     def embed_text(self, tokens: NDArray[Any], mask: NDArray[Any]) -> Array:
         """Tokens [N, L, D] (not normalised), mask [N, L] -> unit vectors [N, V]."""
-        tokens = tokens.astype(np.float32, copy=False)
+        tokens = project(tokens.astype(np.float32, copy=False), self._weights, "word_projection")
         overall = unit(sentence_feature(tokens, mask))
-        if not self._weights:
+        if not self.settings.aligned:
             return overall
         aligned = aggregate(
             tokens,
@@ -97,16 +111,33 @@ class NumpyTextSide:
 
 
 class NumpyMeanP(NumpyTextSide):
-    """The whole meanP head, which has no weights."""
+    """The whole meanP head, which has no weights unless it is projected."""
 
-    def __init__(self, settings: HeadSettings) -> None:
-        super().__init__(settings, {})
+    def __init__(
+        self, settings: HeadSettings, weights: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        super().__init__(settings, weights or {})
+
+    @staticmethod
+    def _needed(settings: HeadSettings) -> tuple[str, ...]:
+        return meanp_keys(settings)
 
     def embed_video(self, features: NDArray[Any], mask: NDArray[Any]) -> Array:
         """Features [B, T, D] (not normalised), mask [B, T] -> unit vectors [B, D]."""
-        return global_vector(features.astype(np.float32, copy=False), mask)
+        frames = project(features.astype(np.float32, copy=False), self._weights, "frame_projection")
+        return global_vector(frames, mask)
 
 
 def text_keys(settings: HeadSettings) -> tuple[str, ...]:
     """The weights that the text side reads."""
-    return ("weight_center", "emb_center") if settings.aligned else ()
+    centers = ("weight_center", "emb_center") if settings.aligned else ()
+    return centers + _layer("word_projection", settings)
+
+
+def meanp_keys(settings: HeadSettings) -> tuple[str, ...]:
+    """The weights of a whole meanP head: both projections, or none."""
+    return text_keys(settings) + _layer("frame_projection", settings)
+
+
+def _layer(name: str, settings: HeadSettings) -> tuple[str, ...]:
+    return (f"{name}.weight", f"{name}.bias") if settings.projected else ()

@@ -58,6 +58,7 @@ class HeadSettings:
     action_layers: int = 1  # blocks of actionClip
     legacy_mask_order: bool = False  # the released code's mask bug, for bit-reproduction only
     strict_difference_mask: bool = False  # a difference counts only if both of its frames do
+    projected: bool = False  # a linear layer on the features of both sides comes first
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():

@@ -22,7 +22,12 @@ CENTER_STD = 64**-0.5
 
 
 def words_only(mask: Tensor) -> Tensor:
-    """The text mask without SOT (position 0); EOT stays: [N, L] -> [N, L]."""
+    """The text mask without SOT (position 0); EOT stays: [N, L] -> [N, L].
+
+    A text tower that gives one feature a text (L = 1) has no SOT: that feature stays.
+    """
+    if mask.shape[1] == 1:
+        return mask
     return torch.cat([torch.zeros_like(mask[:, :1]), mask[:, 1:]], dim=1)
 
 

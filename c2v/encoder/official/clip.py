@@ -76,7 +76,7 @@ class VisionTransformer(nn.Module):
         x = torch.cat([first, x], dim=1) + self.positional_embedding
         x = self.transformer(self.ln_pre(x))
         features: Tensor = self.ln_post(x[:, 0]) @ self.proj
-        return features.view(batch, time, -1)
+        return features.view(batch, time, features.shape[-1])
 
 
 class Clip(nn.Module):
