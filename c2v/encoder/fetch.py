@@ -115,6 +115,14 @@ def default_is_cached() -> bool:
     return any(isinstance(try_to_load_from_cache(_DEFAULT_REPOSITORY, name), str) for name in names)
 
 
+def weights_cached() -> bool:
+    """Whether the hub's cache holds weights of any open_clip model (which one takes seconds)."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    found = Path(HF_HUB_CACHE).glob("models--*/snapshots/*/*")
+    return any(path.suffix in (".safetensors", ".bin", ".pt", ".pth") for path in found)
+
+
 def download(model: HubModel, *, name: str, on_progress: Progress | None = None) -> Path:
     """The file of the weights, from the cache or from the hub.
 

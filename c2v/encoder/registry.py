@@ -120,17 +120,19 @@ def fetch_bundle(
         ModelError: it is no open_clip model, cannot be fetched, cannot be run by c2v, or is there
             already. Nothing is left half-written.
     """
-    from c2v.encoder.fetch import default_is_cached, require_network
+    from c2v.encoder.architecture import model_config
+    from c2v.encoder.fetch import default_is_cached, require_network, weights_cached
 
     if name == DEFAULT_SOURCE:
         name = DEFAULT_NAME
     if find_bundle(name) is not None and not overwrite:
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
-    if name == DEFAULT_NAME and not default_is_cached():
+    source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
+    model_config(source.partition("/")[0])
+    if not (default_is_cached() if name == DEFAULT_NAME else weights_cached()):
         require_network(name)  # before open_clip, whose import takes seconds
     from c2v.encoder.importing import bundle_from_hub
 
-    source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
     return bundle_from_hub(source, name=name, on_progress=on_progress, overwrite=overwrite)
 
 

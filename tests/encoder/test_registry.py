@@ -27,6 +27,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
+    monkeypatch.setattr(fetch, "weights_cached", lambda: False)
 
 
 def test_bundles_are_found_by_name_and_by_folder(tiny_folder: Path) -> None:
@@ -70,10 +71,12 @@ def test_unknown_name_lists_what_is_here(tiny_folder: Path) -> None:
     assert "tiny" in caught.value.hint
 
 
-@pytest.mark.parametrize("name", ["ViT-B-32", "ViT-B-32-quickgelu/openai"])
+@pytest.mark.parametrize(
+    "name", ["ViT-B-32", "ViT-B-32-quickgelu/openai", "MobileCLIP2-S0/dfndr2b"]
+)
 def test_no_network_is_known_at_once(offline: None, home: Path, name: str) -> None:
     start = time.monotonic()
-    with pytest.raises(ModelError, match="ViT-B-32 is not on this machine") as caught:
+    with pytest.raises(ModelError, match=r"(ViT-B-32|dfndr2b) is not on this machine") as caught:
         load_bundle(name, device="cpu")
     assert time.monotonic() - start < 5
     assert "--model mini" in caught.value.hint
@@ -121,6 +124,7 @@ def test_default_is_the_big_model_where_it_can_be_had(
 def test_unknown_architecture_or_tag(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     with pytest.raises(ModelError, match="no architecture 'ViT-Z-1'"):
         load_bundle("ViT-Z-1/openai")
+    monkeypatch.setattr(fetch, "weights_cached", lambda: True)
     with pytest.raises(ModelError, match="'opnai'") as caught:
         load_bundle("ViT-B-16-quickgelu/opnai")
     assert "openai" in caught.value.hint
