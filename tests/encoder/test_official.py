@@ -148,11 +148,19 @@ def test_a_distributed_checkpoint_gets_a_hint() -> None:
         ("weight_center", (5, 64)),
         ("clip.ln_final.weight", (64,)),
         ("clip.visual.positional_embedding", (7, 64)),
+        ("clip.visual.conv1.weight", (64,)),
+        ("clip.text_projection", (128,)),
+        ("clip.logit_scale", (2,)),
+        ("emb_center", (0, 128)),
+        ("weight_center", ()),
     ],
 )
 def test_a_wrong_shape_is_named(key: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ModelError, match=key.split(".")[-1]):
-        from_official(state("clip2video") | {key: torch.zeros(shape)})
+    damaged = state("clip2video") | {key: torch.zeros(shape)}
+    with pytest.raises(ModelError, match=f"{key}' has shape"):
+        from_official(damaged)
+    with pytest.raises(ModelError, match="has shape"):
+        split_official(damaged)
 
 
 def test_join_refuses_a_head_that_does_not_fit() -> None:

@@ -29,6 +29,7 @@ from c2v.encoder.official.names import (
     check_known,
     head_keys,
     require,
+    size,
     stack_depth,
     stack_keys,
 )
@@ -86,15 +87,14 @@ def infer(state: Mapping[str, Shaped], **settings: Any) -> OfficialLayout:
     CLIP4Clip's `sim_header`), `temporal_type`, `temporal_proj`, `center_type`, `center_proj`,
     `center_weight`, `linear_patch`, and ours: `legacy_mask_order`, `strict_difference_mask`.
     """
+    from c2v.encoder.official.shapes import check_shapes
+
     check_known(state)
     linear_patch = settings.pop("linear_patch", None)
     head = _infer_head(state, settings)
     clip = _infer_clip(state, linear_patch)
-    if head.feature_dim != clip["feature_dim"]:
-        raise ModelError(
-            f"the head is {head.feature_dim} wide, CLIP's joint space {clip['feature_dim']}"
-        )
     require(state, head_keys(head), f"a {head.type} head needs it")
+    check_shapes(state, clip, head)
     return OfficialLayout(clip=clip, head=head)
 
 
@@ -127,15 +127,14 @@ def join_official(
     settings: HeadSettings | Mapping[str, Any],
 ) -> dict[str, Weight]:
     """The inverse of `split_official`, bitwise; checked to be a file that can be read again."""
+    from c2v.encoder.official.shapes import check_shapes
+
     if not isinstance(settings, HeadSettings):
         settings = HeadSettings.from_dict(settings)
     state = {CLIP_PREFIX + key: value for key, value in towers.items()} | dict(head)
     layout = infer(state)
     require(state, head_keys(settings), f"a {settings.type} head needs it")
-    if settings.feature_dim != layout.head.feature_dim:
-        raise ModelError(
-            f"the head is {settings.feature_dim} wide, the towers {layout.head.feature_dim}"
-        )
+    check_shapes(state, layout.clip, settings)
     return state
 
 
@@ -147,7 +146,6 @@ def _infer_clip(
     for stack, depth in layers.items():
         needed += stack_keys(CLIP_PREFIX + stack, max(depth, 1))
     require(state, needed, "every official checkpoint carries a whole CLIP with a ViT")
-    shapes = {name: tuple(state[CLIP_PREFIX + name].shape) for name in CLIP_SINGLES}
     has_3d = CLIP_PREFIX + PATCH_3D in state
     if linear_patch is None:
         linear_patch = "3d" if has_3d else "2d"
@@ -155,28 +153,30 @@ def _infer_clip(
         raise ModelError(f"linear_patch is {linear_patch!r}; known: '2d', '3d'")
     if linear_patch == "3d":
         require(state, [CLIP_PREFIX + PATCH_3D], "linear_patch 3d needs it")
-    patch = shapes["visual.conv1.weight"][-1]
-    grid = round((shapes["visual.positional_embedding"][0] - 1) ** 0.5)
-    if grid * grid + 1 != shapes["visual.positional_embedding"][0]:
-        raise ModelError("'clip.visual.positional_embedding' does not belong to a square picture")
+
+    def of(name: str, axis: int) -> int:
+        return size(state, CLIP_PREFIX + name, axis)
+
+    patch = of("visual.conv1.weight", 3)
+    grid = round((of("visual.positional_embedding", 0) - 1) ** 0.5)
     return {
-        "feature_dim": shapes["text_projection"][1],
-        "vision_width": shapes["visual.conv1.weight"][0],
+        "feature_dim": of("text_projection", 1),
+        "vision_width": of("visual.conv1.weight", 0),
         "vision_layers": layers["visual.transformer"],
         "patch_size": patch,
         "image_size": grid * patch,
-        "text_width": shapes["token_embedding.weight"][1],
+        "text_width": of("token_embedding.weight", 1),
         "text_layers": layers["transformer"],
-        "context_length": shapes["positional_embedding"][0],
-        "vocab_size": shapes["token_embedding.weight"][0],
+        "context_length": of("positional_embedding", 0),
+        "vocab_size": of("token_embedding.weight", 0),
         "linear_patch": linear_patch,
     }
 
 
 def _infer_head(state: Mapping[str, Shaped], settings: dict[str, Any]) -> HeadSettings:
     """The released configuration that owns these keys, with `settings` put over it."""
-    require(state, ["clip.text_projection"], "it tells the width of the joint space")
-    width = int(state["clip.text_projection"].shape[1])
+    require(state, [CLIP_PREFIX + "text_projection"], "it tells the width of the joint space")
+    width = size(state, CLIP_PREFIX + "text_projection", 1)
     changes = {name: value for name, value in settings.items() if value is not None}
     for name in changes:
         if name not in _OVERRIDES:
@@ -235,4 +235,4 @@ def _infer_clip2video(state: Mapping[str, Shaped], width: int) -> HeadSettings:
 
 
 def _rows(state: Mapping[str, Shaped], key: str, absent: int) -> int:
-    return int(state[key].shape[0]) if key in state else absent
+    return size(state, key, 0) if key in state else absent

@@ -154,5 +154,13 @@ def require(state: Mapping[str, Shaped], keys: Iterable[str], reason: str) -> No
         )
 
 
+def size(state: Mapping[str, Shaped], key: str, axis: int) -> int:
+    """One length of a tensor's shape; a ModelError that names it if it has no such axis."""
+    shape = tuple(state[key].shape)
+    if len(shape) <= axis or shape[axis] < 1:
+        raise ModelError(f"{key!r} has shape {shape}: not that of a CLIP")
+    return int(shape[axis])
+
+
 def _and_more(keys: list[str]) -> str:
     return f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""

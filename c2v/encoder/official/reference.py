@@ -13,7 +13,6 @@ from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.tight import TightTransf
 from c2v.encoder.official.clip import Clip, ClipShape
 from c2v.encoder.official.keys import CLIP_PREFIX, infer, rename_old
-from c2v.errors import ModelError
 
 
 class OfficialModel(nn.Module):
@@ -66,17 +65,13 @@ class OfficialModel(nn.Module):
 
 
 def build_clip(shape: Mapping[str, Any], state: Mapping[str, Tensor]) -> Clip:
-    """Towers of that shape from an official state dict (keys `clip.*`), in fp32."""
+    """Towers of that shape from a checked official state dict (keys `clip.*`), in fp32."""
     with torch.device("meta"):
         clip = Clip(ClipShape(**shape))
-    weights = {}
-    for name, wanted in clip.state_dict().items():
-        weight = torch.as_tensor(state[CLIP_PREFIX + name])
-        if weight.shape != wanted.shape:
-            raise ModelError(
-                f"'{CLIP_PREFIX}{name}' has shape {tuple(weight.shape)}, not {tuple(wanted.shape)}"
-            )
-        weights[name] = weight.to(torch.float32, copy=True)
+    weights = {
+        name: torch.as_tensor(state[CLIP_PREFIX + name]).to(torch.float32, copy=True)
+        for name in clip.state_dict()
+    }
     clip.load_state_dict(weights, assign=True)
     return clip.eval()
 
