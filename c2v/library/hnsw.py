@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.library.cachefile import (
+    Arrays,
     UntrustedCacheError,
     file_crc,
     read_record,
@@ -30,6 +31,7 @@ from c2v.library.cachefile import (
     write_record,
 )
 from c2v.library.matrix import Matrix
+from c2v.library.projection import learn_projection
 from c2v.library.records import HnswSettings, Identity
 
 INDEX_NAME = "hnsw.index"
@@ -54,8 +56,10 @@ class Graph:
         *,
         ids: NDArray[np.int64],
         dead: NDArray[np.bool_],
+        projection: NDArray[np.float32] | None,
     ) -> None:
         self._index = index
+        self._projection = projection
         self._settings = settings
         self._dead = dead
         self.identity = identity
@@ -71,6 +75,11 @@ class Graph:
     def live_count(self) -> int:
         """How many labels can be found."""
         return int(np.count_nonzero(~self._dead))
+
+    @property
+    def _width(self) -> int:
+        """Numbers of a vector in the graph."""
+        return self.identity.dim if self._projection is None else self._projection.shape[1]
 
     def follow(self, matrix: Matrix) -> None:
         """Mark what ``matrix`` no longer has as deleted."""
@@ -99,26 +108,34 @@ class Graph:
     def query(
         self, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.int64] | None = None
     ) -> NDArray[np.int64] | None:
-        """Labels [Q, K] near each query, in no promised order, K = min(k, live labels).
+        """At least k labels near each query [Q, K], in no promised order, to be scored again.
+
+        As many as ``ef`` are given where there are so many, for the graph's own order is of
+        projected vectors and not the final one.
 
         Args:
-            allowed: ascending ids; only these are found. Needs k of them in the graph.
+            allowed: ids, all in the graph; only these are found. k must not be more than they are.
 
         Returns:
             None when the graph could not reach k labels even with ``ef`` raised: the caller scans.
         """
-        k = min(k, self.live_count)
+        available = self.live_count if allowed is None else len(allowed)
+        k = min(k, available)
         if k == 0:
             return np.empty((len(queries), 0), np.int64)
         test = None if allowed is None else frozenset(allowed.tolist()).__contains__
         # A filter is Python code: hnswlib must not call it from several threads.
         threads = 1 if test is not None else -1
-        for ef in (max(self._settings.ef, k), max(self._settings.ef * 8, 4 * k)):
-            self._index.set_ef(ef)
+        projected = _projected(queries, self._projection)
+        ef = max(self._settings.ef, k)
+        for count, patience in ((min(ef, available), ef), (k, 8 * ef)):
+            self._index.set_ef(patience)
             try:
-                labels, _ = self._index.knn_query(queries, k=k, num_threads=threads, filter=test)
+                labels, _ = self._index.knn_query(
+                    projected, k=count, num_threads=threads, filter=test
+                )
             except RuntimeError:
-                continue  # fewer than k were reached; hnswlib has no other way to say so
+                continue  # fewer were reached; hnswlib has no other way to say so
             found: NDArray[np.int64] = labels.astype(np.int64)
             return found
         return None
@@ -132,7 +149,8 @@ class Graph:
             end = start + len(block)
             if end > first:
                 fresh = max(start, first)
-                self._index.add_items(block[fresh - start :], matrix.ids[fresh:end])
+                rows = _projected(block[fresh - start :], self._projection)
+                self._index.add_items(rows, matrix.ids[fresh:end])
         self.ids = np.concatenate([self.ids, added])
         self._dead = np.concatenate([self._dead, np.zeros(len(added), np.bool_)])
         self.follow(matrix)
@@ -152,8 +170,14 @@ class Graph:
         self._write(folder / name, header)
         # The index in memory goes before the file comes back: two would not fit at a million.
         del self._index
-        index = _load(folder / name, self.identity.dim, len(self.ids))
-        again = Graph(index, self.identity, self._settings, ids=self.ids, dead=self._dead)
+        again = Graph(
+            _load(folder / name, self._width, len(self.ids)),
+            self.identity,
+            self._settings,
+            ids=self.ids,
+            dead=self._dead,
+            projection=self._projection,
+        )
         after = again.query(probes, 1)
         if before is None or after is None or not np.array_equal(before, after):
             (folder / INDEX_NAME).unlink()
@@ -180,7 +204,9 @@ class Graph:
         sync_folder(path.parent)
         described = {"identity": asdict(self.identity), **header}
         described |= {"file": path.name, "size": size, "crc": crc}
-        arrays = {"ids": self.ids, "dead": self._dead}
+        arrays: Arrays = {"ids": self.ids, "dead": self._dead}
+        if self._projection is not None:
+            arrays["projection"] = self._projection
         try:
             write_record(path.with_name(INDEX_NAME), _MAGIC, described, arrays)
         except OSError:
@@ -192,9 +218,13 @@ def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:
     """A new graph over all living rows of ``matrix``."""
     import hnswlib
 
-    index = hnswlib.Index(space="ip", dim=matrix.identity.dim)
+    projection = learn_projection(matrix)
+    ids = matrix.ids[matrix.alive]
+    dead = np.zeros(len(ids), np.bool_)
+    width = matrix.identity.dim if projection is None else projection.shape[1]
+    index = hnswlib.Index(space="ip", dim=width)
     index.init_index(
-        max_elements=max(len(matrix.ids), 1),
+        max_elements=max(len(ids), 1),
         M=settings.m,
         ef_construction=settings.ef_construction,
         random_seed=_SEED,
@@ -202,9 +232,9 @@ def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:
     for start, block in matrix.blocks():
         living = matrix.alive[start : start + len(block)]
         if living.any():
-            index.add_items(block[living], matrix.ids[start : start + len(block)][living])
-    ids = matrix.ids[matrix.alive]
-    return Graph(index, matrix.identity, settings, ids=ids, dead=np.zeros(len(ids), np.bool_))
+            rows = _projected(block[living], projection)
+            index.add_items(rows, matrix.ids[start : start + len(block)][living])
+    return Graph(index, matrix.identity, settings, ids=ids, dead=dead, projection=projection)
 
 
 def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Graph:
@@ -225,8 +255,16 @@ def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Grap
             raise UntrustedCacheError(f"{path.name} does not match its checksum")
     except OSError as error:
         raise UntrustedCacheError(f"{path.name}: {error.strerror}") from error
-    index = _load(path, identity.dim, len(arrays["ids"]))
-    return Graph(index, found, settings, ids=arrays["ids"], dead=arrays["dead"].copy())
+    projection = arrays.get("projection")
+    width = identity.dim if projection is None else projection.shape[1]
+    return Graph(
+        _load(path, width, len(arrays["ids"])),
+        found,
+        settings,
+        ids=arrays["ids"],
+        dead=arrays["dead"].copy(),
+        projection=projection,
+    )
 
 
 def stored_graph(folder: Path) -> tuple[Identity, int] | None:
@@ -236,6 +274,13 @@ def stored_graph(folder: Path) -> tuple[Identity, int] | None:
     except UntrustedCacheError:
         return None
     return Identity(**header["identity"]), int(header["size"])
+
+
+def _projected(
+    vectors: NDArray[np.float32], projection: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    """Vectors [N, V] as the graph has them [N, P]."""
+    return vectors if projection is None else vectors @ projection
 
 
 def _load(path: Path, dim: int, count: int) -> Any:

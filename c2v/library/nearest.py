@@ -54,10 +54,13 @@ def search_graph(
     labels = graph.query(queries, min(k + _SPARE, inside), allowed=allowed)
     if labels is None:
         return search_exact(matrix, queries, k, rows=rows)
-    candidates = list(np.searchsorted(matrix.ids, labels))
-    if tail.size:
-        newer = exact_candidates(matrix, queries, k, rows=tail)
-        candidates = [np.concatenate(pair) for pair in zip(candidates, newer, strict=True)]
+    newer = exact_candidates(matrix, queries, k, rows=tail)
+    candidates = []
+    for line, query in enumerate(queries):
+        proposed = np.searchsorted(matrix.ids, labels[line])
+        scores = _gathered_scores(matrix, query[np.newaxis], proposed)
+        (best,) = _best(scores, query[np.newaxis], k)
+        candidates.append(np.concatenate([proposed[best], newer[line]]))
     return _ranked(matrix, queries, k, candidates, "hnsw")
 
 

@@ -144,8 +144,8 @@ class HnswSettings:
     """
 
     m: int = 16
-    ef_construction: int = 200
-    ef: int = 200
+    ef_construction: int = 100
+    ef: int = 400
     from_rows: int = 50_000
 
     def __post_init__(self) -> None:
