@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, UsageError
 from c2v.library import HnswSettings, Library, nearest, parts
-from c2v.library.hnsw import build_graph
+from c2v.library.hnsw import build_graph, load_graph
 from c2v.library.matrix import Matrix
 from c2v.library.parts import MemoryPart
+from c2v.library.projection import learn_projection
 from c2v.library.records import Identity
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
@@ -225,3 +226,56 @@ def test_what_auto_chooses(clustered: Library) -> None:
         assert resident.nearest(one, 5, strategy="exact").strategy == "exact"
         few = resident.segment_ids_of([1, 2])
         assert resident.nearest(one, 5, segment_ids=few).strategy == "exact"
+
+
+def flat_vectors(rows: int, dim: int, *, seed: int) -> NDArray[np.float32]:
+    """Unit vectors that fill few of their dimensions, as those of real videos do."""
+    random = np.random.default_rng(seed)
+    strengths = 1 / np.arange(1, dim + 1)
+    vectors = (random.standard_normal((rows, dim)) * strengths).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def test_the_graph_keeps_the_strong_directions_only() -> None:
+    vectors = flat_vectors(2000, 256, seed=1)
+    matrix = matrix_of(vectors, np.ones(2000, np.bool_), [500])
+    basis = learn_projection(matrix)
+    assert basis is not None
+    assert basis.shape == (256, 64)
+    np.testing.assert_allclose(basis.T @ basis, np.eye(64), atol=1e-5)
+    lengths = np.linalg.norm(vectors @ basis, axis=1)
+    assert (lengths**2).mean() > 0.8
+    spread = matrix_of(unit_rows(2000, 256), np.ones(2000, np.bool_), [])
+    assert learn_projection(spread) is None  # nothing to leave out
+
+
+@pytest.mark.parametrize("patience", [2000, 100])
+def test_what_a_projected_graph_finds_is_scored_in_full(patience: int, tmp_path: Path) -> None:
+    vectors = flat_vectors(2000, 256, seed=1)
+    queries = flat_vectors(50, 256, seed=2)
+    matrix = matrix_of(vectors, np.random.default_rng(3).random(2000) < 0.9, [])
+    settings_ = HnswSettings(ef=patience)
+    graph = build_graph(matrix, settings_).saved(tmp_path, matrix)
+    again = load_graph(tmp_path, matrix.identity, settings_)
+    exact = nearest.search_exact(matrix, queries, 10)
+    for one in (graph, again):
+        found = nearest.search_graph(matrix, one, queries, 10)
+        if patience == 2000:  # ef = N: the exact order
+            np.testing.assert_array_equal(found.segment_ids, exact.segment_ids)
+            np.testing.assert_array_equal(found.scores, exact.scores)
+        hits = np.mean(
+            [
+                np.isin(a, b).mean()
+                for a, b in zip(found.segment_ids, exact.segment_ids, strict=True)
+            ]
+        )
+        assert hits > 0.98
+    grown = flat_vectors(2300, 256, seed=1)
+    later = matrix_of(grown, np.ones(2300, np.bool_), [])
+    wider = build_graph(matrix_of(vectors, np.ones(2000, np.bool_), []), settings_)
+    assert wider.lag(later) == 300
+    wider.extend(later)
+    assert wider.lag(later) == 0
+    found = nearest.search_graph(later, wider, grown[2200:2210], 1)
+    assert found.segment_ids[:, 0].tolist() == later.ids[2200:2210].tolist()
