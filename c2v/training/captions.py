@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -18,11 +19,50 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 @dataclass(frozen=True, slots=True)
 class Captions:
-    """Sentences with the absolute path of the video each belongs to, in the order of the file."""
+    """Sentences with the absolute path of the video each belongs to, in the order of the file.
+
+    A pair that stands in the file twice is kept once; ``duplicates`` says how many were dropped,
+    ``incomplete`` how many rows lacked a video or a sentence. ``first_seconds`` is how much of a
+    video the benchmark looks at (DiDeMo: 31 s), None for all of it. ``benchmark`` names the
+    protocol when the sentences are those of a published one.
+    """
 
     file: Path
     paths: tuple[str, ...]
     texts: tuple[str, ...]
+    duplicates: int = 0
+    incomplete: int = 0
+    first_seconds: float | None = None
+    benchmark: str = ""
+
+    @property
+    def videos(self) -> tuple[str, ...]:
+        """Each video once, in the order of the file."""
+        return tuple(dict.fromkeys(self.paths))
+
+    @property
+    def digest(self) -> str:
+        """Identifies the pairs, wherever the videos are: BLAKE2b over names and sentences."""
+        content = hashlib.blake2b(digest_size=16)
+        for path, text in zip(self.paths, self.texts, strict=True):
+            content.update(json.dumps([os.path.basename(path), text]).encode())  # noqa: PTH119
+        return content.hexdigest()
+
+    def only(self, videos: Iterable[str]) -> Captions:
+        """The pairs of these videos."""
+        wanted = frozenset(videos)
+        pairs = [
+            (path, text)
+            for path, text in zip(self.paths, self.texts, strict=True)
+            if path in wanted
+        ]
+        return Captions(
+            self.file,
+            tuple(path for path, _ in pairs),
+            tuple(text for _, text in pairs),
+            first_seconds=self.first_seconds,
+            benchmark=self.benchmark,
+        )
 
 
 def read_captions(file: Path, *, videos: Path | None = None) -> Captions:
@@ -45,18 +85,39 @@ def read_captions(file: Path, *, videos: Path | None = None) -> Captions:
     caption_column = _column(file, rows[0], CAPTION_COLUMNS)
     folder = (videos or file.parent).absolute()
     stems = _by_stem(folder)
-    paths, texts = [], []
+    pairs: list[tuple[str, str]] = []
     for row in rows:
         name, caption = str(row.get(video_column) or "").strip(), row.get(caption_column)
-        if not name or caption is None or not str(caption).strip():
-            continue
-        paths.append(os.path.normpath(stems.get(name, folder / name)))
-        texts.append(str(caption).strip())
-    if not texts:
+        if name and caption is not None and str(caption).strip():
+            path = os.path.normpath(stems.get(name, folder / name))
+            pairs.append((path, str(caption).strip()))
+    if not pairs:
         raise DataError(
             f"--data {file}: no row has both a video and a caption", hint="fill both columns"
         )
-    return Captions(file, tuple(paths), tuple(texts))
+    return from_pairs(file, pairs, incomplete=len(rows) - len(pairs))
+
+
+def from_pairs(
+    file: Path,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    incomplete: int = 0,
+    first_seconds: float | None = None,
+    benchmark: str = "",
+) -> Captions:
+    """Captions of (path, sentence) pairs, each pair once."""
+    given = list(pairs)
+    kept = list(dict.fromkeys(given))
+    return Captions(
+        file,
+        tuple(path for path, _ in kept),
+        tuple(text for _, text in kept),
+        duplicates=len(given) - len(kept),
+        incomplete=incomplete,
+        first_seconds=first_seconds,
+        benchmark=benchmark,
+    )
 
 
 def _rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
@@ -66,7 +127,8 @@ def _rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
     if suffix in DELIMITERS:
         return csv.DictReader(text.splitlines(), delimiter=DELIMITERS[suffix])
     raise DataError(
-        f"--data {file}: {suffix or 'no'} extension", hint="give a .csv, .tsv, .json or .jsonl file"
+        f"--data {file}: {suffix or 'no'} extension",
+        hint="give a .csv, .tsv, .json or .jsonl file, or the name of a benchmark",
     )
 
 
@@ -83,7 +145,7 @@ def _json_rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
         raise DataError(
             f"--data {file} is not a list of objects", hint='[{"video": "a.mp4", "caption": "..."}]'
         )
-    return rows
+    return rows if rows else []
 
 
 def _column(file: Path, row: Mapping[str, object], names: tuple[str, ...]) -> str:

@@ -136,8 +136,8 @@ def open_head(
 ) -> Head:
     """A head from its weight file, reading for a search only what the text side needs.
 
-    `path` may be None for a plain meanP, which has no weights. `device` is a torch device, or what to ask
-    for one when the video side is loaded.
+    `path` may be None for a plain meanP, which has no weights. `device` is a torch device, or what
+    to ask for one when the video side is loaded.
     """
     if not isinstance(settings, HeadSettings):
         settings = HeadSettings.from_dict(settings)

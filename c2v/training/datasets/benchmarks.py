@@ -1,0 +1,96 @@
+"""The benchmarks by name, with the sizes of their splits (spec 4.1)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from c2v.errors import DataError, UsageError
+from c2v.training.captions import Captions, from_pairs
+from c2v.training.datasets import layouts
+
+Split = Literal["train", "val", "test"]
+Sentences = Mapping[str, list[str]]
+"""Video id -> its sentences, in the order of the split."""
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """One published protocol.
+
+    ``videos`` is how many videos a split has. ``read`` turns the folder of official files and a
+    split into sentences by video id. ``first_seconds`` is how much of each video is looked at.
+    """
+
+    name: str
+    videos: Mapping[str, int]
+    read: Callable[[Path, str], tuple[Path, Sentences]]
+    first_seconds: float | None = None
+
+    def load(self, folder: Path, *, split: Split, videos: Path) -> Captions:
+        """The pairs of one split, with the paths the videos have, or should have.
+
+        Raises:
+            DataError: a file is absent or malformed, or has another number of videos.
+            UsageError: there is no such split.
+        """
+        if split not in self.videos:
+            raise UsageError(
+                f"{self.name} has no {split} split", hint=f"one of {', '.join(self.videos)}"
+            )
+        file, sentences = self.read(folder, split)
+        if len(sentences) != self.videos[split]:
+            raise DataError(
+                f"{file}: {len(sentences)} videos, the {split} split of {self.name} has "
+                f"{self.videos[split]}",
+                hint="take the official file, or give your own as --data FILE",
+            )
+        empty = next((video for video, texts in sentences.items() if not texts), None)
+        if empty is not None:
+            raise DataError(f"{file}: video {empty} has no sentence", hint="take the official file")
+        where = _files_by_stem(videos)
+        root = os.path.abspath(videos)  # noqa: PTH100 - links stay links
+        pairs = [
+            (where.get(video) or os.path.join(root, f"{video}.mp4"), text)  # noqa: PTH118
+            for video, texts in sentences.items()
+            for text in texts
+        ]
+        name = self.name if split == "test" else ""
+        return from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+
+
+def _files_by_stem(folder: Path) -> dict[str, str]:
+    """Every file below a folder by its name without the last extension, and with ``v_`` cut."""
+    found: dict[str, str] = {}
+    for root, folders, names in os.walk(os.path.abspath(folder)):  # noqa: PTH100
+        folders.sort()
+        for name in sorted(names):
+            stem, extension = os.path.splitext(name)  # noqa: PTH122
+            if extension.lower() in _NOT_VIDEOS:
+                continue
+            path = os.path.join(root, name)  # noqa: PTH118
+            found.setdefault(stem, path)
+            found.setdefault(stem.removeprefix("v_"), path)
+    return found
+
+
+_NOT_VIDEOS = frozenset({".csv", ".tsv", ".json", ".jsonl", ".txt", ".pkl", ".npy", ".wav", ".mp3"})
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (
+        Benchmark("msrvtt-9k", {"train": 9000, "test": 1000}, layouts.msrvtt_9k),
+        Benchmark("msrvtt-7k", {"train": 7010, "test": 1000}, layouts.msrvtt_7k),
+        Benchmark("msrvtt-full", {"train": 6513, "val": 497, "test": 2990}, layouts.msrvtt_full),
+        Benchmark("msvd", {"train": 1200, "val": 100, "test": 670}, layouts.msvd),
+        Benchmark("vatex", {"train": 25991, "val": 1500, "test": 1500}, layouts.vatex),
+        Benchmark("lsmdc", {"train": 101079, "val": 7408, "test": 1000}, layouts.lsmdc),
+        Benchmark("activitynet", {"train": 10009, "test": 4917}, layouts.activitynet),
+        Benchmark("didemo", {"train": 8395, "val": 1065, "test": 1004}, layouts.didemo, 31.0),
+    )
+}
+"""ActivityNet publishes no sentences for its test videos: its val_1 split is what papers test on.
+MSR-VTT 1k-A has no validation videos of its own. LSMDC's 101,079 is the challenge's own count."""
