@@ -38,16 +38,16 @@ class Caches:
         self._matrix: Matrix | None = None
         self._graph: Graph | None = None
         self._followed: Identity | None = None
+        self._refused: Identity | None = None
 
     @property
     def graph_in_memory(self) -> bool:
         """Whether the graph can be asked without loading it first."""
         return self._graph is not None
 
-    def graph_file_bytes(self, identity: Identity) -> int | None:
-        """Size of the graph's file, None when there is none of this library and model."""
-        stored = hnsw.stored_graph(self.folder)
-        return stored[1] if stored is not None and stored[0].same_vectors(identity) else None
+    def graph_file_bytes(self) -> int:
+        """Size of the graph on disk, sound or not; 0 when there is none. Reads no file."""
+        return sum(path.stat().st_size for path in self.folder.glob(hnsw.GRAPH_FILES))
 
     def matrix(self, identity: Identity) -> Matrix:
         """The matrix of exactly this generation, from memory, from disk, or caught up."""
@@ -77,8 +77,10 @@ class Caches:
 
     def graph(self, current: Matrix, *, build: bool) -> Graph | None:
         """A graph that agrees with ``current``; None when there is none and none is to be built."""
-        if self._graph is None:
+        if self._graph is None and self._refused != current.identity:
             self._graph = self._loaded_graph(current.identity)
+            if self._graph is None:
+                self._refused = current.identity  # reading a bad file at every search is slow
         if self._graph is not None and self._followed != current.identity:
             self._graph.follow(current)
             self._followed = current.identity
@@ -101,7 +103,7 @@ class Caches:
     def _refresh_graph(self, current: Matrix) -> None:
         """Build, extend or leave the graph on disk; OSError when it cannot be written."""
         large = len(current.ids) >= self._settings.from_rows
-        if not large and self.graph_file_bytes(current.identity) is None:
+        if not large and not self.graph_file_bytes():
             return
         graph = self.graph(current, build=False)
         if graph is None or graph.is_mostly_dead:
@@ -128,14 +130,13 @@ class Caches:
 
     def oldest_generation(self, identity: Identity) -> int:
         """The earliest generation that a cache on disk was made at."""
-        in_matrix = matrix.stored_identity(self.folder)
-        in_graph = hnsw.stored_graph(self.folder)
-        found = (identity, in_matrix, in_graph[0] if in_graph else None)
+        stored = (matrix.stored_identity(self.folder), hnsw.stored_identity(self.folder))
+        found = (identity, *stored)
         return min(one.generation for one in found if one is not None)
 
     def graph_problems(self, identity: Identity) -> list[str]:
         """What is wrong with the graph on disk; empty when it is well or there is none."""
-        if hnsw.stored_graph(self.folder) is None:
+        if not (self.folder / hnsw.INDEX_NAME).exists():
             return []
         try:
             hnsw.load_graph(self.folder, identity, self._settings)
@@ -145,7 +146,7 @@ class Caches:
 
     def forget(self) -> None:
         """Throw away everything, on disk too where that is possible: something was damaged."""
-        self._matrix = self._graph = self._followed = None
+        self._matrix = self._graph = self._followed = self._refused = None
         with self._writable(wanted=True) as folder:
             if folder is not None:
                 for name in (matrix.INDEX_NAME, hnsw.INDEX_NAME):

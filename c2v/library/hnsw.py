@@ -35,7 +35,7 @@ from c2v.library.projection import learn_projection
 from c2v.library.records import HnswSettings, Identity
 
 INDEX_NAME = "hnsw.index"
-_PATTERN = "hnsw-*.bin*"
+GRAPH_FILES = "hnsw-*.bin"
 _MAGIC = b"c2vHNSW1"
 _SEED = 100
 _PROBES = 16
@@ -182,7 +182,7 @@ class Graph:
         if before is None or after is None or not np.array_equal(before, after):
             (folder / INDEX_NAME).unlink()
             raise UntrustedCacheError(f"{name} answers differently after it was read back")
-        remove_others(folder, _PATTERN, {name})
+        remove_others(folder, GRAPH_FILES + "*", {name})
         return again
 
     def _write(self, path: Path, header: dict[str, int]) -> None:
@@ -267,13 +267,13 @@ def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Grap
     )
 
 
-def stored_graph(folder: Path) -> tuple[Identity, int] | None:
-    """What the graph on disk was made of and its bytes; None when there is none to be read."""
+def stored_identity(folder: Path) -> Identity | None:
+    """What the graph on disk was made of; None when there is none that can be read."""
     try:
         header, _ = read_record(folder / INDEX_NAME, _MAGIC)
     except UntrustedCacheError:
         return None
-    return Identity(**header["identity"]), int(header["size"])
+    return Identity(**header["identity"])
 
 
 def _projected(
