@@ -23,7 +23,7 @@ def run_process(
         [sys.executable, *command, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         check=False,
@@ -32,13 +32,13 @@ def run_process(
     return done
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def c2v() -> Run:
     """Run ``c2v ARGUMENTS`` and check its exit code (``code=None`` takes any)."""
     return lambda *arguments, **options: run_process(["-m", "c2v"], *arguments, **options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_python() -> Run:
     """Run this Python with arguments."""
     return lambda *arguments, **options: run_process([], *arguments, **options)
@@ -53,13 +53,11 @@ def demo_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_library(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_library(c2v: Run, demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Those videos in a library of their own, by the shipped encoder."""
     library = tmp_path_factory.mktemp("demo-library") / "library"
     home = str(tmp_path_factory.mktemp("home"))
-    run_process(
-        ["-m", "c2v"], "index", demo_videos, "-L", library, "--model", "mini", C2V_HOME=home
-    )
+    c2v("index", demo_videos, "-L", library, "--model", "mini", C2V_HOME=home)
     return library
 
 

@@ -50,9 +50,7 @@ def complaint(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
         (["--frobnicate"], 2, "--frobnicate"),
     ],
 )
-def test_one_sentence_one_hint(
-    c2v: Run, arguments: list[str], code: int, named: str
-) -> None:
+def test_one_sentence_one_hint(c2v: Run, arguments: list[str], code: int, named: str) -> None:
     sentence, _ = complaint(c2v(*arguments, code=code))
     assert named in sentence
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -55,7 +54,7 @@ def test_json_is_the_contract(c2v: Run, demo_library: Path) -> None:
     for result in answer["results"]:
         keys = ["rank", "path", "score", "start", "end", "best", "duration"]
         assert list(result) == keys
-        assert os.path.isabs(result["path"])
+        assert Path(result["path"]).is_absolute()
         assert -1 <= result["score"] <= 1
         assert 0 <= result["start"] <= result["best"] <= result["end"]
         assert result["end"] <= result["duration"] + 0.05
