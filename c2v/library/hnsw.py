@@ -62,6 +62,7 @@ class Graph:
         self._projection = projection
         self._settings = settings
         self._dead = dead
+        self._dead_count = int(np.count_nonzero(dead))
         self.identity = identity
         self.ids = ids
         """Labels, ascending, dead ones included [N]."""
@@ -74,7 +75,7 @@ class Graph:
     @property
     def live_count(self) -> int:
         """How many labels can be found."""
-        return int(np.count_nonzero(~self._dead))
+        return len(self.ids) - self._dead_count
 
     @property
     def _width(self) -> int:
@@ -90,6 +91,7 @@ class Graph:
         for label in self.ids[~present & ~self._dead].tolist():
             self._index.mark_deleted(label)
         self._dead = ~present
+        self._dead_count = int(np.count_nonzero(self._dead))
 
     def lag(self, matrix: Matrix) -> int:
         """How many rows of ``matrix`` are not in the graph."""
@@ -103,7 +105,7 @@ class Graph:
     @property
     def is_mostly_dead(self) -> bool:
         """Whether deleted labels are so many that the graph should be built anew."""
-        return int(np.count_nonzero(self._dead)) > _DEAD_FRACTION * len(self.ids)
+        return self._dead_count > _DEAD_FRACTION * len(self.ids)
 
     def query(
         self, queries: NDArray[np.float32], k: int, *, allowed: NDArray[np.int64] | None = None

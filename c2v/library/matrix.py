@@ -50,11 +50,6 @@ class Matrix:
     parts: tuple[Part, ...]
     sums: tuple[NDArray[np.uint64], ...]
 
-    @property
-    def on_disk(self) -> bool:
-        """Whether every row is in a cache file."""
-        return all(part.file is not None for part in self.parts)
-
     def blocks(self, *, check: bool = True) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """First row and vectors [n, V] of each block; some checksums are compared."""
         stride = -(-len(self.ids) * self.identity.dim * 4 // CHECK_BYTES) if check else 0

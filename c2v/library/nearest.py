@@ -47,10 +47,12 @@ def search_graph(
     Falls back to the exact scan, and says so, when the graph cannot reach k rows.
     """
     first = len(matrix.ids) - graph.lag(matrix)
-    everything = np.flatnonzero(matrix.alive) if rows is None else rows
-    tail = everything[np.searchsorted(everything, first) :]
-    inside = len(everything) - len(tail)
-    allowed = None if rows is None else matrix.ids[rows[:inside]]
+    if rows is None:
+        tail = first + np.flatnonzero(matrix.alive[first:])
+        inside, allowed = graph.live_count, None
+    else:
+        inside = int(np.searchsorted(rows, first))
+        tail, allowed = rows[inside:], matrix.ids[rows[:inside]]
     labels = graph.query(queries, min(k + _SPARE, inside), allowed=allowed)
     if labels is None:
         return search_exact(matrix, queries, k, rows=rows)
