@@ -105,13 +105,14 @@ class Caches:
         large = len(current.ids) >= self._settings.from_rows
         if not large and not self.graph_file_bytes():
             return
+        serving = hnsw.serving_graph(self.folder, current, self._settings)
+        if serving is not None and self._is_of_history(serving):
+            return
         graph = self.graph(current, build=False)
         if graph is None or graph.is_mostly_dead:
             self._build_graph(current)
         elif graph.is_worn(current):
             graph.extend(current)
-        else:
-            return
         self._save_graph(self.folder, current)
 
     def refresh(self, identity: Identity) -> None:
@@ -178,8 +179,11 @@ class Caches:
             graph = hnsw.load_graph(self.folder, identity, self._settings)
         except UntrustedCacheError:
             return None
-        known = self._database.last_segment_at(graph.identity.generation, graph.identity.stamp)
-        return None if known is None else graph
+        return graph if self._is_of_history(graph.identity) else None
+
+    def _is_of_history(self, then: Identity) -> bool:
+        """Whether the database went through that state, so that ids mean the same."""
+        return self._database.last_segment_at(then.generation, then.stamp) is not None
 
     def _caught_up(
         self, base: Matrix, identity: Identity, last_id: int, folder: Path | None

@@ -68,11 +68,6 @@ class Graph:
         """Labels, ascending, dead ones included [N]."""
 
     @property
-    def last_id(self) -> int:
-        """The highest label; rows of the matrix beyond it are not in the graph."""
-        return int(self.ids[-1]) if len(self.ids) else 0
-
-    @property
     def live_count(self) -> int:
         """How many labels can be found."""
         return len(self.ids) - self._dead_count
@@ -95,12 +90,11 @@ class Graph:
 
     def lag(self, matrix: Matrix) -> int:
         """How many rows of ``matrix`` are not in the graph."""
-        return len(matrix.ids) - int(np.searchsorted(matrix.ids, self.last_id, side="right"))
+        return _lag(self.ids, matrix)
 
     def is_worn(self, matrix: Matrix) -> bool:
         """Whether so much lags behind or is deleted that the graph on disk should be renewed."""
-        lag_allowed = min(max(len(self.ids) // 10, _MIN_LAG), _MAX_LAG)
-        return self.lag(matrix) > lag_allowed or self.is_mostly_dead
+        return _is_worn(len(self.ids), self.lag(matrix), self._dead_count)
 
     @property
     def is_mostly_dead(self) -> bool:
@@ -276,6 +270,35 @@ def stored_identity(folder: Path) -> Identity | None:
     except UntrustedCacheError:
         return None
     return Identity(**header["identity"])
+
+
+def serving_graph(folder: Path, matrix: Matrix, settings: HnswSettings) -> Identity | None:
+    """The identity of the graph on disk if it may stay as it is, found without loading it."""
+    try:
+        header, arrays = read_record(folder / INDEX_NAME, _MAGIC)
+        size = (folder / header["file"]).stat().st_size
+    except (UntrustedCacheError, OSError):
+        return None
+    found, ids = Identity(**header["identity"]), arrays["ids"]
+    parameters = (header["size"], header["m"], header["ef_construction"])
+    dead = len(ids) - len(matrix.rows_of(ids))
+    if (
+        not found.same_vectors(matrix.identity)
+        or parameters != (size, settings.m, settings.ef_construction)
+        or _is_worn(len(ids), _lag(ids, matrix), dead)
+    ):
+        return None
+    return found
+
+
+def _lag(ids: NDArray[np.int64], matrix: Matrix) -> int:
+    """How many rows of ``matrix`` have higher ids than all of ``ids``, which ascend."""
+    last = int(ids[-1]) if len(ids) else 0
+    return len(matrix.ids) - int(np.searchsorted(matrix.ids, last, side="right"))
+
+
+def _is_worn(rows: int, lag: int, dead: int) -> bool:
+    return lag > min(max(rows // 10, _MIN_LAG), _MAX_LAG) or dead > _DEAD_FRACTION * rows
 
 
 def _projected(
