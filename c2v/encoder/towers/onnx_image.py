@@ -64,7 +64,7 @@ def make_session(path: Path, *, threads: int | None = None) -> onnxruntime.Infer
     Raises:
         ModelError: the file is absent or damaged.
     """
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores() if threads is None else threads

@@ -13,15 +13,19 @@ from c2v.encoder.towers.onnx_image import IMAGE_NAME
 from c2v.encoder.wordpiece import VOCABULARY_NAME, WordPieceTokenizer
 from c2v.encoder.write import bundle_draft, seal_bundle
 from c2v.training.mini import sources
-from c2v.training.mini.features import caption_features, photo_features, text_config
-from c2v.training.mini.fit import Recipe, fit
+from c2v.training.mini.calibration import PHOTOS, calibrate
+from c2v.training.mini.ensemble import fit_ensemble
+from c2v.training.mini.features import caption_features, evenly, photo_features, text_config
+from c2v.training.mini.fit import Recipe
 from c2v.training.mini.flickr import read_split
-from c2v.training.mini.image_graph import SIDE, write_image_graph
+from c2v.training.mini.image_graph import write_image_graph
+from c2v.training.mini.lite0 import SIDE, layers
 from c2v.training.mini.text_tensors import CONTEXT, encoder_tensors, projection_tensors
 
 NAME = "mini"
 CARD_NAME = "README.md"
-VIEWS = 4  # of each training photo: itself, mirrored, and two random parts
+VIEWS = 6  # of each training photo: itself, mirrored, and random parts
+MEMBERS = 3  # trainings that are folded into one
 
 _SOURCE = (
     "EfficientNet-Lite0 (ImageNet) and sentence-transformers/all-MiniLM-L6-v2, "
@@ -42,7 +46,7 @@ def train_bundle(
         ModelError: a package of pretrained weights is not installed, or the target is not writable.
     """
     sources.require_onnx()
-    image_weights, text_tensors = sources.image_weights(), encoder_tensors(sources.text_weights())
+    network, text_tensors = layers(sources.image_weights()), encoder_tensors(sources.text_weights())
     vocabulary = sources.vocabulary()
     photos = read_split(data, "train")
     text = text_config(CONTEXT, vocabulary.splitlines())
@@ -51,18 +55,19 @@ def train_bundle(
     on_step(f"{len(photos.texts())} captions through MiniLM")
     captions = caption_features(MiniLM(text_tensors), tokenizer, photos)
     on_step(f"{len(photos.paths)} photos, {VIEWS} views each, through EfficientNet-Lite0")
+    ranges = calibrate(network, evenly(photos.paths, PHOTOS), seed=recipe.seed)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / IMAGE_NAME
-        write_image_graph(graph, image_weights)
+        write_image_graph(graph, network, ranges)
         views = photo_features(graph, photos.paths, views=VIEWS, seed=recipe.seed)
-    on_step(f"{recipe.passes} passes over the captions")
-    photo_side, caption_side, losses = fit(views, captions, recipe)
+    on_step(f"{MEMBERS} trainings of {recipe.passes} passes over the captions")
+    photo_side, caption_side, losses = fit_ensemble(views, captions, recipe, members=MEMBERS)
     on_step(f"loss {losses[0]:.3f} at the first step, {losses[-1]:.3f} at the last")
 
     card = target / CARD_NAME
     card_text = card.read_text(encoding="utf-8") if card.is_file() else ""
     with bundle_draft(target, overwrite=True) as draft:
-        write_image_graph(draft / IMAGE_NAME, image_weights, photo_side)
+        write_image_graph(draft / IMAGE_NAME, network, ranges, photo_side)
         write_tensors(draft / TENSORS_NAME, text_tensors | projection_tensors(caption_side))
         (draft / TENSORS_NAME).chmod(0o644)  # safetensors writes private files
         (draft / VOCABULARY_NAME).write_text(vocabulary, encoding="utf-8", newline="\n")

@@ -13,7 +13,7 @@ from c2v.encoder.towers.minilm_numpy import MiniLM
 from c2v.encoder.towers.onnx_image import OnnxImageTower, make_session
 from c2v.encoder.wordpiece import WordPieceTokenizer
 from c2v.training.mini.flickr import CAPTIONS, Photos, random_view, read_picture
-from c2v.training.mini.image_graph import POOLED_DIM
+from c2v.training.mini.lite0 import POOLED_DIM
 
 _CHUNK = 64  # photos in memory at once
 
@@ -37,6 +37,12 @@ def photo_features(graph: Path, paths: Sequence[Path], *, views: int = 1, seed: 
             ]
             features[view, start : start + _CHUNK] = tower.encode(np.stack(seen))
     return features
+
+
+def evenly(paths: Sequence[Path], count: int) -> NDArray[np.uint8]:
+    """``count`` photos spread over the list, [count, 224, 224, 3]."""
+    chosen = np.linspace(0, len(paths) - 1, count).round().astype(int)
+    return np.stack([read_picture(paths[index]) for index in chosen])
 
 
 def caption_features(encoder: MiniLM, tokenizer: WordPieceTokenizer, photos: Photos) -> Array:

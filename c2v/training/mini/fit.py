@@ -1,8 +1,9 @@
 """Training the two projections on features.
 
-Symmetric InfoNCE (van den Oord et al. 2018; CLIP, section 2.3) between photos and captions, with
-noise on the standardised features: with 6,000 photos the projections learn them by heart
-otherwise. Captions of one photo that meet in a batch are not each other's negatives.
+Symmetric InfoNCE (van den Oord et al. 2018; CLIP, section 2.3) between photos and captions. With
+6,000 photos the projections would learn them by heart, hence noise on the standardised features
+and several views of each photo. Captions of one photo that meet in a batch are not each other's
+negatives.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Array = NDArray[np.float32]
-_THREADS = 2  # a fixed number: sums over another number of parts round differently
+_THREADS = 1  # sums over another number of parts round differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Recipe:
     """Everything that shapes the projections. Chosen on the dev split, never on the test split."""
 
     feature_dim: int = 512
-    hidden_dim: int = 1024
+    hidden_dim: int = 512
     passes: int = 5  # over all captions
     batch: int = 512
     learning_rate: float = 1e-3
@@ -58,15 +59,42 @@ def fit(
     """
     import torch
 
+    threads = torch.get_num_threads()
     torch.set_num_threads(_THREADS)
-    torch.manual_seed(recipe.seed)
-    random = torch.Generator().manual_seed(recipe.seed)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            return _fit(photos, captions, recipe)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _fit(
+    photos: Array, captions: Array, recipe: Recipe
+) -> tuple[dict[str, Array], dict[str, Array], list[float]]:
+    import torch
+
     photo_mean, photo_std = _moments(photos[0])
     caption_mean, caption_std = _moments(captions.reshape(-1, captions.shape[-1]))
     views = torch.from_numpy((photos - photo_mean) / photo_std)
     texts = torch.from_numpy((captions - caption_mean) / caption_std)
     photo_side = _make_side(photos.shape[-1], recipe)
     caption_side = _make_side(captions.shape[-1], recipe)
+    losses = _descend(photo_side, caption_side, views, texts, recipe)
+    return (
+        _arrays(photo_side, photo_mean, photo_std),
+        _arrays(caption_side, caption_mean, caption_std),
+        losses,
+    )
+
+
+def _descend(
+    photo_side: nn.Module, caption_side: nn.Module, views: Tensor, texts: Tensor, recipe: Recipe
+) -> list[float]:
+    """Train both sides in place on views [V, N, I] and texts [N, C, J]; the loss of each step."""
+    import torch
+
+    random = torch.Generator().manual_seed(recipe.seed)
     log_scale = torch.nn.Parameter(torch.tensor(-math.log(recipe.first_temperature)))
     parameters = [*photo_side.parameters(), *caption_side.parameters(), log_scale]
     optimiser = torch.optim.AdamW(
@@ -86,11 +114,7 @@ def fit(
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         losses.append(loss.item())
-    return (
-        _arrays(photo_side, photo_mean, photo_std),
-        _arrays(caption_side, caption_mean, caption_std),
-        losses,
-    )
+    return losses
 
 
 def contrast(photos: Tensor, captions: Tensor, owner: Tensor, scale: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import DataError
-from c2v.training.mini.image_graph import SIDE
+from c2v.training.mini.lite0 import SIDE
 
 CAPTIONS = 5  # of each photo
 

@@ -1,37 +1,35 @@
-"""EfficientNet-Lite0 and its projection as one ONNX graph.
+"""The image tower of ``mini`` as one ONNX graph: EfficientNet-Lite0 in 8 bits, then a projection.
 
-The graph is written operator by operator, so that no exporter and no model library is needed and
-the same weights always give the same file. Batch norms are folded into the convolutions before
-them. Weights are stored in 16 bits and computed with in 32: ONNX Runtime widens them once, when
-the session is made.
+The graph is written operator by operator, so no exporter is needed and the same weights always
+give the same file. Rounding is static: scales of activations come from calibration, so the feature
+of a picture does not depend on the pictures beside it.
 
-Source: Tan and Le 2019 (EfficientNet) and its "lite" variant: ReLU6, no squeeze-and-excite.
+* Weights have 7 bits, one scale an output channel. With 8 bits, the 16-bit sums of x86 processors
+  without VNNI overflow (levels 255 * 127 twice), and features would differ between machines.
+* Biases are corrected for the mean error of the rounded weights (Nagel et al. 2019, section 4.2).
+* The projection is stored in 16 bits and computed with in 32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.training.mini.calibration import Range
+from c2v.training.mini.lite0 import INPUT, POOLED_DIM, SIDE, Layer
+
 if TYPE_CHECKING:
     import onnx
 
-SIDE = 224
-POOLED_DIM = 1280
-
-_BLOCKS = 16
-_STRIDE_TWO = frozenset({1, 3, 5, 11})  # the blocks that halve the grid
-_NORM_EPSILON = 1e-3
-_HALF_RANGE = 127.5  # mean = std = 0.5 on a scale of 0 to 1
+_LEVELS = 63  # of a weight, to each side of zero
 _OPSET = 17
 _IR_VERSION = 8  # read by every ONNX Runtime since 1.14
-_FLOAT16_FROM = 1024  # smaller constants stay exact
 
-Weights = Mapping[str, NDArray[Any]]
+Array = NDArray[np.float32]
 
 
 class _Graph:
@@ -39,17 +37,14 @@ class _Graph:
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._cast: dict[str, str] = {}
+        self.constants: dict[str, onnx.TensorProto] = {}
 
-    def constant(self, name: str, value: NDArray[Any]) -> str:
+    def constant(self, name: str, value: NDArray[Any] | np.generic) -> str:
         from onnx import numpy_helper
 
-        if value.dtype != np.float32 or value.size < _FLOAT16_FROM:
-            self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
-            return name
-        self.constants.append(numpy_helper.from_array(value.astype(np.float16, order="C"), name))
-        return self.apply("Cast", name, to=1)  # FLOAT
+        array = np.asarray(value, order="C")
+        self.constants[name] = numpy_helper.from_array(array, name)
+        return name
 
     def apply(self, kind: str, *inputs: str, **attributes: Any) -> str:
         from onnx import helper
@@ -58,74 +53,46 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def number(self, name: str, value: float) -> str:
-        return self.constant(name, np.float32(value).reshape(()))
+    def half(self, name: str, value: Array) -> str:
+        """A constant stored in 16 bits; the runtime widens it once, when a session is made."""
+        return self.apply("Cast", self.constant(name, value.astype(np.float16)), to=1)  # to FLOAT
 
-
-class _Backbone:
-    """The layers of EfficientNet-Lite0, added to a graph in order."""
-
-    def __init__(self, graph: _Graph, weights: Weights) -> None:
-        self._graph = graph
-        self._weights = weights
-        self._limits = (graph.number("zero", 0.0), graph.number("six", 6.0))
-
-    def __call__(self, x: str) -> str:
-        """[N, 3, 224, 224] to [N, 1280, 7, 7]."""
-        x = self._convolve(x, "_conv_stem", "_bn0", stride=2)
-        for index in range(_BLOCKS):
-            x = self._block(x, f"_blocks.{index}.", stride=2 if index in _STRIDE_TWO else 1)
-        return self._convolve(x, "_conv_head", "_bn1")
-
-    def _block(self, x: str, name: str, *, stride: int) -> str:
-        """Widen, filter each channel, narrow; the input is added where the shape is kept."""
-        y, width = x, self._weights[f"{name}_depthwise_conv.weight"].shape[0]
-        if f"{name}_expand_conv.weight" in self._weights:
-            width = self._weights[f"{name}_expand_conv.weight"].shape[1]
-            y = self._convolve(y, f"{name}_expand_conv", f"{name}_bn0")
-        y = self._convolve(y, f"{name}_depthwise_conv", f"{name}_bn1", stride=stride)
-        y = self._convolve(y, f"{name}_project_conv", f"{name}_bn2", active=False)
-        kept = stride == 1 and self._weights[f"{name}_project_conv.weight"].shape[0] == width
-        return self._graph.apply("Add", y, x) if kept else y
-
-    def _convolve(
-        self, x: str, name: str, norm: str, *, stride: int = 1, active: bool = True
-    ) -> str:
-        kernel, bias = fold_norm(self._weights, name, norm)
-        size = kernel.shape[2]
-        # TensorFlow's "same": for an even input the odd pixel of padding comes last.
-        before, after = (size - stride) // 2, (size - stride) - (size - stride) // 2
-        y = self._graph.apply(
-            "Conv",
-            x,
-            self._graph.constant(f"{name}.weight", kernel),
-            self._graph.constant(f"{name}.bias", bias),
-            kernel_shape=[size, size],
-            strides=[stride, stride],
-            pads=[before, before, after, after] if size > 1 else [0, 0, 0, 0],
-            group=kernel.shape[0] if "_depthwise" in name else 1,
+    def rounded(self, name: str, values: NDArray[Any], scale: Array) -> str:
+        """A constant in integers, with one scale for each entry of its first axis."""
+        zeros = np.zeros(len(values), values.dtype)
+        return self.apply(
+            "DequantizeLinear",
+            self.constant(name, values),
+            self.constant(f"{name}.scale", scale),
+            self.constant(f"{name}.zero", zeros),
+            axis=0,
         )
-        return self._graph.apply("Clip", y, *self._limits) if active else y
+
+    def round(self, x: str, name: str, kept: Range) -> str:
+        """``x`` in 8 bits; ReLU6 is part of it, because the range ends where ReLU6 does."""
+        scale, zero = self.range_of(name, kept)
+        return self.apply("QuantizeLinear", x, scale, zero)
+
+    def widen(self, levels: str, name: str, kept: Range) -> str:
+        return self.apply("DequantizeLinear", levels, *self.range_of(name, kept))
+
+    def range_of(self, name: str, kept: Range) -> tuple[str, str]:
+        scale = self.constant(f"{name}.range.scale", kept.scale)
+        return scale, self.constant(f"{name}.range.zero", kept.zero)
 
 
-def fold_norm(
-    weights: Weights, name: str, norm: str
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Kernel and bias of a convolution that includes the batch norm after it."""
-    kernel = weights[f"{name}.weight"].astype(np.float64)
-    gain = weights[f"{norm}.weight"] / np.sqrt(
-        weights[f"{norm}.running_var"].astype(np.float64) + _NORM_EPSILON
-    )
-    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * gain
-    return (kernel * gain[:, None, None, None]).astype(np.float32), bias.astype(np.float32)
-
-
-def write_image_graph(path: Path, weights: Weights, projection: Weights | None = None) -> None:
+def write_image_graph(
+    path: Path,
+    network: Sequence[Layer],
+    ranges: Mapping[str, Range],
+    projection: Mapping[str, Array] | None = None,
+) -> None:
     """Write the tower: [N, 224, 224, 3] uint8 RGB to [N, D], or [N, 1280] without projection.
 
     Args:
         path: the ONNX file.
-        weights: EfficientNet-Lite0, by the names of its PyTorch checkpoint.
+        network: from :func:`c2v.training.mini.lite0.layers`.
+        ranges: from :func:`c2v.training.mini.calibration.calibrate`.
         projection: ``mean``, ``std``, and ``linear``, ``up``, ``down`` with ``.weight`` [in, out]
             and ``.bias``.
     """
@@ -133,11 +100,7 @@ def write_image_graph(path: Path, weights: Weights, projection: Weights | None =
     from onnx import TensorProto, helper
 
     graph = _Graph()
-    x = graph.apply("Cast", "images", to=TensorProto.FLOAT)
-    half = graph.number("half_range", _HALF_RANGE)
-    x = graph.apply("Div", graph.apply("Sub", x, half), half)
-    x = graph.apply("Transpose", x, perm=[0, 3, 1, 2])
-    x = _Backbone(graph, weights)(x)
+    x = _backbone(graph, graph.apply("Transpose", "images", perm=[0, 3, 1, 2]), network, ranges)
     x = graph.apply("Flatten", graph.apply("GlobalAveragePool", x))  # [N, 1280]
     if projection is not None:
         x = _project(graph, x, projection)
@@ -149,7 +112,7 @@ def write_image_graph(path: Path, weights: Weights, projection: Weights | None =
             "image",
             [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", SIDE, SIDE, 3])],
             [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", width])],
-            graph.constants,
+            list(graph.constants.values()),
         ),
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
@@ -158,19 +121,77 @@ def write_image_graph(path: Path, weights: Weights, projection: Weights | None =
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _project(graph: _Graph, x: str, projection: Weights) -> str:
+def round_kernel(layer: Layer, mean: Array) -> tuple[NDArray[np.int8], Array, Array]:
+    """Levels [out, in, k, k], scale [out] and corrected bias [out] of a convolution.
+
+    Args:
+        layer: the convolution in 32 bits.
+        mean: of each channel it reads; the mean of each channel it gives is kept.
+    """
+    flat = layer.kernel.reshape(len(layer.kernel), -1)
+    # A dead channel has no weights to scale: any small scale keeps it dead.
+    scale = np.maximum(np.abs(flat).max(1) / _LEVELS, 1e-6).astype(np.float32)
+    levels = np.rint(layer.kernel / scale[:, None, None, None]).astype(np.int8)
+    error = levels * scale[:, None, None, None] - layer.kernel  # [out, in / groups, k, k]
+    read = mean[:, None] if layer.groups > 1 else mean[None]
+    bias = layer.bias - (error.sum((2, 3)) * read).sum(1)
+    if layer.source == INPUT:  # level 128 stands for zero, which is half a level too high
+        bias = bias + layer.kernel.sum((1, 2, 3)) * np.float32(0.5 / 127.5)
+    return levels, scale, bias.astype(np.float32)
+
+
+def _backbone(graph: _Graph, x: str, network: Sequence[Layer], ranges: Mapping[str, Range]) -> str:
+    """[N, 3, 224, 224] levels to [N, 1280, 7, 7]."""
+    levels = {INPUT: x}
+    for layer in network:
+        source = ranges[layer.source]
+        x = _convolve(graph, graph.widen(levels[layer.source], layer.source, source), layer, source)
+        kept = ranges[layer.name]
+        levels[layer.name] = graph.round(x, layer.name, kept)
+        if layer.residual:
+            x = graph.apply(
+                "Add",
+                graph.widen(levels[layer.name], layer.name, kept),
+                graph.widen(levels[layer.residual], layer.residual, ranges[layer.residual]),
+            )
+            levels[layer.output] = graph.round(x, layer.output, ranges[layer.output])
+    last = network[-1].output
+    return graph.widen(levels[last], last, ranges[last])
+
+
+def _convolve(graph: _Graph, x: str, layer: Layer, source: Range) -> str:
+    kernel, scale, bias = round_kernel(layer, source.mean)
+    bias_scale = scale * source.scale
+    size, (before, after) = kernel.shape[2], layer.padding
+    return graph.apply(
+        "Conv",
+        x,
+        graph.rounded(f"{layer.name}.weight", kernel, scale),
+        graph.rounded(
+            f"{layer.name}.bias", np.rint(bias / bias_scale).astype(np.int32), bias_scale
+        ),
+        kernel_shape=[size, size],
+        strides=[layer.stride, layer.stride],
+        pads=[before, before, after, after],
+        group=layer.groups,
+    )
+
+
+def _project(graph: _Graph, x: str, projection: Mapping[str, Array]) -> str:
     """Standardise, then a linear layer plus a two-layer MLP: [N, 1280] to [N, D]."""
 
     def linear(x: str, name: str) -> str:
-        weight = graph.constant(f"{name}.weight", projection[f"{name}.weight"])
-        return graph.apply(
-            "Gemm", x, weight, graph.constant(f"{name}.bias", projection[f"{name}.bias"])
-        )
+        weight = graph.half(f"{name}.weight", projection[f"{name}.weight"])
+        bias = graph.constant(f"{name}.bias", projection[f"{name}.bias"])
+        return graph.apply("Gemm", x, weight, bias)
+
+    def number(name: str, value: float) -> str:
+        return graph.constant(name, np.float32(value))
 
     centred = graph.apply("Sub", x, graph.constant("mean", projection["mean"]))
     x = graph.apply("Div", centred, graph.constant("std", projection["std"]))
     hidden = linear(x, "up")
-    scaled = graph.apply("Mul", hidden, graph.number("sqrt_half", 0.5**0.5))
-    normal = graph.apply("Add", graph.apply("Erf", scaled), graph.number("one", 1.0))
-    gelu = graph.apply("Mul", graph.apply("Mul", hidden, normal), graph.number("one_half", 0.5))
+    error = graph.apply("Erf", graph.apply("Mul", hidden, number("sqrt_half", 0.5**0.5)))
+    normal = graph.apply("Add", error, number("one", 1.0))
+    gelu = graph.apply("Mul", graph.apply("Mul", hidden, normal), number("one_half", 0.5))
     return graph.apply("Add", linear(x, "linear"), linear(gelu, "down"))
