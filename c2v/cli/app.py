@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from c2v import __version__
-from c2v.cli import config, demo, evaluate, index, library, model, search
+from c2v.cli import config, demo, evaluate, finetune, index, library, model, search
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
 
@@ -46,6 +46,7 @@ index.add_to(app)
 search.add_to(app)
 library.add_to(app)
 evaluate.add_to(app)
+finetune.add_to(app)
 model.add_to(app)
 config.add_to(app)
 demo.add_to(app)

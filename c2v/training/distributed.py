@@ -45,7 +45,7 @@ class Group:
         """Rows of all processes, in order of rank, with gradients: [n_r, ...] -> [sum n_r, ...]."""
         if self.size == 1:
             return x
-        gathered: Tensor = _Gather.apply(x, self)  # type: ignore[no-untyped-call]
+        gathered: Tensor = _Gather.apply(x, self)
         return gathered
 
     def average_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
@@ -54,8 +54,8 @@ class Group:
             return
         given = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in given])
-        flat = _sum(flat) / self.size
-        for gradient, part in zip(given, flat.split([g.numel() for g in given]), strict=True):
+        parts = torch.split(_sum(flat) / self.size, [gradient.numel() for gradient in given])
+        for gradient, part in zip(given, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
     def any(self, flag: bool) -> bool:
@@ -90,7 +90,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat([block[:count] for block, count in zip(blocks, counts, strict=True)])
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _sum(gradient.contiguous())[ctx.place], None
 
 
@@ -104,15 +104,23 @@ def _all(x: Tensor) -> Tensor:
     """[n, ...] of every process, one behind the other."""
     import torch.distributed._functional_collectives as collectives
 
-    gathered: Tensor = collectives.all_gather_tensor(x.contiguous(), 0, _everyone())
-    return collectives.wait_tensor(gathered)
+    gathered = collectives.all_gather_tensor(x.contiguous(), 0, _everyone())
+    return _ready(gathered)
 
 
 def _sum(x: Tensor) -> Tensor:
     import torch.distributed._functional_collectives as collectives
 
-    total: Tensor = collectives.all_reduce(x, "sum", _everyone())
-    return collectives.wait_tensor(total)
+    total = collectives.all_reduce(x, "sum", _everyone())
+    return _ready(total)
+
+
+def _ready(x: Any) -> Tensor:
+    """A collective's result, once it is there."""
+    import torch.distributed._functional_collectives as collectives
+
+    done: Tensor = collectives.wait_tensor(x)  # type: ignore[no-untyped-call]
+    return done
 
 
 def _everyone() -> Any:
@@ -133,7 +141,9 @@ def joined(device: torch.device) -> Iterator[Group]:
     attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     rank = int(os.environ["RANK"])
     hosted = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    store = torch.distributed.TCPStore(
+    from torch._C._distributed_c10d import PrefixStore, TCPStore
+
+    store = TCPStore(
         os.environ["MASTER_ADDR"],
         int(os.environ["MASTER_PORT"]),
         size,
@@ -142,7 +152,7 @@ def joined(device: torch.device) -> Iterator[Group]:
     )
     torch.distributed.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        store=torch.distributed.PrefixStore(f"c2v/{attempt}", store),
+        store=PrefixStore(f"c2v/{attempt}", store),
         rank=rank,
         world_size=size,
         timeout=TIMEOUT,

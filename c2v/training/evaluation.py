@@ -1,81 +1,249 @@
-"""Retrieval quality of a library on a captions file (spec section 4)."""
+"""Retrieval quality of encoders on a captions file, over the videos of a library (spec 4)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.encoder.building import EXTRA_NAME
 from c2v.encoder.bundle import Bundle
-from c2v.errors import DataError
+from c2v.encoder.tensors import read_tensors
+from c2v.errors import DataError, LibraryError, UsageError
 from c2v.library import Library
 from c2v.training.captions import Captions
-from c2v.training.metrics import RetrievalMetrics, retrieval_metrics
+from c2v.training.intervals import recall_intervals
+from c2v.training.metrics import (
+    RetrievalMetrics,
+    checked,
+    retrieval_metrics,
+    text_ranks,
+    video_ranks,
+)
+from c2v.training.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
+from c2v.training.stored import Missing, find_videos, read_features
+
+CLIP_SCALE = 100.0
+_SEGMENTS_AT_ONCE = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """What everything else is computed from: texts x videos, and who belongs to whom."""
+
+    text_to_video: NDArray[np.floating[Any]]
+    """[texts, videos]; only its order within rows has a meaning when it is normalised."""
+    video_to_text: NDArray[np.floating[Any]]
+    owner: NDArray[np.int64]
+    texts: tuple[str, ...]
+    paths: tuple[str, ...]
+
+    def ranks(self) -> NDArray[np.float64]:
+        """Of each text's own video, from 1: [texts]."""
+        scores, owner = checked(self.text_to_video, self.owner)
+        return text_ranks(scores, owner)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """R@K in per cent, median and mean rank, in both directions."""
+    """R@K in per cent, median and mean rank, in both directions, with 95 % intervals."""
 
     model: str
     metrics: RetrievalMetrics
     texts: int
     videos: int
-    skipped: tuple[str, ...]
-    """Paths that the captions file names and the library does not hold."""
+    missing: tuple[Missing, ...]
+    normalize: Normalisation
+    intervals: dict[str, dict[str, tuple[float, float]]]
+    scores: Scores
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Paths that the captions file names and the library does not hold."""
+        return tuple(missing.path for missing in self.missing)
+
+    @property
+    def several_captions(self) -> bool:
+        """Whether some video has more than one caption, so that conventions differ."""
+        return self.texts > len(np.unique(self.scores.owner))
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of the command-line contract."""
         return {
-            "text_to_video": self.metrics.text_to_video.as_dict(),
-            "video_to_text": self.metrics.video_to_text.as_dict(),
+            **self.metrics.as_dict(),
             "texts": self.texts,
             "videos": self.videos,
             "skipped": list(self.skipped),
+            "skipped_because": {missing.path: missing.reason for missing in self.missing},
             "model": self.model,
+            "normalize": self.normalize,
+            "ties": "optimistic",
+            "intervals_95": {
+                direction: {name: list(bounds) for name, bounds in found.items()}
+                for direction, found in self.intervals.items()
+            },
         }
 
 
-def evaluate_library(library: Library, bundle: Bundle, captions: Captions) -> Evaluation:
+def evaluate_library(
+    library: Library,
+    bundle: Bundle,
+    captions: Captions,
+    *,
+    normalize: str = "none",
+    bank: Sequence[str] = (),
+) -> Evaluation:
     """Rank the videos of the file for each caption, and its captions for each video.
 
-    Only the videos that the file names take part, each as often as it is in the library: once.
-    Raises :class:`DataError` when none of them is in the library.
+    Only the videos that the file names take part, each once. Where ``bundle`` is not the model
+    that filled the library but has the same towers, vectors are computed from the stored frame
+    features; the library is not changed.
+
+    Args:
+        library: holds the videos.
+        bundle: the encoder to measure.
+        captions: sentences and videos.
+        normalize: ``none``, ``dual-softmax`` or ``qb-norm``.
+        bank: training captions for ``qb-norm``.
+
+    Raises:
+        DataError: none of the videos is in the library.
+        LibraryError: the library's features are of other towers.
+        UsageError: an unknown normalisation, or ``qb-norm`` without a bank.
     """
-    found = {path: library.video_by_path(path) for path in dict.fromkeys(captions.paths)}
-    ids = {path: video.id for path, video in found.items() if video is not None}
-    skipped = tuple(path for path, video in found.items() if video is None)
-    if not ids:
+    normalisation = _normalisation(normalize, bank)
+    found, missing = find_videos(library, captions)
+    if not found:
         raise DataError(
             f"--data {captions.file}: none of its videos is in the library {library.directory}",
             hint=f"c2v index {captions.file.absolute().parent}",
         )
-    position = {path: number for number, path in enumerate(ids)}
+    position = {path: number for number, path in enumerate(found)}
     pairs = [
         (text, position[path])
         for path, text in zip(captions.paths, captions.texts, strict=True)
         if path in position
     ]
-    texts = bundle.embed_text([text for text, _ in pairs])  # [N, V]
-    similarity = video_similarity(library, texts, list(ids.values()))
+    texts = [text for text, _ in pairs]
+    owner = np.asarray([video for _, video in pairs], np.int64)
+    vectors, column = video_vectors(
+        library, bundle, found, first_seconds=captions.first_seconds
+    )
+    similarity = similarity_matrix(bundle.embed_text(texts), vectors, column, len(found))
+    to_video, to_text = similarity, similarity
+    if normalisation == "dual-softmax":
+        to_video, to_text = dual_softmax(similarity, scale=score_scale(bundle))
+    elif normalisation == "qb-norm":
+        banked = similarity_matrix(bundle.embed_text(list(bank)), vectors, column, len(found))
+        to_video = qb_norm(similarity, banked)
+    scores = Scores(to_video, to_text, owner, tuple(texts), tuple(found))
     return Evaluation(
-        model=bundle.name,
-        metrics=retrieval_metrics(similarity, np.asarray([video for _, video in pairs])),
-        texts=len(pairs),
-        videos=len(ids),
-        skipped=skipped,
+        model=bundle.name, metrics=_metrics(scores), texts=len(texts), videos=len(found),
+        missing=missing, normalize=normalisation, intervals=_intervals(scores), scores=scores,
+    )  # fmt: skip
+
+
+def _normalisation(name: str, bank: Sequence[str]) -> Normalisation:
+    for known in NORMALISATIONS:
+        if known == name:
+            if name == "qb-norm" and not bank:
+                raise UsageError(
+                    "--normalize qb-norm needs captions to compare with",
+                    hint="--bank FILE, the captions of the training videos",
+                )
+            return known
+    raise UsageError(f"--normalize {name}", hint=f"one of {', '.join(NORMALISATIONS)}")
+
+
+def _metrics(scores: Scores) -> RetrievalMetrics:
+    """Both directions, each from its own matrix."""
+    first = retrieval_metrics(scores.text_to_video, scores.owner)
+    if scores.video_to_text is scores.text_to_video:
+        return first
+    second = retrieval_metrics(scores.video_to_text, scores.owner)
+    return RetrievalMetrics(
+        text_to_video=first.text_to_video,
+        video_to_text=second.video_to_text,
+        video_to_text_by_caption=second.video_to_text_by_caption,
+        texts=first.texts,
+        videos=first.videos,
     )
 
 
-def video_similarity(
-    library: Library, texts: NDArray[np.float32], video_ids: list[int]
+def _intervals(scores: Scores) -> dict[str, dict[str, tuple[float, float]]]:
+    to_text, owner = checked(scores.video_to_text, scores.owner)
+    asked = np.unique(owner)
+    return {
+        "text_to_video": recall_intervals(scores.ranks(), owner),
+        "video_to_text": recall_intervals(video_ranks(to_text, owner), asked),
+    }
+
+
+def video_vectors(
+    library: Library, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
+
+    Raises:
+        LibraryError: the library's features are of other towers than ``bundle``'s.
+    """
+    record = library.model
+    if record is None:
+        raise LibraryError(f"the library {library.directory} is empty", hint="c2v index PATH")
+    if record.fingerprint == bundle.fingerprint and first_seconds is None:
+        segments = library.segments_of(list(ids.values()))
+        rows = [row.segment_id for video in ids.values() for row in segments[video]]
+        stored = library.vectors(rows)
+        column = [n for n, video in enumerate(ids.values()) for _ in segments[video]]
+        return np.stack([stored[row] for row in rows]), np.asarray(column, np.int64)
+    if record.towers_fingerprint != bundle.towers_fingerprint:
+        raise LibraryError(
+            f"the library {library.directory} holds frames as {record.name} saw them, of no use "
+            f"to {bundle.name}",
+            hint=f"c2v index --model {bundle.name} --library NAME PATH, then evaluate with "
+            "--library NAME",
+        )
+    found = read_features(library, ids, first_seconds=first_seconds)
+    features = [part for segments in found.segments for part in segments]
+    column = [n for n, segments in enumerate(found.segments) for _ in segments]
+    return _embed(bundle, features), np.asarray(column, np.int64)
+
+
+def _embed(bundle: Bundle, features: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
+    """Frame features [T_i, D] of S segments to vectors [S, V]."""
+    vectors = np.empty((len(features), bundle.vector_dim), np.float32)
+    for first in range(0, len(features), _SEGMENTS_AT_ONCE):
+        part = features[first : first + _SEGMENTS_AT_ONCE]
+        padded = np.zeros((len(part), max(map(len, part)), bundle.feature_dim), np.float32)
+        mask = np.zeros(padded.shape[:2], np.bool_)
+        for row, frames in enumerate(part):
+            padded[row, : len(frames)] = frames
+            mask[row, : len(frames)] = True
+        vectors[first : first + len(part)] = bundle.embed_video(padded, mask)
+    return vectors
+
+
+def similarity_matrix(
+    texts: NDArray[np.float32],
+    vectors: NDArray[np.float32],
+    column: NDArray[np.int64],
+    videos: int,
 ) -> NDArray[np.float32]:
-    """[texts, videos]: the score of the best segment of each video, as a search ranks them."""
-    segments = library.segments_of(video_ids)
-    similarity = np.empty((len(texts), len(video_ids)), np.float32)
-    for column, video_id in enumerate(video_ids):
-        vectors = library.vectors([segment.segment_id for segment in segments[video_id]])
-        similarity[:, column] = (texts @ np.stack(list(vectors.values())).T).max(axis=1)
+    """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
+    similarity = np.full((len(texts), videos), -np.inf, np.float32)
+    for segment, video in enumerate(column):
+        scores = texts @ vectors[segment]
+        np.maximum(similarity[:, video], scores, out=similarity[:, video])
     return similarity
+
+
+def score_scale(bundle: Bundle) -> float:
+    """exp(logit_scale) of an encoder, CLIP's 100 where it does not say."""
+    if EXTRA_NAME in bundle.config.files:
+        extra = read_tensors(bundle.directory / EXTRA_NAME)
+        if "logit_scale" in extra:
+            return float(np.exp(extra["logit_scale"]))
+    return CLIP_SCALE

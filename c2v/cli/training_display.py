@@ -1,0 +1,97 @@
+"""The live display of ``c2v finetune``: loss, R@1, rate and time left; plain lines in a pipe."""
+
+import math
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from c2v.training.loop import EpochReport, StepReport, Watcher
+
+PLAIN_SECONDS = 10.0
+"""A line of losses at most so often where there is no terminal."""
+
+
+class TrainingDisplay:
+    """Implements :class:`c2v.training.loop.Watcher` on a rich console, and passes all on."""
+
+    def __init__(self, console: Console, *, shown: bool, log: "Watcher") -> None:
+        self._console = console
+        self._shown = shown
+        self._log = log
+        self._live = shown and console.is_terminal
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total} steps", markup=False),
+            TextColumn("{task.fields[rate]}", style="cyan", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=not self._live,
+        )
+        self._task = self._progress.add_task("training", total=None, rate="")
+        self._recall = ""
+        self._pairs = 0
+        self._begun = self._said = time.monotonic()
+
+    def __enter__(self) -> "TrainingDisplay":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    @property
+    def pairs_a_second(self) -> float:
+        """How many pairs a second were trained on, validation included."""
+        return self._pairs / max(time.monotonic() - self._begun, 1e-9)
+
+    def started(self, *, steps: int, done: int, pairs: int) -> None:
+        self._log.started(steps=steps, done=done, pairs=pairs)
+        self._begun = self._said = time.monotonic()
+        self._progress.update(self._task, total=steps, completed=done)
+
+    def stepped(self, report: "StepReport") -> None:
+        self._log.stepped(report)
+        self._pairs += report.pairs
+        rate = f"{self.pairs_a_second:.0f} pairs/s"
+        text = f"epoch {report.epoch}  loss {report.loss:.3f}{self._recall}"
+        self._progress.update(self._task, completed=report.step, description=text, rate=rate)
+        now = time.monotonic()
+        if self._shown and not self._live and now - self._said >= PLAIN_SECONDS:
+            self._said = now
+            self._console.print(
+                f"step {report.step}/{report.steps}  {text}  {rate}", markup=False, highlight=False
+            )
+
+    def validated(self, report: "EpochReport") -> None:
+        self._log.validated(report)
+        recalls = report.validation.metrics.text_to_video
+        found = f"R@1 {recalls.recall_at_1:.1f}  R@5 {recalls.recall_at_5:.1f}"
+        self._recall = f"  R@1 {recalls.recall_at_1:.1f}"
+        if not self._shown:
+            return
+        loss = "" if math.isnan(report.loss) else f"  loss {report.loss:.3f}"
+        best = "  best so far" if report.best and report.epoch else ""
+        line = (
+            f"epoch {report.epoch}/{report.epochs}{loss}  validation {found}  "
+            f"{report.seconds:.0f} s{best}"
+        )
+        self._said = time.monotonic()
+        self._console.print(line, markup=False, highlight=False)
+
+
+if TYPE_CHECKING:
+
+    def _is_a_watcher(display: TrainingDisplay) -> Watcher:
+        return display

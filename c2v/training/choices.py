@@ -1,0 +1,114 @@
+"""What the user of ``c2v finetune`` chose, and the plan that follows from it and from the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from c2v.encoder.bundle import Bundle
+from c2v.errors import UsageError
+from c2v.training.recipe import (
+    SMALL_PAIRS,
+    Optimiser,
+    Part,
+    Recipe,
+    batch_for,
+    epochs_for,
+)
+from c2v.training.start import choose_start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """The options of the command; None follows from the data."""
+
+    head: str | None = None
+    train: str | None = None
+    init: str | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    optimiser: str = "adamw"
+    learning_rate: float | None = None
+    clip_rate: float | None = None
+    layers: int | None = None
+    projected: bool = True
+    freeze: tuple[str, ...] = ()
+    validation: float = 0.1
+    patience: int = 0
+    micro_batch: int | None = None
+    autocast: bool = False
+    noise: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Everything that shapes the outcome, decided."""
+
+    recipe: Recipe
+    head: str
+    projected: bool
+    small: bool
+    layers: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "head": self.head,
+            "projected": self.projected,
+            "layers": self.layers,
+            "recipe": self.recipe.as_dict(),
+        }
+
+
+def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planned:
+    """Decide what was left open.
+
+    Raises:
+        UsageError: an option that is not one, or options that contradict each other.
+    """
+    small = pairs < SMALL_PAIRS
+    train = _train(choices, bundle, small=small)
+    start = choose_start(bundle, head=choices.head, init=choices.init, small=small)
+    batch = min(choices.batch or batch_for(videos), videos)
+    given = {
+        "learning_rate": choices.learning_rate,
+        "clip_rate": choices.clip_rate,
+        "micro_batch": choices.micro_batch,
+        "noise": 0.0 if train == "all" else choices.noise,
+    }
+    layers, patterns = _freeze(choices.freeze)
+    if choices.optimiser not in get_args(Optimiser):
+        raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
+    recipe = Recipe(
+        train=train, init=start, epochs=choices.epochs or epochs_for(videos, batch), batch=batch,
+        optimiser=choices.optimiser,  # type: ignore[arg-type]
+        validation=choices.validation, patience=choices.patience, freeze=patterns,
+        freeze_layers=layers, autocast=choices.autocast, seed=choices.seed,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )  # fmt: skip
+    head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
+    return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
+
+
+def _train(choices: Choices, bundle: Bundle, *, small: bool) -> Part:
+    trainable = bundle.config.text.family == "clip" and bundle.config.image.family == "open_clip"
+    if choices.train is None:
+        return "head" if small or not trainable else "all"
+    if choices.train not in get_args(Part):
+        raise UsageError(f"--train {choices.train}", hint="head or all")
+    if choices.train == "all" and not trainable:
+        raise UsageError(
+            f"--train all: the towers of {bundle.name} are frozen and cannot be trained",
+            hint="--train head, or another --model",
+        )
+    return choices.train  # type: ignore[return-value]
+
+
+def _freeze(given: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
+    """A number is how many blocks of both towers, anything else a pattern of weight names."""
+    numbers = [value for value in given if value.lstrip("-").isdigit()]
+    if len(numbers) > 1:
+        raise UsageError(f"--freeze {' '.join(numbers)}: one number of blocks can be given")
+    layers = int(numbers[0]) if numbers else 0
+    return layers, tuple(value for value in given if value not in numbers)

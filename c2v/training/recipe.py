@@ -1,0 +1,108 @@
+"""How a run trains: what the user chose, and what follows from the data where nothing was chosen.
+
+Defaults of the optimiser are CLIP4Clip's (spec 3.6) but for the rate of the towers: the 1e-7 of
+the published recipe works in its fp16 Adam alone, whose second moments underflow. The one here
+comes from ``tests/benchmarks/clip_learning_rate.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from c2v.errors import UsageError
+
+Part = Literal["head", "all"]
+Start = Literal["identity", "clip", "model"]
+Optimiser = Literal["adamw", "bertadam"]
+
+SMALL_PAIRS = 20_000
+"""Below that many pairs the towers stay as they are and a head starts as meanP."""
+SMALL_LAYERS = 2
+"""Layers of the temporal transformer for few pairs; the published four need more data."""
+FEWEST_STEPS = 600
+MOST_EPOCHS = 200
+FEWEST_VALIDATION = 8
+"""Videos of a validation split, where there are twice as many to train on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Everything that shapes the weights that come out."""
+
+    train: Part
+    init: Start
+    epochs: int
+    batch: int = 256
+    """Videos a step, over all processes, each with its captions: the negatives of one another."""
+    captions_a_video: int = 8
+    """At most so many captions of a video in one step, drawn anew each time."""
+    segments_a_video: int = 4
+    """At most so many segments of a long video in one step, drawn anew each time."""
+    micro_batch: int = 64
+    """Videos whose activations are held at once; the gradient is that of the whole batch."""
+    optimiser: Optimiser = "adamw"
+    learning_rate: float = 1e-4
+    """Of the temporal head."""
+    projection_rate: float = 3e-4
+    """Of the linear layers on the features."""
+    scale_rate: float = 1e-2
+    """Of the logarithm of the temperature."""
+    clip_rate: float = 3e-6
+    """Of the towers."""
+    weight_decay: float = 0.2
+    warmup: float = 0.1
+    clip_norm: float = 1.0
+    noise: float = 0.3
+    """Of stage-1 features while training, in their own standard deviations (head only)."""
+    branch_weight: float = 0.5
+    """w of the loss: global and aligned branch (CLIP2Video)."""
+    validation: float = 0.1
+    patience: int = 0
+    """Epochs without a better validation after which to stop; 0 is a third of all."""
+    freeze: tuple[str, ...] = ()
+    freeze_layers: int = 0
+    """Blocks of both towers that are frozen, with what is below them; -1 freezes nothing."""
+    autocast: bool = False
+    """Multiply matrices in bfloat16."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive = {
+            "--epochs": self.epochs,
+            "--batch": self.batch,
+            "--learning-rate": self.learning_rate,
+            "--clip-learning-rate": self.clip_rate,
+        }
+        for option, value in positive.items():
+            if not value > 0:
+                raise UsageError(f"{option} {value} is not above 0")
+        if not 0 < self.validation < 1:
+            raise UsageError(f"--validation {self.validation} is not between 0 and 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "freeze": list(self.freeze)}
+
+    @property
+    def stop_after(self) -> int:
+        """Epochs without a better validation after which to stop."""
+        return self.patience or max(5, math.ceil(self.epochs / 3))
+
+
+def epochs_for(videos: int, batch: int) -> int:
+    """As many passes as make ``FEWEST_STEPS`` steps, at least CLIP4Clip's five."""
+    steps = math.ceil(videos / batch)
+    return min(MOST_EPOCHS, max(5, math.ceil(FEWEST_STEPS / steps)))
+
+
+def batch_for(videos: int) -> int:
+    """Half of a small data set, so that an epoch is more than one step; 256 of a large one."""
+    return max(2, min(256, math.ceil(videos / 2)))
+
+
+def validation_count(videos: int, share: float) -> int:
+    """How many videos to hold back: the share, at least 8 where that leaves two thirds."""
+    count = max(round(share * videos), min(FEWEST_VALIDATION, videos // 3))
+    return max(1, min(count, videos - 2))

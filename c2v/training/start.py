@@ -1,0 +1,156 @@
+"""The head a run starts from, and what its temperature is at first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+import torch  # noqa: TID253
+from numpy.typing import NDArray
+from torch import Tensor  # noqa: TID253
+
+from c2v.encoder.building import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
+from c2v.encoder.bundle import Bundle
+from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.build import build_head
+from c2v.encoder.heads.initialise import init_from_clip, init_identity
+from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
+from c2v.encoder.tensors import read_tensors
+from c2v.errors import ModelError, UsageError
+from c2v.training.objective import contrast
+from c2v.training.recipe import SMALL_LAYERS, Start
+
+_SCALES = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 100.0)
+_CLIP_SCALE = 100.0
+
+
+def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: bool) -> Start:
+    """Which first weights a head gets.
+
+    A bundle whose head was trained goes on from it, unless another head or start is asked for.
+    Else few pairs start as meanP, many from CLIP's text tower where there is one.
+
+    Raises:
+        UsageError: an unknown start, or one the bundle does not offer.
+    """
+    trained = HEAD_NAME in bundle.config.files
+    same = head is None or head == bundle.config.head.type
+    if init is None:
+        if trained and same:
+            return "model"
+        return "identity" if small or bundle.config.text.family != "clip" else "clip"
+    if init not in get_args(Start):
+        raise UsageError(f"--init {init}", hint=f"one of {', '.join(get_args(Start))}")
+    if init == "model" and not (trained and same):
+        raise UsageError(
+            f"--init model: {bundle.name} has no trained {head or bundle.config.head.type} head",
+            hint="--init identity",
+        )
+    if init == "clip" and bundle.config.text.family != "clip":
+        raise UsageError(
+            f"--init clip: {bundle.name} has no CLIP text tower to copy from",
+            hint="--init identity",
+        )
+    return init  # type: ignore[return-value]
+
+
+def first_head(
+    bundle: Bundle, *, head: str | None, start: Start, projected: bool, small: bool, seed: int,
+    layers: int | None = None, centers: int | None = None,
+) -> Head:  # fmt: skip
+    """The head with its first weights.
+
+    Raises:
+        UsageError: there is no head of that name, or it cannot be trained.
+        ModelError: CLIP's text tower does not fit.
+    """
+    if start == "model":
+        return _own_head(bundle, projected=projected)
+    kind = head or "clip2video"
+    settings = HeadSettings(
+        type=_kind(kind),
+        feature_dim=bundle.feature_dim,
+        layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
+        centers=centers or 5,
+    )
+    clip = clip_state(bundle)
+    if start == "clip":
+        settings, state = init_from_clip(settings, _needed(bundle, clip), seed=seed)
+    else:
+        settings, state = init_identity(settings, clip, seed=seed)
+    return _with_projections(settings, state, projected=projected)
+
+
+def _kind(name: str) -> HeadType:
+    if name == "tightTransf":
+        raise UsageError(
+            "--head tightTransf scores pairs and cannot be trained on stored features",
+            hint="--head clip2video",
+        )
+    if name not in HEAD_TYPES:
+        raise UsageError(f"--head {name}", hint=f"one of {', '.join(HEAD_TYPES)}")
+    return name  # type: ignore[return-value]
+
+
+def _own_head(bundle: Bundle, *, projected: bool) -> Head:
+    described = bundle.config.head
+    settings = HeadSettings.from_dict({**described.settings, "type": _kind(described.type),
+                                       "feature_dim": bundle.feature_dim})  # fmt: skip
+    arrays = read_tensors(bundle.directory / HEAD_NAME)
+    state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+    return _with_projections(settings, state, projected=projected or settings.projected)
+
+
+def _with_projections(
+    settings: HeadSettings, state: Mapping[str, Tensor], *, projected: bool
+) -> Head:
+    settings = replace(settings, projected=projected)
+    weights = dict(state)
+    if projected:
+        dim = settings.feature_dim
+        for name in ("frame_projection", "word_projection"):
+            weights.setdefault(f"{name}.weight", torch.zeros(dim, dim))
+            weights.setdefault(f"{name}.bias", torch.zeros(dim))
+    return build_head(settings, weights)
+
+
+def clip_state(bundle: Bundle) -> dict[str, Tensor] | None:
+    """Both towers under CLIP's names, or None where they are no CLIP."""
+    if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
+        return None
+    files = bundle.config.files
+    extra = read_tensors(bundle.directory / EXTRA_NAME) if EXTRA_NAME in files else {}
+    arrays = join_towers(
+        dict(read_tensors(bundle.directory / IMAGE_NAME)),
+        dict(read_tensors(bundle.directory / TEXT_NAME)),
+        dict(extra),
+    )
+    return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+
+
+def _needed(bundle: Bundle, clip: dict[str, Tensor] | None) -> dict[str, Tensor]:
+    if clip is None:
+        raise ModelError(
+            f"{bundle.name} has no CLIP text tower to copy from", hint="--init identity"
+        )
+    return clip
+
+
+def first_scale(
+    bundle: Bundle, head: Head, texts: NDArray[Any], videos: NDArray[Any], owner: NDArray[Any]
+) -> float:
+    """exp(logit_scale) at first: the bundle's own, or the one that fits its scores best.
+
+    An encoder that does not say how sharp its scores are is asked: the temperature under which
+    the contrast of ``texts`` [N, D] (unit) and ``videos`` [M, D] (unit) is smallest.
+    """
+    if EXTRA_NAME in bundle.config.files:
+        extra = read_tensors(bundle.directory / EXTRA_NAME)
+        if "logit_scale" in extra:
+            return min(_CLIP_SCALE, float(np.exp(extra["logit_scale"])))
+    similarity = torch.from_numpy(np.ascontiguousarray(texts @ videos.T))
+    numbers = torch.from_numpy(owner)
+    losses = [float(contrast(scale * similarity, numbers)) for scale in _SCALES]
+    return _SCALES[int(np.argmin(losses))]
