@@ -1,0 +1,1 @@
+"""Measurements: printed, never asserted. Each module is a command of its own."""

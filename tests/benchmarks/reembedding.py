@@ -1,0 +1,81 @@
+"""A new head over an old library against indexing afresh: python -m tests.benchmarks.reembedding.
+
+Both are timed in one process, on the same videos, one after the other in turns. The towers are
+ViT-B/32 with random weights (speed does not depend on them), the new head is CLIP2Video's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from c2v.encoder.building import ClipSource, write_clip_bundle
+from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.encoder.bundle_config import HeadConfig
+from c2v.encoder.heads import HeadSettings
+from c2v.encoder.heads.initialise import init_from_clip
+from c2v.indexing.demo_clips import make_demo_videos
+from c2v.indexing.pipeline import index
+from c2v.indexing.reembedding import model_record, reembed
+from c2v.indexing.report import IndexOptions
+from c2v.library import Library
+
+
+def make_bundles(folder: Path) -> tuple[Bundle, Bundle]:
+    """The same towers with meanP and with CLIP2Video."""
+    import open_clip
+
+    model = open_clip.get_model_config("ViT-B-32-quickgelu")
+    state = open_clip.create_model("ViT-B-32-quickgelu", pretrained=None).state_dict()
+    settings, head = init_from_clip(HeadSettings(type="clip2video", feature_dim=512), state)
+    described = settings.as_dict()
+    kind = described.pop("type")
+    plain = ClipSource(state=dict(state), model=model, source="a benchmark", licence="none")
+    temporal = ClipSource(
+        state=dict(state),
+        model=model,
+        source="a benchmark",
+        licence="none",
+        head=HeadConfig(kind, described),
+        head_state=head,
+        vector_dim=settings.vector_dim,
+    )
+    for name, clip in (("plain", plain), ("temporal", temporal)):
+        write_clip_bundle(folder / name, name=name, clip=clip)
+    return load_bundle(folder / "plain"), load_bundle(folder / "temporal")
+
+
+def main() -> None:
+    """Print both times and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--videos", type=Path, help="a folder; the demo's videos if not given")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        videos = options.videos or folder / "videos"
+        if options.videos is None:
+            make_demo_videos(videos)
+        plain, temporal = make_bundles(folder)
+        afresh, again = [], []
+        for number in range(options.rounds + 1):  # the first round warms up and does not count
+            with Library.create(folder / f"library-{number}") as library, library.writer():
+                library.set_model(model_record(plain))
+                started = time.perf_counter()
+                index(library, plain, [videos], options=IndexOptions())
+                afresh.append(time.perf_counter() - started)
+                started = time.perf_counter()
+                reembed(library, temporal)
+                again.append(time.perf_counter() - started)
+                segments = library.segment_count
+    before, after = statistics.median(afresh[1:]), statistics.median(again[1:])
+    print(f"{segments} segments, medians of {options.rounds} rounds")
+    print(f"indexed afresh     {before:8.2f} s")
+    print(f"embedded again     {after:8.3f} s   {before / after:.0f}x faster")
+
+
+if __name__ == "__main__":
+    main()
