@@ -21,7 +21,8 @@ SMALL_PAIRS = 20_000
 """Below that many pairs the towers stay as they are and a head starts as meanP."""
 SMALL_LAYERS = 2
 """Layers of the temporal transformer for few pairs; the published four need more data."""
-FEWEST_STEPS = 600
+LARGE_VIDEOS = 5_000
+FEWEST_STEPS = 400
 MOST_EPOCHS = 200
 FEWEST_VALIDATION = 8
 """Videos of a validation split, where there are twice as many to train on."""
@@ -34,7 +35,7 @@ class Recipe:
     train: Part
     init: Start
     epochs: int
-    batch: int = 256
+    batch: int = 64
     """Videos a step, over all processes, each with its captions: the negatives of one another."""
     captions_a_video: int = 8
     """At most so many captions of a video in one step, drawn anew each time."""
@@ -43,9 +44,9 @@ class Recipe:
     micro_batch: int = 64
     """Videos whose activations are held at once; the gradient is that of the whole batch."""
     optimiser: Optimiser = "adamw"
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     """Of the temporal head."""
-    projection_rate: float = 3e-4
+    projection_rate: float = 1e-3
     """Of the linear layers on the features."""
     scale_rate: float = 1e-2
     """Of the logarithm of the temperature."""
@@ -60,7 +61,7 @@ class Recipe:
     """w of the loss: global and aligned branch (CLIP2Video)."""
     validation: float = 0.1
     patience: int = 0
-    """Epochs without a better validation after which to stop; 0 is a third of all."""
+    """Epochs without a better validation after which to stop; 0 is half of all."""
     freeze: tuple[str, ...] = ()
     freeze_layers: int = 0
     """Blocks of both towers that are frozen, with what is below them; -1 freezes nothing."""
@@ -88,7 +89,7 @@ class Recipe:
     @property
     def stop_after(self) -> int:
         """Epochs without a better validation after which to stop."""
-        return self.patience or max(5, math.ceil(self.epochs / 3))
+        return self.patience or max(5, math.ceil(self.epochs / 2))
 
 
 def epochs_for(videos: int, batch: int) -> int:
@@ -98,8 +99,14 @@ def epochs_for(videos: int, batch: int) -> int:
 
 
 def batch_for(videos: int) -> int:
-    """Half of a small data set, so that an epoch is more than one step; 256 of a large one."""
-    return max(2, min(256, math.ceil(videos / 2)))
+    """An eighth of a small data set, 16 to 64 videos; 256 of a large one.
+
+    What a head learns from a few hundred videos depends on the number of steps more than on the
+    number of negatives (measured on the motion clips of the tests).
+    """
+    if videos >= LARGE_VIDEOS:
+        return 256
+    return max(2, min(math.ceil(videos / 2), max(16, min(64, math.ceil(videos / 8)))))
 
 
 def validation_count(videos: int, share: float) -> int:

@@ -74,6 +74,9 @@ def first_head(
         feature_dim=bundle.feature_dim,
         layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
         centers=centers or 5,
+        # The published mask lets the last difference see padding, so that the vector of a video
+        # depends on the longest one beside it. New weights need not be trained so.
+        strict_difference_mask=True,
     )
     clip = clip_state(bundle)
     if start == "clip":

@@ -1,0 +1,183 @@
+"""Several processes: the gradients of one, and a killed one that comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WORKER = '''
+"""Gradients of one step, by every process of the group; the first one writes them."""
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from c2v.encoder.heads.build import build_head
+from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.settings import HeadSettings
+from c2v.training.distributed import joined
+from c2v.training.ragged import Ragged
+from c2v.training.step import Batch, StepSettings, backward
+from c2v.training.trainee import Draw, Features, HeadTrainee
+
+torch.set_num_threads(1)
+COUNT = 11
+random = np.random.default_rng(0)
+settings = HeadSettings(
+    type="clip2video", feature_dim=32, layers=1, projected=True, strict_difference_mask=True
+)
+segments, rows = [], []
+for video in range(COUNT):
+    segments.append(list(range(len(rows), len(rows) + 1 + video % 3)))
+    rows += [random.standard_normal((3 + video % 4, 32)).astype("f2") for _ in segments[-1]]
+tokens = [random.standard_normal((2 + n % 4, 32)).astype("f4") for n in range(2 * COUNT)]
+features = Features(
+    Ragged(tokens, device=torch.device("cpu")), Ragged(rows, device=torch.device("cpu")),
+    segments, 0.3,
+)
+head = build_head(settings, init_random(settings, seed=2))
+trainee = HeadTrainee(head, features, scale=20.0)
+texts = tuple((2 * n, 2 * n + 1)[: 1 + n % 2] for n in range(COUNT))
+with joined(torch.device("cpu")) as group:
+    step = StepSettings(int(sys.argv[2]), 2, (0.5, 0.5))
+    loss = backward(trainee, Batch(tuple(range(COUNT)), texts), Draw(0, 5), step, group)
+    grads = {name: p.grad for name, p in trainee.named_parameters() if p.grad is not None}
+    if group.leads:
+        torch.save({"loss": loss, "grads": grads}, Path(sys.argv[1]))
+'''
+
+
+def _port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _gradients(folder: Path, processes: int, micro_batch: int) -> dict[str, object]:
+    import torch
+
+    script = folder / "worker.py"
+    script.write_text(WORKER)
+    out = folder / f"{processes}-{micro_batch}.pt"
+    command = [sys.executable, str(script), str(out), str(micro_batch)]
+    world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_port())}
+    root = str(Path(__file__).parents[2])
+    running = [
+        subprocess.Popen(
+            command,
+            env=os.environ | world | {"RANK": str(rank), "PYTHONPATH": root},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+    for process in running:
+        _, said = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    loaded: dict[str, object] = torch.load(out, weights_only=True)
+    return loaded
+
+
+@pytest.mark.parametrize(("processes", "micro_batch"), [(2, 64), (3, 2)])
+def test_gradients_are_those_of_one_process(
+    tmp_path: Path, processes: int, micro_batch: int
+) -> None:
+    import torch
+
+    alone = _gradients(tmp_path, 1, 64)
+    together = _gradients(tmp_path, processes, micro_batch)
+    assert together["loss"] == pytest.approx(alone["loss"], rel=1e-6)
+    one, many = alone["grads"], together["grads"]
+    assert isinstance(one, dict)
+    assert isinstance(many, dict)
+    assert one.keys() == many.keys()
+    for name, gradient in one.items():
+        scale = max(1.0, float(gradient.abs().max()))
+        difference = float((many[name] - gradient).abs().max()) / scale
+        assert difference < 1e-6, name
+        assert torch.isfinite(gradient).all()
+
+
+TUNE = '''
+"""A toy run under torchrun; the second process dies once, in the third step."""
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+import torch
+import toys
+
+from c2v.encoder.bundle import load_bundle
+from c2v.library import Library
+from c2v.training.choices import Choices
+from c2v.training.distributed import joined
+from c2v.training.finetune import Run, finetune
+
+torch.set_num_threads(1)
+folder = Path(sys.argv[2])
+captions = toys.captions_for(folder, 24)
+fatal = len(sys.argv) > 3 and sys.argv[3] == "kill"
+
+
+class Deadly(toys.Watch):
+    def stepped(self, report):
+        super().stepped(report)
+        first = os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0"
+        if fatal and first and os.environ.get("RANK") == "1" and report.step == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+with joined(torch.device("cpu")) as group, Library.open(folder / "library") as library:
+    watch = Deadly()
+    run = Run(name=sys.argv[4], watcher=watch, group=group, resume=group.attempt > 0)
+    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3)
+    result = finetune(library, load_bundle("tiny", device="cpu"), captions, choices, run)
+    if group.leads:
+        facts = {"attempt": group.attempt, "done": watch.done, "size": group.size,
+                 "losses": [row["loss"] for row in result.outcome.history]}
+        (folder / f"{sys.argv[4]}.json").write_text(json.dumps(facts))
+'''
+
+
+def _torchrun(folder: Path, *arguments: str, processes: int) -> None:
+    script = folder / "tune.py"
+    script.write_text(TUNE)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes),
+            "--max-restarts", "2", "--master-port", str(_port()), "--monitor-interval", "0.2",
+            str(script), str(Path(__file__).parent), str(folder), *arguments,
+        ],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_process_resumes_and_ends_like_one_process(
+    tmp_path: Path, toys: object
+) -> None:
+    bundle = toys.make_bundle()  # type: ignore[attr-defined]
+    captions = toys.captions_for(tmp_path, 24)  # type: ignore[attr-defined]
+    toys.fill_library(tmp_path / "library", bundle, captions).close()  # type: ignore[attr-defined]
+    _torchrun(tmp_path, "kill", "killed", processes=2)
+    _torchrun(tmp_path, "live", "alone", processes=1)
+    killed = json.loads((tmp_path / "killed.json").read_text())
+    alone = json.loads((tmp_path / "alone.json").read_text())
+    assert killed["attempt"] >= 1
+    assert (killed["size"], alone["size"]) == (2, 1)
+    assert killed["done"] >= 2, "it went on from the checkpoint of the first epoch"
+    assert killed["losses"][1:] == pytest.approx(alone["losses"][1:], rel=1e-4)

@@ -1,0 +1,112 @@
+"""A CLIP of toy size with random weights, and libraries filled with features near its texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from c2v.encoder.building import ClipSource, write_clip_bundle
+from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.encoder.registry import bundle_folder
+from c2v.indexing.assembly import embed_segments
+from c2v.indexing.reembedding import model_record
+from c2v.library import Library, NewVideo, SegmentData
+from c2v.training.captions import Captions, from_pairs
+from c2v.training.loop import EpochReport, StepReport
+
+TINY: dict[str, Any] = {
+    "embed_dim": 32,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
+    "text_cfg": {
+        "context_length": 77, "vocab_size": 49408, "width": 32, "heads": 1, "layers": 2,
+    },
+}  # fmt: skip
+WORDS = ("red", "blue", "old", "tall", "wet", "small", "loud", "fast", "soft", "sharp", "cold")
+THINGS = ("dog", "train", "river", "piano", "child", "garden", "ship", "kitchen", "horse", "lamp")
+
+
+def make_bundle(name: str = "tiny") -> Bundle:
+    """The toy CLIP among the user's models."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    model = open_clip.CLIP(
+        TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=True
+    )
+    state = {key: value.detach().clone() for key, value in model.state_dict().items()}
+    target = bundle_folder(name)
+    write_clip_bundle(target, name=name, clip=ClipSource(state=state, model=TINY, source="a test"))
+    return load_bundle(name, device="cpu")
+
+
+def captions_for(folder: Path, count: int, *, a_video: int = 1) -> Captions:
+    """Sentences of ``count`` videos."""
+    pairs = [
+        (
+            str(folder / f"video{number}.mp4"),
+            f"a {WORDS[number % 11]} {THINGS[number // 11 % 10]} number {number}, view {view}",
+        )
+        for number in range(count)
+        for view in range(a_video)
+    ]
+    return from_pairs(folder / "captions.csv", pairs)
+
+
+def fill_library(
+    folder: Path, bundle: Bundle, captions: Captions, *, noise: float = 1.0, frames: int = 5,
+    segments: int = 1, without: Sequence[str] = (),
+) -> Library:  # fmt: skip
+    """A library with the videos of ``captions``: frames are the feature of the text, and noise."""
+    random = np.random.default_rng(0)
+    library = Library.create(folder)
+    library.set_model(model_record(bundle))
+    texts = dict(zip(captions.paths, captions.texts, strict=True))
+    vectors = bundle.encode_text(list(texts.values())).pooled()
+    spread = vectors.std()
+    for number, (path, vector) in enumerate(zip(texts, vectors, strict=True)):
+        if path in without:
+            continue
+        parts = []
+        for part in range(segments):
+            shape = (frames, bundle.feature_dim)
+            off = random.standard_normal(shape)
+            features = (vector + noise * spread * off).astype(np.float16)
+            (embedded,) = embed_segments([features], bundle)
+            times = np.arange(frames, dtype=np.float32) + part * frames
+            parts.append(
+                SegmentData(part * frames, (part + 1) * frames, times, features, embedded)
+            )
+        library.put_video(
+            NewVideo(
+                path=path, size_bytes=1, mtime_ns=number, content_id=f"c{number}",
+                duration_seconds=float(frames * segments), width=4, height=4, codec="h264",
+                sampling="auto",
+            ),
+            parts,
+        )  # fmt: skip
+    return library
+
+
+class Watch:
+    """A watcher that remembers, and can stop the run after a number of steps."""
+
+    def __init__(self, *, stop: Any = None, after: int = 0) -> None:
+        self.losses: list[float] = []
+        self.epochs: list[EpochReport] = []
+        self._stop, self._after = stop, after
+
+    def started(self, *, steps: int, done: int, pairs: int) -> None:
+        self.steps, self.done = steps, done
+
+    def stepped(self, report: StepReport) -> None:
+        self.losses.append(report.loss)
+        if self._stop is not None and report.step >= self._after:
+            self._stop.set()
+
+    def validated(self, report: EpochReport) -> None:
+        self.epochs.append(report)
