@@ -1,7 +1,7 @@
 """BERT's WordPiece tokenizer, from its plain vocabulary file.
 
-Thirty thousand lines become a dictionary in about 4 ms, where importing the ``tokenizers`` library
-and parsing the same vocabulary as JSON takes some 50 ms of a search. The ids are the same.
+Making a dictionary of thirty thousand lines takes a quarter of what it takes to import the
+``tokenizers`` library and parse the same vocabulary as JSON. The ids are the same.
 
 Source: Devlin et al. 2018 and its reference code (uncased: lower case, accents off, every
 punctuation mark and every CJK character a word of its own; then the longest piece that matches).

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.training.mini.lite0 import CEILING, INPUT, Layer, activations
+from c2v.training.mini.repeatable import one_thread
 
 PHOTOS = 96
 _BATCH = 8
@@ -41,9 +42,26 @@ def calibrate(
         pictures: [N, 224, 224, 3] RGB.
         seed: chooses the values that are kept.
     """
-    random = np.random.default_rng(seed)
     values: dict[str, list[Array]] = {}
     means: dict[str, list[Array]] = {}
+    with one_thread():
+        _collect(network, pictures, np.random.default_rng(seed), values, means)
+    relu = {layer.name for layer in network if layer.relu}
+    ranges: dict[str, Range] = {INPUT: _pixels(means)}
+    for name in values.keys() - {INPUT}:
+        scale, zero = best_range(np.concatenate(values[name]), relu=name in relu)
+        ranges[name] = Range(scale, zero, np.mean(means[name], axis=0))
+    return ranges
+
+
+def _collect(
+    network: Sequence[Layer],
+    pictures: NDArray[np.uint8],
+    random: np.random.Generator,
+    values: dict[str, list[Array]],
+    means: dict[str, list[Array]],
+) -> None:
+    """Add values of each tensor, the least and the greatest among them, and channel means."""
     for start in range(0, len(pictures), _BATCH):
         for name, tensor in activations(network, pictures[start : start + _BATCH]):
             flat = tensor.numpy().ravel()
@@ -51,12 +69,6 @@ def calibrate(
             extremes = np.array([flat.min(), flat.max()], np.float32)
             values.setdefault(name, []).append(np.concatenate([kept, extremes]))
             means.setdefault(name, []).append(tensor.mean((0, 2, 3)).numpy())
-    relu = {layer.name for layer in network if layer.relu}
-    ranges: dict[str, Range] = {INPUT: _pixels(means)}
-    for name in values.keys() - {INPUT}:
-        scale, zero = best_range(np.concatenate(values[name]), relu=name in relu)
-        ranges[name] = Range(scale, zero, np.mean(means[name], axis=0))
-    return ranges
 
 
 def best_range(values: Array, *, relu: bool) -> tuple[np.float32, np.uint8]:

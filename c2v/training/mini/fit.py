@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.training.mini.repeatable import one_thread
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 Array = NDArray[np.float32]
-_THREADS = 1  # sums over another number of parts round differently
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,8 @@ def fit(
         ``down`` with ``.weight`` [in, out] and ``.bias``), and the loss of each step. The same
         input and recipe give the same bits on one machine.
     """
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(_THREADS)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            return _fit(photos, captions, recipe)
-    finally:
-        torch.set_num_threads(threads)
+    with one_thread(recipe.seed):
+        return _fit(photos, captions, recipe)
 
 
 def _fit(
