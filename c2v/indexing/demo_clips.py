@@ -41,10 +41,10 @@ CLIPS = {
 }
 
 QUERIES = (
-    "a cat looking at the camera",
-    "a cup of coffee on a table",
+    "a motorcycle",
+    "a man with a camera",
     "a rocket launch",
-    "people walking in the street",
+    "buildings in a city",
 )
 
 _VIEWS = (
