@@ -1,0 +1,145 @@
+"""Ranking, grouping and re-ranking on a small library made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from c2v.encoder.building import ClipSource, write_clip_bundle
+from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.encoder.bundle_config import HeadConfig
+from c2v.encoder.heads import HeadSettings
+from c2v.encoder.heads.initialise import init_random
+from c2v.errors import UsageError
+from c2v.indexing.reembedding import model_record
+from c2v.library import Library, NewVideo, SegmentData
+from c2v.search.engine import SearchOptions, find, text_queries, video_query
+
+MODEL: dict[str, Any] = {
+    "embed_dim": 64,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+    "text_cfg": {
+        "context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1,
+    },
+}  # fmt: skip
+
+
+def make_bundle(folder: Path, head: str) -> Bundle:
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    clip = open_clip.CLIP(64, MODEL["vision_cfg"], MODEL["text_cfg"], quick_gelu=True)
+    settings = HeadSettings(type=head, feature_dim=64, layers=1, positions=20)  # type: ignore[arg-type]
+    described = settings.as_dict()
+    kind = described.pop("type")
+    source = ClipSource(
+        state=dict(clip.state_dict()),
+        model=MODEL,
+        source="a test",
+        licence="none",
+        head=HeadConfig(kind, described),
+        head_state=init_random(settings) if head != "meanP" else {},
+        vector_dim=settings.vector_dim,
+    )
+    write_clip_bundle(folder, name=head, clip=source)
+    return load_bundle(folder, device="cpu")
+
+
+@pytest.fixture(params=["meanP", "tightTransf"])
+def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
+    return make_bundle(tmp_path / request.param, request.param)
+
+
+@pytest.fixture
+def library(bundle: Bundle, tmp_path: Path) -> Library:
+    """Six videos of one to three segments; frame features and vectors as the bundle makes them."""
+    random = np.random.default_rng(0)
+    made = Library.create(tmp_path / "library")
+    made.set_model(model_record(bundle))
+    for number in range(6):
+        segments = []
+        for position in range(number % 3 + 1):
+            features = random.standard_normal((5, 64)).astype(np.float16)
+            vector = bundle.embed_video(features[None], np.ones((1, 5), bool))[0]
+            times = np.arange(5, dtype=np.float32) + 5 * position
+            start = 5.0 * position
+            segments.append(SegmentData(start, start + 5.0, times, features, vector))
+        video = NewVideo(
+            path=f"/films/{number}.mp4",
+            size_bytes=1,
+            mtime_ns=1,
+            content_id=str(number),
+            duration_seconds=5.0 * len(segments),
+            width=1,
+            height=1,
+            codec="h264",
+            sampling="auto",
+        )
+        made.put_video(video, segments)
+    return made
+
+
+def test_one_result_a_video_unless_moments(library: Library, bundle: Bundle) -> None:
+    query = text_queries(bundle, ["a dog"])[0]
+    grouped = find(library, bundle, query, SearchOptions(top=100)).results
+    assert sorted(result.path for result in grouped) == [f"/films/{n}.mp4" for n in range(6)]
+    every = find(library, bundle, query, SearchOptions(top=100, moments=True)).results
+    assert len(every) == library.segment_count == 12
+    best: dict[str, float] = {}
+    for moment in every:
+        best.setdefault(moment.path, moment.score)
+    assert {result.path: result.score for result in grouped} == best
+
+
+def test_the_best_frame_is_the_nearest_one(library: Library, bundle: Bundle) -> None:
+    query = text_queries(bundle, ["a dog"])[0]
+    for moment in find(library, bundle, query, SearchOptions(top=100, moments=True)).results:
+        assert moment.start <= moment.best <= moment.end
+    row = library.segments_of([1])[1][0]
+    times, features = library.features([row.segment_id])[row.segment_id]
+    vector = library.vectors([row.segment_id])[row.segment_id]
+    own = video_query("itself", features[3:4], vector)
+    found = find(library, bundle, own, SearchOptions(top=1)).results[0]
+    assert found.path == row.path
+    assert found.best == times[3]
+
+
+def test_limits(library: Library, bundle: Bundle) -> None:
+    query = text_queries(bundle, ["a dog"])[0]
+    results = find(library, bundle, query, SearchOptions(top=100)).results
+    limit = results[2].score
+    kept = find(library, bundle, query, SearchOptions(top=100, min_score=limit)).results
+    assert [result.path for result in kept] == [result.path for result in results[:3]]
+    assert find(library, bundle, query, SearchOptions(within=("/nowhere",))).results == ()
+    one = find(library, bundle, query, SearchOptions(within=("/films/4.mp4",))).results
+    assert [result.path for result in one] == ["/films/4.mp4"]
+
+
+def test_rerank_orders_by_the_pairs(library: Library, bundle: Bundle) -> None:
+    query = text_queries(bundle, ["a dog"])[0]
+    if bundle.config.head.type == "meanP":
+        with pytest.raises(UsageError, match="--rerank"):
+            find(library, bundle, query, SearchOptions(rerank=3))
+        return
+    plain = find(library, bundle, query, SearchOptions(top=6)).results
+    again = find(library, bundle, query, SearchOptions(top=6, rerank=4)).results
+    assert sorted(m.path for m in again[:4]) == sorted(m.path for m in plain[:4])
+    assert [m.path for m in again[4:]] == [m.path for m in plain[4:]]
+    assert {m.path: m.score for m in again} == {m.path: m.score for m in plain}  # still cosines
+    logits = []
+    for moment in again[:4]:
+        video = library.video_by_path(moment.path)
+        assert video is not None
+        rows = library.segments_of([video.id])[video.id]
+        row = next(row for row in rows if row.start_seconds == moment.start)
+        frames = library.features([row.segment_id])[row.segment_id][1]
+        pair = bundle.head.torch_head.score_pairs(  # type: ignore[attr-defined]
+            query.feature[None], frames[None], np.ones((1, len(frames)), bool)
+        )
+        logits.append(float(pair[0]))
+    assert logits == sorted(logits, reverse=True)

@@ -1,0 +1,54 @@
+"""Path patterns of ``--in``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from c2v.search.filters import path_matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/films", True),
+        ("/films/", True),
+        ("/films/2023", True),
+        ("/films/2023/a.mp4", True),
+        ("/films/202", False),
+        ("/film", False),
+        ("/films/*.mp4", True),
+        ("/films/*.mkv", False),
+        ("*.mp4", True),
+        ("2023", True),
+        ("2023/*.mp4", True),
+        ("023", False),
+        ("films/2023", True),
+        ("/films/20[0-9][0-9]", True),
+    ],
+)
+def test_patterns(pattern: str, expected: bool) -> None:
+    assert path_matches("/films/2023/a.mp4", [pattern]) is expected
+
+
+def test_any_pattern_is_enough_and_none_is_nothing() -> None:
+    assert path_matches("/a/b.mp4", ["/x", "/a"])
+    assert not path_matches("/a/b.mp4", [])
+
+
+def test_relative_patterns_start_here_or_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = str(tmp_path / "holidays" / "a.mp4")
+    assert path_matches(here, ["holidays"])
+    assert path_matches(here, ["./holidays"])
+    assert path_matches("/elsewhere/holidays/a.mp4", ["holidays"])
+    assert not path_matches("/elsewhere/holidays/a.mp4", ["./holidays"])
+
+
+def test_home_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("USERPROFILE", "/home/me")
+    assert path_matches("/home/me/films/a.mp4", ["~/films"])
