@@ -119,7 +119,7 @@ def finetune(
         float, typer.Option("--validation", help="Share of the videos that is held back.")
     ] = 0.1,
     patience: Annotated[
-        int, typer.Option("--patience", min=0, help="Epochs to wait for a better one; 0: half of all.")
+        int, typer.Option("--patience", min=0, help="Epochs to wait for a better one; 0: half.")
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     resume: Annotated[
