@@ -134,6 +134,8 @@ def finetune(
     """
     run.check()
     check_towers(library, bundle)
+    # What cannot be done is said before any data is read; the numbers do not matter here.
+    plan(choices, bundle, pairs=len(captions.texts), videos=max(3, len(captions.videos)))
     pairs, stored, material, missing = _gather(library, captions, validation, choices)
     planned = plan(choices, bundle, pairs=len(pairs.texts), videos=len(material.train))
     if planned.recipe.train == "all":

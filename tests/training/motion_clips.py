@@ -8,7 +8,7 @@ same, so a mean of frames cannot tell them apart; only something that sees time 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -77,11 +77,11 @@ def position(way: str, time: float) -> float:
     return 1 - time if way.endswith("back") and way != "there-back" or way == "back-there" else time
 
 
-def motion_clips(*, pictures: int, kinds: int, takes: int) -> Iterator[MotionClip]:
-    """Every caption of the first pictures and kinds, ``takes`` times."""
+def motion_clips(*, pictures: int, kinds: Sequence[str], takes: int) -> Iterator[MotionClip]:
+    """Every caption of the first pictures and of these kinds, ``takes`` times."""
     for take in range(takes):
         for picture in list(PICTURES)[:pictures]:
-            for kind in list(KINDS)[:kinds]:
+            for kind in kinds:
                 for way in WAYS:
                     yield MotionClip(picture, kind, way, take)
 

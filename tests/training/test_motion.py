@@ -1,0 +1,82 @@
+"""The motion test in short: two pictures, two kinds of motion, features of twelve frames.
+
+The long form, with video files and the command itself, is ``tests/benchmarks/motion.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.indexing.assembly import embed_segments
+from c2v.indexing.reembedding import model_record
+from c2v.library import Library, NewVideo, SegmentData
+from c2v.training.captions import Captions, from_pairs
+from c2v.training.choices import Choices
+from c2v.training.evaluation import evaluate_library
+from c2v.training.finetune import Run, finetune
+
+FRAMES = 12
+HELD_OUT_TAKE = 3
+EPOCHS = 30
+SET = {"pictures": 2, "kinds": ("turn", "grow"), "takes": 4}
+
+
+@pytest.fixture
+def mini() -> Bundle:
+    return load_bundle("mini", device="cpu")
+
+
+@pytest.fixture
+def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Library:
+    pytest.importorskip("skimage")
+    made = Library.create(tmp_path / "library")
+    made.set_model(model_record(mini))
+    times = np.arange(FRAMES, dtype=np.float32)
+    for clip in motion.motion_clips(**SET):
+        pictures = np.stack([_seen(pixels) for pixels in motion.frames(clip, count=FRAMES)])
+        features = mini.encode_frames(pictures).astype(np.float16)
+        (vector,) = embed_segments([features], mini)
+        made.put_video(
+            NewVideo(
+                path=str(tmp_path / clip.name), size_bytes=1, mtime_ns=1, content_id=clip.name,
+                duration_seconds=float(FRAMES), width=240, height=180, codec="h264",
+                sampling="auto",
+            ),
+            [SegmentData(0.0, float(FRAMES), times, features, vector)],
+        )  # fmt: skip
+    return made
+
+
+def _seen(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """[180, 240, 3] as the image tower takes it: the middle, 224 a side."""
+    rows, columns = (np.arange(224) * 180 // 224 + offset for offset in (0, 30))
+    return np.asarray(pixels[rows][:, columns])
+
+
+def _captions(folder: Path, motion: ModuleType, *, held_out: bool) -> Captions:
+    clips = motion.motion_clips(**SET)
+    pairs = [(str(folder / clip.name), clip.caption) for clip in clips
+             if (clip.take == HELD_OUT_TAKE) == held_out]  # fmt: skip
+    return from_pairs(folder / "captions.csv", pairs)
+
+
+def test_a_head_that_sees_time_tells_motions_apart(
+    tmp_path: Path, motion: ModuleType, library: Library, mini: Bundle, toys: ModuleType
+) -> None:
+    torch.set_num_threads(1)  # two that wait for each other are slower on a busy machine
+    recalls = {}
+    for head in ("clip2video", "meanP"):
+        choices = Choices(head=head, epochs=EPOCHS, layers=1)
+        data = _captions(tmp_path, motion, held_out=False)
+        finetune(library, mini, data, choices, Run(name=head, watcher=toys.Watch()))
+        held_out = _captions(tmp_path, motion, held_out=True)
+        found = evaluate_library(library, load_bundle(head, device="cpu"), held_out)
+        recalls[head] = found.metrics.text_to_video.recall_at_1
+    assert recalls["meanP"] <= 35, "frames without their order tell six ways apart by luck alone"
+    assert recalls["clip2video"] >= 3 * recalls["meanP"]
