@@ -139,6 +139,9 @@ def finetune(
     Videos that are not in the library yet are indexed first. Nothing in the library changes
     otherwise: c2v index --model NAME takes the new model into use.
     """
+    # Threads that spin while they wait make a step ten times as long on a machine that has other
+    # work to do; read when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from c2v.training.choices import Choices
 
     choices = Choices(
