@@ -29,8 +29,8 @@ from c2v.training.validation import Validation, validate
 
 LAST = "last.pt"
 BEST = "best.pt"
-SAVE_SECONDS = 60.0
-"""How much work a kill -9 in a long epoch may cost."""
+SAVE_SECONDS = 30.0
+"""How much work a kill -9 may cost: a checkpoint of a head is hundreds of megabytes."""
 _ORDER, _CAPTIONS = 3, 4
 
 
@@ -139,6 +139,7 @@ class Trainer:
         self._best: tuple[float, float] | None = None
         self._best_state: dict[str, torch.Tensor] = {}
         self._saved_at = time.monotonic()
+        self._best_saved = -1
         aligned = trainee.settings.aligned
         w = recipe.branch_weight
         self._step_settings = StepSettings(
@@ -197,7 +198,9 @@ class Trainer:
         waited = epoch + 1 - self.progress.best_epoch
         over = epoch + 1 == self.recipe.epochs or waited >= self.recipe.stop_after
         self.progress.finished = over
-        self._save()
+        if over or epoch == 0:  # the first one shows early whether there is room for it
+            self._save()
+        self._save_in_time()
         return True
 
     def batches(self, epoch: int) -> Iterator[Batch]:
@@ -264,11 +267,6 @@ class Trainer:
         if better:
             self._best, self.progress.best_epoch = found.score, epoch
             self._best_state = copy.deepcopy(dict(self.trainee.module.state_dict()))
-            if self.group.leads:
-                save_checkpoint(
-                    self.folder / BEST,
-                    {"epoch": epoch, "weights": self._best_state, "identity": self.identity},
-                )
         self.progress.seconds += time.monotonic() - started
         self.progress.history.append(
             {
@@ -291,6 +289,10 @@ class Trainer:
         if not self.group.leads:
             return
         progress = self.progress
+        if self._best_saved != progress.best_epoch:
+            self._best_saved = progress.best_epoch
+            best = {"epoch": progress.best_epoch, "identity": self.identity}
+            save_checkpoint(self.folder / BEST, {**best, "weights": self._best_state})
         save_checkpoint(
             self.folder / LAST,
             {
