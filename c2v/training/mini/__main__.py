@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from c2v.errors import EXIT_OK, C2VError
-from c2v.training.mini.evaluate import CUTS, Recalls
+
+if TYPE_CHECKING:
+    from c2v.training.mini.evaluate import Recalls
 
 _SHIPPED = Path(__file__).parents[2] / "encoder" / "weights" / "mini"
 _DATA = Path("../shared/data/flickr8k")
@@ -17,6 +21,8 @@ _DATA = Path("../shared/data/flickr8k")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, work, print; returns the exit code."""
     options = _parser().parse_args(arguments)
+    # One BLAS thread, set before NumPy is loaded: sums must not depend on the number of cores.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         if not options.evaluate:
             _train(options.data, options.out)
@@ -64,6 +70,8 @@ def _evaluate(data: Path, directory: Path, split: str) -> None:
 
 
 def _table(found: Recalls, split: str) -> str:
+    from c2v.training.mini.evaluate import CUTS
+
     head = f"Flickr8k {split}".ljust(24) + "".join(f"R@{cut}".rjust(7) for cut in CUTS)
     rows = [
         name.ljust(24) + "".join(f"{value:7.1f}" for value in values)
