@@ -1,1 +1,4 @@
-"""Measurements: printed, never asserted. Each module is a command of its own."""
+"""Measurements: printed, never asserted.
+
+``python -m tests.benchmarks`` runs those of its table; the others are commands of their own.
+"""

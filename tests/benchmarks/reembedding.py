@@ -1,7 +1,8 @@
 """A new head over an old library against indexing afresh: python -m tests.benchmarks.reembedding.
 
 Both are timed in one process, on the same videos, one after the other in turns. The towers are
-ViT-B/32 with random weights (speed does not depend on them), the new head is CLIP2Video's.
+ViT-B/32 with random weights (speed does not depend on them), the new head is CLIP2Video's. Also
+a measurement of ``python -m tests.benchmarks``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import IndexOptions
 from c2v.library import Library
+from tests.benchmarks.measure import Row, compare
 
 
 def make_bundles(folder: Path) -> tuple[Bundle, Bundle]:
@@ -48,6 +50,35 @@ def make_bundles(folder: Path) -> tuple[Bundle, Bundle]:
     return load_bundle(folder / "plain"), load_bundle(folder / "temporal")
 
 
+def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
+    """The videos of the demo, embedded again with another head against indexed afresh."""
+    afresh, again, segments = times(folder, runs=1 if short else min(runs, 3))
+    what = f"new head over an old library ({segments} segments)"
+    return [compare(what, "indexing afresh", again, afresh, is_speed=True)]
+
+
+def times(
+    folder: Path, *, runs: int, videos: Path | None = None
+) -> tuple[list[float], list[float], int]:
+    """Seconds of indexing afresh and of embedding again, and how many segments there were."""
+    if videos is None:
+        videos = folder / "videos"
+        make_demo_videos(videos)
+    plain, temporal = make_bundles(folder)
+    afresh, again, segments = [], [], 0
+    for number in range(runs + 1):  # the first round warms up and does not count
+        with Library.create(folder / f"library-{number}") as library, library.writer():
+            library.set_model(model_record(plain))
+            started = time.perf_counter()
+            index(library, plain, [videos], options=IndexOptions())
+            afresh.append(time.perf_counter() - started)
+            started = time.perf_counter()
+            reembed(library, temporal)
+            again.append(time.perf_counter() - started)
+            segments = library.segment_count
+    return afresh[1:], again[1:], segments
+
+
 def main() -> None:
     """Print both times and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -55,23 +86,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        videos = options.videos or folder / "videos"
-        if options.videos is None:
-            make_demo_videos(videos)
-        plain, temporal = make_bundles(folder)
-        afresh, again = [], []
-        for number in range(options.rounds + 1):  # the first round warms up and does not count
-            with Library.create(folder / f"library-{number}") as library, library.writer():
-                library.set_model(model_record(plain))
-                started = time.perf_counter()
-                index(library, plain, [videos], options=IndexOptions())
-                afresh.append(time.perf_counter() - started)
-                started = time.perf_counter()
-                reembed(library, temporal)
-                again.append(time.perf_counter() - started)
-                segments = library.segment_count
-    before, after = statistics.median(afresh[1:]), statistics.median(again[1:])
+        afresh, again, segments = times(Path(scratch), runs=options.rounds, videos=options.videos)
+    before, after = statistics.median(afresh), statistics.median(again)
     print(f"{segments} segments, medians of {options.rounds} rounds")
     print(f"indexed afresh     {before:8.2f} s")
     print(f"embedded again     {after:8.3f} s   {before / after:.0f}x faster")
