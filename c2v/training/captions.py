@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from c2v.errors import DataError
-
-VIDEO_COLUMNS = ("video", "video_id", "path", "file", "filename")
-CAPTION_COLUMNS = ("caption", "sentence", "text", "description")
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+from c2v.training.caption_rows import read_rows
+from c2v.training.video_names import VideoNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +63,28 @@ class Captions:
 
 
 def read_captions(file: Path, *, videos: Path | None = None) -> Captions:
-    """Read a CSV, TSV, JSON (a list of objects) or JSONL file of videos and captions.
+    """Read a CSV, TSV, JSON or JSONL file of videos and captions.
 
     Video names are relative to ``videos``, or to the folder of the file. A name without an
-    extension is completed by the one file of that name there. Raises :class:`DataError` that
-    names the file and what is wrong with it.
+    extension is completed by the video of that name there (below ``videos`` too, where given).
+    Raises :class:`DataError` that names the file and what is wrong with it.
     """
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"--data {file}: {error.strerror}", hint="check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"--data {file} is not UTF-8 text", hint="save it as UTF-8") from error
-    rows = list(_rows(file, text))
-    if not rows:
-        raise DataError(f"--data {file} has no rows", hint="a header video,caption and a row each")
-    video_column = _column(file, rows[0], VIDEO_COLUMNS)
-    caption_column = _column(file, rows[0], CAPTION_COLUMNS)
-    folder = (videos or file.parent).absolute()
-    stems = _by_stem(folder)
+    rows = read_rows(file)
+    names = VideoNames(videos or file.parent, deep=videos is not None)
+    known: dict[str, str] = {}
     pairs: list[tuple[str, str]] = []
-    for row in rows:
-        name, caption = str(row.get(video_column) or "").strip(), row.get(caption_column)
-        if name and caption is not None and str(caption).strip():
-            path = os.path.normpath(stems.get(name, folder / name))
-            pairs.append((path, str(caption).strip()))
+    incomplete = 0
+    for name, sentences in rows:
+        if not name or not sentences:
+            incomplete += 1
+            continue
+        path = known.get(name) or known.setdefault(name, names.path(name))
+        pairs += [(path, sentence) for sentence in sentences]
     if not pairs:
         raise DataError(
             f"--data {file}: no row has both a video and a caption", hint="fill both columns"
         )
-    return from_pairs(file, pairs, incomplete=len(rows) - len(pairs))
+    return from_pairs(file, pairs, incomplete=incomplete)
 
 
 def from_pairs(
@@ -118,51 +107,3 @@ def from_pairs(
         first_seconds=first_seconds,
         benchmark=benchmark,
     )
-
-
-def _rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
-    suffix = file.suffix.lower()
-    if suffix in (".json", ".jsonl"):
-        return _json_rows(file, text)
-    if suffix in DELIMITERS:
-        return csv.DictReader(text.splitlines(), delimiter=DELIMITERS[suffix])
-    raise DataError(
-        f"--data {file}: {suffix or 'no'} extension",
-        hint="give a .csv, .tsv, .json or .jsonl file, or the name of a benchmark",
-    )
-
-
-def _json_rows(file: Path, text: str) -> Iterable[Mapping[str, object]]:
-    try:
-        if file.suffix.lower() == ".json":
-            rows = json.loads(text)
-        else:
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except json.JSONDecodeError as error:
-        reason = f"--data {file} is not valid JSON: {error}"
-        raise DataError(reason, hint="check the file") from error
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(
-            f"--data {file} is not a list of objects", hint='[{"video": "a.mp4", "caption": "..."}]'
-        )
-    return rows if rows else []
-
-
-def _column(file: Path, row: Mapping[str, object], names: tuple[str, ...]) -> str:
-    by_name = {str(key).strip().lower(): key for key in row if key is not None}
-    for name in names:
-        if name in by_name:
-            return by_name[name]
-    raise DataError(
-        f"--data {file} has no column {names[0]!r}, only {', '.join(map(str, by_name.values()))}",
-        hint=f"name the columns {VIDEO_COLUMNS[0]},{CAPTION_COLUMNS[0]}",
-    )
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Files of a folder by their name without extension, where that name is unique."""
-    found: dict[str, list[Path]] = {}
-    if folder.is_dir():
-        for path in folder.iterdir():
-            found.setdefault(path.stem, []).append(path)
-    return {stem: paths[0] for stem, paths in found.items() if len(paths) == 1}

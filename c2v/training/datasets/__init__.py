@@ -38,9 +38,17 @@ def load_captions(
             than the benchmark.
         UsageError: the benchmark has no such split.
     """
+    for option, given in (("--videos", videos), ("--annotations", annotations)):
+        if given is not None and not given.is_dir():
+            raise UsageError(f"{option} {given}: no such folder", hint="check the path")
     benchmark = BENCHMARKS.get(data.lower())
     if benchmark is None:
         file = Path(data).expanduser()
+        if annotations is not None:
+            raise UsageError(
+                f"--annotations goes with a benchmark, not with {data}",
+                hint=f"--data one of {', '.join(BENCHMARKS)}",
+            )
         if not file.suffix and not file.exists():
             raise DataError(
                 f"--data {data}: no such file, and no benchmark of that name",
@@ -50,7 +58,7 @@ def load_captions(
     if annotations is None and videos is None:
         raise UsageError(
             f"--data {data} needs the folder of its files",
-            hint=f"c2v evaluate --data {data} --videos DIR [--annotations DIR]",
+            hint=f"--data {data} --videos DIR [--annotations DIR]",
         )
     folder = annotations or videos
     assert folder is not None

@@ -6,6 +6,7 @@ Source: spec 4.1. Every reader raises :class:`DataError` that names the file.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,12 +38,19 @@ def msrvtt_7k(folder: Path, split: str) -> Read:
 
 
 def msrvtt_full(folder: Path, split: str) -> Read:
-    """The official split, every sentence of a video a query."""
+    """The official split, every sentence of a video a query.
+
+    Which video is in which part stands in the lists of CLIP2Video's repository, or in the data.
+    """
     file = _find(folder, _MSRVTT_DATA)
-    named = {"train": "train", "val": "validate", "test": "test"}[split]
     content = _json(file)
-    wanted = [video["video_id"] for video in _list(file, content, "videos", "video_id", "split")
-              if video["split"] == named]  # fmt: skip
+    listed = folder / f"MSRVTT_{split}.full.csv"
+    if listed.is_file():
+        wanted = [row["video_id"] for row in _csv(listed, "video_id")]
+    else:
+        named = {"train": "train", "val": "validate", "test": "test"}[split]
+        videos = _list(file, content, "videos", "video_id", "split")
+        wanted = [video["video_id"] for video in videos if video["split"] == named]
     return file, _of(file, wanted, _msrvtt_sentences(file, content))
 
 
@@ -80,13 +88,11 @@ def vatex(folder: Path, split: str) -> Read:
     """``vatex_data.json``: id -> {"enCap": ten sentences}."""
     names = _lines(_find(folder, (f"{split}_list.txt",)))
     file = _find(folder, ("vatex_data.json",))
-    content = _object(file)
-    sentences = {video: list(entry.get("enCap", ())) for video, entry in content.items()}
-    return file, _of(file, names, sentences)
+    return file, _of(file, names, _entries(file, "enCap"))
 
 
 def lsmdc(folder: Path, split: str) -> Read:
-    """Six columns apart by tabs: the clip first, its sentence last."""
+    """Six columns apart by tabs: the clip first, its sentence last. A clip may have several."""
     file = _find(folder, _LSMDC_FILES[split])
     pairs = []
     for number, line in enumerate(_lines(file), start=1):
@@ -103,12 +109,12 @@ def lsmdc(folder: Path, split: str) -> Read:
 def activitynet(folder: Path, split: str) -> Read:
     """Paragraph retrieval: the sentences of a video are joined, the whole video is looked at."""
     ids, table = ("train", "train") if split == "train" else ("val", "val_1")
-    listed = _json(_find(folder, (f"{ids}_ids.json",)))
-    wanted = [str(video).removeprefix("v_") for video in listed]
+    listed = _find(folder, (f"{ids}_ids.json",))
+    wanted = [str(video).removeprefix("v_") for video in _json(listed)]
     file = _find(folder, (f"{table}.json",))
     sentences = {
-        video.removeprefix("v_"): [" ".join(part.strip() for part in entry["sentences"])]
-        for video, entry in _object(file).items()
+        video.removeprefix("v_"): [" ".join(part.strip() for part in parts)]
+        for video, parts in _entries(file, "sentences").items()
     }
     return file, _of(file, wanted, sentences)
 
@@ -140,7 +146,8 @@ def _read(file: Path) -> str:
 
 
 def _lines(file: Path) -> list[str]:
-    return [line.strip() for line in _read(file).splitlines() if line.strip()]
+    # Not splitlines(): it also cuts at characters that subtitles contain.
+    return [line.strip() for line in _read(file).split("\n") if line.strip()]
 
 
 def _json(file: Path) -> Any:
@@ -150,11 +157,21 @@ def _json(file: Path) -> Any:
         raise DataError(f"{file} is not valid JSON: {error}", hint="download it again") from error
 
 
-def _object(file: Path) -> dict[str, Any]:
+def _entries(file: Path, key: str) -> dict[str, list[str]]:
+    """An object of videos, each with a list of strings under ``key``."""
     content = _json(file)
     if not isinstance(content, dict):
         raise DataError(f"{file} is not an object of videos", hint="take the official file")
-    return content
+    found: dict[str, list[str]] = {}
+    for video, entry in content.items():
+        said = entry.get(key) if isinstance(entry, dict) else None
+        if not isinstance(said, list) or not all(isinstance(part, str) for part in said):
+            raise DataError(
+                f"{file}: video {video} has no list of sentences {key!r}",
+                hint="take the official file",
+            )
+        found[video] = said
+    return found
 
 
 def _list(file: Path, content: Any, key: str, *fields: str) -> list[dict[str, Any]]:
@@ -172,7 +189,7 @@ def _list(file: Path, content: Any, key: str, *fields: str) -> list[dict[str, An
 
 
 def _csv(file: Path, *columns: str) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(_read(file).splitlines()))
+    rows = list(csv.DictReader(io.StringIO(_read(file), newline="")))
     for column in columns:
         if not rows or column not in rows[0]:
             raise DataError(f"{file} has no column {column!r}", hint="take the official file")

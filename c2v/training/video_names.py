@@ -1,0 +1,49 @@
+"""Which file a captions file means: a path, a name, or an id without its extension."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from c2v.media.scan import VIDEO_EXTENSIONS
+
+
+def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
+    """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut.
+
+    Of several files of one name the first in order of path is taken. ``deep`` looks below too.
+    """
+    found: dict[str, str] = {}
+    for root, folders, names in os.walk(os.path.abspath(folder)):  # noqa: PTH100 - keeps links
+        folders[:] = sorted(folders) if deep else []
+        for name in sorted(names):
+            stem, extension = os.path.splitext(name)  # noqa: PTH122
+            if extension[1:].lower() in VIDEO_EXTENSIONS:
+                path = os.path.join(root, name)  # noqa: PTH118
+                found.setdefault(stem, path)
+                found.setdefault(stem.removeprefix("v_"), path)
+    return found
+
+
+class VideoNames:
+    """Turns the names of a captions file into absolute paths.
+
+    Args:
+        folder: what the names are relative to.
+        deep: an id may be that of a file anywhere below the folder.
+    """
+
+    def __init__(self, folder: Path, *, deep: bool) -> None:
+        self._folder = os.path.abspath(folder)  # noqa: PTH100
+        self._deep = deep
+        self._by_stem: dict[str, str] | None = None
+
+    def path(self, name: str) -> str:
+        """The file of that name; else the video it is the id of; else where it should be."""
+        path = os.path.join(self._folder, os.path.expanduser(name))  # noqa: PTH111, PTH118
+        path = os.path.normpath(path)
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
+        if self._by_stem is None:
+            self._by_stem = videos_by_stem(Path(self._folder), deep=self._deep)
+        return self._by_stem.get(name, path)
