@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from c2v.cli.session import Session
     from c2v.search.results import Answer, Moment
 
+ANSWER_COLUMNS = ("rank", "path", "score", "start", "end", "best", "duration")
 SCORE_BAR_CELLS = 12
 ROOMY_COLUMNS = 80
 """A terminal narrower than this shows no bars and no spans, so that paths stay readable."""
@@ -54,16 +55,17 @@ PlainFormatFlag = Annotated[
 
 def print_json(value: Any) -> None:
     """One JSON value on standard output; names that are not Unicode stay escaped."""
-    sys.stdout.write(_json(value, indent=2) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def print_json_lines(values: Iterable[Any]) -> None:
     """One JSON value a line."""
     for value in values:
-        sys.stdout.write(_json(value, indent=None) + "\n")
+        sys.stdout.write(json_text(value, indent=None) + "\n")
 
 
-def _json(value: Any, *, indent: int | None) -> str:
+def json_text(value: Any, *, indent: int | None) -> str:
+    """JSON in the characters of standard output, escaped where that lacks one."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
@@ -74,10 +76,15 @@ def _json(value: Any, *, indent: int | None) -> str:
 
 def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Comma-separated values with a header line."""
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    let_any_name_pass()
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
+
+
+def let_any_name_pass() -> None:
+    """From here on names that are not Unicode go to standard output as the bytes they are."""
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
 
 
 def print_paths(paths: Iterable[str], *, end: str) -> None:
@@ -108,9 +115,8 @@ def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
     elif style is Format.JSONL:
         print_json_lines(answer_as_dict(answer)["results"])
     elif style is Format.CSV:
-        names = ("rank", "path", "score", "start", "end", "best", "duration")
         results = answer_as_dict(answer)["results"]
-        print_csv(names, ([result[name] for name in names] for result in results))
+        print_csv(ANSWER_COLUMNS, ([result[name] for name in ANSWER_COLUMNS] for result in results))
     else:
         paths = dict.fromkeys(moment.path for moment in answer.results)
         print_paths(paths, end="\n" if style is Format.PATHS else "\0")

@@ -16,12 +16,16 @@ from c2v.cli.render import (
     score_cell,
 )
 from c2v.cli.session import Session, command
-from c2v.errors import UsageError
+from c2v.config import cache_dir
+from c2v.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.search.engine import Query
     from c2v.search.labels import RankedLabel
+
+
+_EXAMPLE = 'c2v search "a dog catching a frisbee"'
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +42,14 @@ def search(
     video: Annotated[
         Path | None,
         typer.Option("--video", metavar="FILE", help="Look for videos like this one instead."),
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            metavar="FILE|-",
+            help="Answer every line of a file, or of standard input as lines come in.",
+        ),
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
     moments: Annotated[
@@ -61,21 +73,14 @@ def search(
     ] = 0,
     device: DeviceFlag = None,
     style: FormatFlag = Format.TABLE,
-) -> None:
+) -> int:
     """Find the videos, and the moments in them, that show what a sentence says.
 
-    Give a sentence, or a clip with --video.
+    Give a sentence, or a clip with --video, or many sentences with --batch.
     """
-    from c2v.search.engine import SearchOptions, find, text_queries
+    from c2v.search.engine import SearchOptions, find
 
-    if (query is None) == (video is None):
-        raise UsageError(
-            "give either a QUERY or --video FILE", hint='c2v search "a dog catching a frisbee"'
-        )
-    if query is not None and not query.strip():
-        raise UsageError("the QUERY is empty", hint='c2v search "a dog catching a frisbee"')
-    if rerank and video is not None:
-        raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
+    _check_question(query, video, batch, rerank=rerank)
     options = SearchOptions(
         top=top,
         moments=moments,
@@ -86,18 +91,38 @@ def search(
     )
     with open_library(session) as library:
         bundle = library_bundle(session, library, device=device)
-        if query is not None:
-            question = text_queries(bundle, [query])[0]
-        else:
-            assert video is not None
-            question = _clip_query(bundle, video)
+        if batch is not None:
+            from c2v.cli.batch import answer_batch
+
+            return answer_batch(session, batch, library, bundle, options, style)
+        question = _text_query(bundle, query) if query else _clip_query(bundle, video)
         print_answer(session, find(library, bundle, question, options), style)
+    return EXIT_OK
 
 
-def _clip_query(bundle: "Bundle", video: Path) -> "Query":
+def _check_question(
+    query: str | None, video: Path | None, batch: Path | None, *, rerank: int
+) -> None:
+    """Exactly one kind of question, and one that can be asked."""
+    if [query, video, batch].count(None) != 2:
+        raise UsageError("give one of QUERY, --video FILE and --batch FILE", hint=_EXAMPLE)
+    if query is not None and not query.strip():
+        raise UsageError("the QUERY is empty", hint=_EXAMPLE)
+    if rerank and video is not None:
+        raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
+
+
+def _text_query(bundle: "Bundle", text: str) -> "Query":
+    from c2v.search.text_cache import cached_query
+
+    return cached_query(bundle, text, cache_dir() / "queries")
+
+
+def _clip_query(bundle: "Bundle", video: Path | None) -> "Query":
     from c2v.indexing.clip import embed_clip
     from c2v.search.engine import video_query
 
+    assert video is not None  # see _check_question
     clip = embed_clip(video, bundle)
     return video_query(str(video), clip.features, clip.vector)
 

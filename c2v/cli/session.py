@@ -77,6 +77,10 @@ class Session:
         if not self.quiet:
             self.err.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
+    def problem(self, text: str) -> None:
+        """One line about something that was left out; --quiet does not silence it."""
+        self.err.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
 
 def library_folder(name: str) -> Path:
     """The folder of a library given by name, or by anything that looks like a path."""

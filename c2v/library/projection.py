@@ -1,10 +1,12 @@
 """Fewer numbers for the graph: the directions in which a library's vectors really differ.
 
 A graph spends its time and memory on inner products of whole vectors, but head vectors of real
-videos fill few of their dimensions. An orthonormal basis W [V, P] of the strongest directions
-(principal components without centring: inner products with any query are what is kept) makes the
-graph several times smaller and faster to build; what it proposes is scored again with the whole
-vectors, so recall does not suffer. Measured, 60,000 x 1024, clustered, queries off the videos'
+videos fill few of their dimensions. An orthonormal basis W [V, P] of the directions in which they
+differ most (principal components) makes the graph several times smaller and faster to build; what
+it proposes is scored again with the whole vectors, so recall does not suffer. The components are
+those around the mean: what all vectors share (CLIP's pictures lie in a narrow cone, half of their
+squared length or more) adds the same to every score of a query and tells none from another.
+Measured, 60,000 x 1024, clustered, queries off the videos'
 distribution as text is: P = 256 builds 2.8 times faster, asks 2 times faster, and finds 97.1 %
 of the ten best at ef 400 against 97.5 % with whole vectors.
 """
@@ -18,7 +20,7 @@ from c2v.library.matrix import Matrix
 
 _SAMPLE_ROWS = 20_000
 _ENERGY = 0.8
-"""Share of the squared length of all vectors that the kept directions must have."""
+"""Share of the variance of all vectors that the kept directions must have."""
 _STEP = 64
 
 
@@ -33,10 +35,12 @@ def learn_projection(matrix: Matrix) -> NDArray[np.float32] | None:
         return None
     # Evenly spread, not random: the same matrix gives the same basis.
     picked = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE_ROWS)).astype(np.intp)]
-    moments = np.zeros((dim, dim), np.float64)
+    moments, total = np.zeros((dim, dim), np.float64), np.zeros(dim, np.float64)
     for start in range(0, len(picked), 1024):
         chunk = matrix.take(picked[start : start + 1024])
         moments += chunk.T @ chunk
+        total += chunk.sum(axis=0, dtype=np.float64)
+    moments -= np.outer(total, total) / len(picked)
     energies, directions = np.linalg.eigh(moments)  # ascending
     kept = np.cumsum(energies[::-1]) / energies.sum()
     needed = int(np.searchsorted(kept, _ENERGY)) + 1

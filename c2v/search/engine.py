@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.library import Library, SegmentRow
-from c2v.search.filters import path_matches
+from c2v.search.filters import path_filter
 from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
+
+Ranked = list[tuple[float, SegmentRow]]
+"""Scores and segments, best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,55 +64,70 @@ def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.fl
 
 def find(library: Library, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
     """The best moments of ``library`` for ``query``."""
+    return find_all(library, bundle, [query], options)[0]
+
+
+def find_all(
+    library: Library, bundle: Bundle, queries: Sequence[Query], options: SearchOptions
+) -> list[Answer]:
+    """The best moments for each of some queries, ranked together: one pass over the vectors.
+
+    The answers are those of :func:`find`; ``elapsed_ms`` is each query's share of the time.
+    """
     started = time.perf_counter()
+    answers = []
     with library.snapshot():
         allowed = _allowed_segments(library, options.within)
-        strategy, ranked = _rank(library, query, options, allowed)
-        if options.rerank:
-            first = rerank(library, bundle, query.feature, ranked[: options.rerank])
-            ranked = first + ranked[options.rerank :]
-        results = _locate(library, query, ranked[: options.top])
-    return Answer(
-        query=query.label,
-        model=bundle.name,
-        library=str(library.directory),
-        strategy=strategy,
-        elapsed_ms=(time.perf_counter() - started) * 1e3,
-        results=results,
-    )
+        for query, (strategy, ranked) in zip(
+            queries, _rank(library, queries, options, allowed), strict=True
+        ):
+            if options.rerank:
+                first = rerank(library, bundle, query.feature, ranked[: options.rerank])
+                ranked = first + ranked[options.rerank :]
+            results = _locate(library, query, ranked[: options.top])
+            directory = str(library.directory)
+            answers.append(Answer(query.label, bundle.name, directory, strategy, 0.0, results))
+    share = (time.perf_counter() - started) * 1e3 / max(1, len(queries))
+    return [dataclasses.replace(answer, elapsed_ms=share) for answer in answers]
 
 
 def _allowed_segments(library: Library, within: Sequence[str]) -> NDArray[np.int64] | None:
     if not within:
         return None
-    videos = [video.id for video in library.videos() if path_matches(video.path, within)]
-    return library.segment_ids_of(videos)
+    matches = path_filter(within)
+    return library.segment_ids_of([key for key, path in library.video_paths() if matches(path)])
 
 
 def _rank(
-    library: Library, query: Query, options: SearchOptions, allowed: NDArray[np.int64] | None
-) -> tuple[str, list[tuple[float, SegmentRow]]]:
-    """The segments to show, best first.
+    library: Library,
+    queries: Sequence[Query],
+    options: SearchOptions,
+    allowed: NDArray[np.int64] | None,
+) -> list[tuple[str, Ranked]]:
+    """For each query the strategy used and the segments to show, best first.
 
     How many segments are needed for ``top`` videos is not known before they are grouped: ask
-    for a few times as many, and for more while too few videos came and more segments exist.
+    for a few times as many, and for more where too few videos came and more segments exist.
     """
     available = library.segment_count if allowed is None else len(allowed)
     wanted = min(max(options.top, options.rerank), available)
-    if not available:
-        return "exact", []
+    found: list[tuple[str, Ranked]] = [("exact", [])] * len(queries)
     count = min(available, wanted if options.moments else max(64, 4 * wanted))
-    while True:
-        nearest = library.nearest(
-            query.vector[None], count, strategy=options.strategy, segment_ids=allowed
-        )
-        chosen = _choose(library, nearest.scores[0], nearest.segment_ids[0], options)
-        exhausted = count >= available or (
-            options.min_score is not None and nearest.scores[0][-1] < options.min_score
-        )
-        if len(chosen) >= wanted or exhausted:
-            return nearest.strategy, chosen[:wanted]
+    pending = list(range(len(queries))) if available else []
+    while pending:
+        vectors = np.stack([queries[place].vector for place in pending])
+        nearest = library.nearest(vectors, count, strategy=options.strategy, segment_ids=allowed)
+        short = []
+        for line, place in enumerate(pending):
+            scores = nearest.scores[line]
+            chosen = _choose(library, scores, nearest.segment_ids[line], options)
+            found[place] = nearest.strategy, chosen[:wanted]
+            beyond = options.min_score is not None and scores[-1] < options.min_score
+            if len(chosen) < wanted and not beyond:
+                short.append(place)
+        pending = short if count < available else []
         count = min(available, count * 4)
+    return found
 
 
 def _choose(
@@ -116,10 +135,10 @@ def _choose(
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
     options: SearchOptions,
-) -> list[tuple[float, SegmentRow]]:
+) -> Ranked:
     """Apply the score limit and, unless moments are wanted, keep each video's best segment."""
     rows = library.segment_rows(segment_ids)
-    chosen: list[tuple[float, SegmentRow]] = []
+    chosen: Ranked = []
     seen: set[int] = set()
     for score, segment_id in zip(scores.tolist(), segment_ids.tolist(), strict=True):
         row = rows[segment_id]
@@ -132,9 +151,7 @@ def _choose(
     return chosen
 
 
-def _locate(
-    library: Library, query: Query, ranked: list[tuple[float, SegmentRow]]
-) -> tuple[Moment, ...]:
+def _locate(library: Library, query: Query, ranked: Ranked) -> tuple[Moment, ...]:
     """Open the frame features of the chosen segments only, and find the frame nearest to it."""
     frames = library.features([row.segment_id for _, row in ranked])
     moments = []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
 from pathlib import Path
 
 
@@ -15,15 +16,24 @@ def path_matches(path: str, patterns: Sequence[str]) -> bool:
     folders. Relative ones are tried from the current folder and then at any depth, so that
     ``holidays``, ``holidays/*.mp4`` and ``*.mkv`` all mean what they seem to.
     """
-    return any(_matches_one(path, pattern) for pattern in patterns)
+    return path_filter(patterns)(path)
 
 
-def _matches_one(path: str, pattern: str) -> bool:
+def path_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """:func:`path_matches` for many paths: the patterns are read once."""
+    globs = [glob for pattern in patterns for glob in _globs(pattern)]
+    if not globs:
+        return lambda _path: False
+    matches = re.compile("|".join(translate(glob) for glob in globs)).match
+    return lambda path: matches(os.path.normcase(path)) is not None
+
+
+def _globs(pattern: str) -> list[str]:
+    """Globs that match whole paths, in the form ``os.path.normcase`` gives them."""
     expanded = os.path.normcase(os.path.expanduser(pattern)).rstrip("/\\")  # noqa: PTH111
-    path = os.path.normcase(path)
     anchored = str(Path.cwd() / expanded)  # an absolute pattern stays as it is
     tries = [anchored]
     if not os.path.isabs(expanded):  # noqa: PTH117 - the pattern is no path yet
         floating = expanded[2:] if expanded.startswith(("./", ".\\")) else f"*{os.sep}{expanded}"
         tries.append(floating)
-    return any(fnmatchcase(path, t) or fnmatchcase(path, t + os.sep + "*") for t in tries)
+    return [glob for one in tries for glob in (one, one + os.sep + "*")]

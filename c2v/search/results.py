@@ -32,4 +32,5 @@ class Answer:
     strategy: str
     """``exact`` or ``hnsw``: which of the two ranked the segments."""
     elapsed_ms: float
+    """Of the ranking; for queries that were ranked together, the share of each."""
     results: tuple[Moment, ...]

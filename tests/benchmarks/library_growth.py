@@ -1,0 +1,117 @@
+"""One library that grows: what a segment costs at 1,000, 10,000, 100,000 and 1,000,000 of them.
+
+Inserting, refreshing the caches (matrix, and from 50,000 segments on the graph) and one exact and
+one approximate search at each size. Segments are those of CLIP2Video on ViT-B/32: 12 frame features
+of 512 numbers and a vector of 1024. The whole of it takes 18 GB of disk and up to an hour, nearly
+all of it the graph; ``--scratch`` keeps the library for other measurements and for the next run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from c2v.library import Library, ModelRecord
+from tests.benchmarks import made_library
+from tests.benchmarks.measure import Row, compare, plain
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+SHORT_SIZES = (1_000, 4_000)
+FRAMES = 12
+MODEL = ModelRecord("clip2video", "none", "none", feature_dim=512, vector_dim=1024)
+FIGURES_NAME = "growth.json"
+_QUERIES = 15
+
+
+def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
+    """Cost per segment at each size, against the smallest."""
+    sizes = SHORT_SIZES if short else SIZES
+    stages = grown(folder / "library", MODEL, sizes)
+    return rows(stages)
+
+
+def rows(stages: list[dict[str, Any]]) -> list[Row]:
+    """The table's rows: processor time, because it does not depend on who else is busy."""
+    first = stages[0]
+    found = []
+    for key, unit, what in (
+        ("insert_cpu_ms", "ms", "insert a segment"),
+        ("insert_ms", "ms", "insert a segment, by the clock"),
+        ("bytes", "bytes", "a segment on disk, caches included"),
+        ("database_bytes", "bytes", "a segment in the database"),
+    ):
+        for stage in stages[1:]:
+            title = f"{what}: {stage['segments']:,} segments"
+            against = f"{first['segments']:,} segments"
+            found.append(compare(title, against, [stage[key]], [first[key]], unit=unit))
+    for stage in stages:
+        size = f"{stage['segments']:,} segments"
+        found += [
+            plain(f"exact search, warm, {size}", stage["exact_ms"], unit="ms"),
+            plain(f"search by the graph, warm, {size}", stage["hnsw_ms"], unit="ms"),
+            plain(f"caches of a new segment, {size}", [stage["refresh_cpu_ms"]], unit="ms"),
+        ]
+    return [row for row in found if row.ours.median > 0]
+
+
+def grown(directory: Path, model: ModelRecord, sizes: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Fill a library stage by stage; figures of a finished one are read, not measured again."""
+    record = directory / FIGURES_NAME
+    if record.exists():
+        stages: list[dict[str, Any]] = json.loads(record.read_text())
+        return stages
+    space = made_library.Space(model.vector_dim)
+    stages = []
+    with Library.create(directory) as library:
+        library.set_model(model)
+        for size in sizes:
+            stages.append(_stage(library, space, size))
+    record.write_text(json.dumps(stages, indent=1))
+    return stages
+
+
+def _stage(library: Library, space: made_library.Space, size: int) -> dict[str, Any]:
+    added = size - library.segment_count
+    inserting: dict[str, float] = {}
+    refreshing: dict[str, float] = {}
+    with _timed(inserting):
+        made_library.fill(library, added, space, frames=FRAMES)
+    with _timed(refreshing):
+        library.refresh()
+    sizes = library.storage_sizes()
+    questions = space.questions(_QUERIES)
+    library.warm()
+    return {
+        "segments": size,
+        "insert_ms": inserting["wall"] * 1e3 / added,
+        "insert_cpu_ms": inserting["cpu"] * 1e3 / added,
+        "refresh_seconds": refreshing["wall"],
+        "refresh_cpu_ms": refreshing["cpu"] * 1e3 / added,
+        "bytes": sizes.total_bytes / size,
+        "database_bytes": sizes.database_bytes / size,
+        "hnsw_bytes": sizes.hnsw_bytes / size,
+        "exact_ms": _search_ms(library, questions, "exact"),
+        "hnsw_ms": _search_ms(library, questions, "hnsw") if sizes.hnsw_bytes else [0.0],
+    }
+
+
+def _search_ms(library: Library, questions: np.ndarray, strategy: str) -> list[float]:
+    found = []
+    for question in questions:
+        started = time.perf_counter()
+        library.nearest(question[None], 10, strategy=strategy)
+        found.append((time.perf_counter() - started) * 1e3)
+    return found[3:]  # the first ones check and map what later ones find ready
+
+
+@contextmanager
+def _timed(into: dict[str, float]) -> Iterator[None]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield
+    into["wall"], into["cpu"] = time.perf_counter() - wall, time.process_time() - cpu
