@@ -14,10 +14,9 @@ from c2v.encoder.heads.numpy_heads import (
     Array,
     NumpyMeanP,
     NumpyTextSide,
-    meanp_keys,
-    text_keys,
 )
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:
@@ -146,8 +145,9 @@ def open_head(
     if path is None or not path.is_file():
         raise ModelError(f"the {settings.type} head has no weights at {path}")
 
+    weights = read_tensors(path)
     if settings.type == "meanP":
-        return NumpyMeanP(settings, _read_arrays(path, meanp_keys(settings)))
+        return NumpyMeanP(settings, weights)
 
     def load_video_side() -> TorchHead:
         from c2v.encoder.official.files import load_state
@@ -156,7 +156,7 @@ def open_head(
             settings, load_state(path), device if isinstance(device, str) else device()
         )
 
-    return SplitHead(settings, _read_arrays(path, text_keys(settings)), load_video_side)
+    return SplitHead(settings, weights, load_video_side)
 
 
 def load_head(directory: Path, config: BundleConfig, *, device: str = "auto") -> Head:
@@ -169,13 +169,3 @@ def load_head(directory: Path, config: BundleConfig, *, device: str = "auto") ->
     named = {"type": config.head.type, "feature_dim": config.feature_dim}
     settings = HeadSettings.from_dict({**config.head.settings, **named})
     return open_head(settings, directory / HEAD_FILE, device=lambda: resolve_device(device))
-
-
-def _read_arrays(path: Path, keys: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return {key: file.get_tensor(key) for key in keys}
-    except SafetensorError as error:
-        raise ModelError(f"{path} is damaged: {error}", hint="import the model again") from error
