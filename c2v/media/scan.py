@@ -2,7 +2,8 @@
 
 Rules, in ripgrep's spirit: a file that is named is always taken; in folders only names with a
 video's extension are, hidden ones are left out, and `.c2vignore` files (gitignore syntax, nested
-like git's) and exclude patterns (same syntax, relative to the folder that was named) are obeyed.
+like git's, those of the folders above included) and exclude patterns (same syntax, relative to the
+folder that was named) are obeyed.
 """
 
 from __future__ import annotations
@@ -139,14 +140,35 @@ class _Walk:
         except OSError as error:
             self.problem(entry.path, error)
 
+    def rules_above(self, root: str) -> tuple[_Rules, ...]:
+        """The ignore files of the folders above a named one, the outermost first.
+
+        One that leaves out the named folder itself does not count: naming it was on purpose.
+        """
+        rules: list[_Rules] = []
+        for parent in reversed(Path(root).parents):
+            try:
+                if not (parent / IGNORE_FILE).is_file():
+                    continue
+                found = self._read_rules(str(parent))
+            except OSError as error:
+                self.problem(str(parent / IGNORE_FILE), error)
+                continue
+            if found.verdict(root, is_folder=True) is not True:
+                rules.append(found)
+        return tuple(rules)
+
     def _with_ignore_file(
         self, path: str, rules: tuple[_Rules, ...], listing: Sequence[os.DirEntry[str]]
     ) -> tuple[_Rules, ...]:
-        for entry in listing:
-            if entry.name == IGNORE_FILE and entry.is_file():
-                text = Path(entry.path).read_bytes().decode("utf-8", errors="surrogateescape")
-                return (*rules, _Rules(path, _parse_rules(text.splitlines(), path, self)))
+        if any(entry.name == IGNORE_FILE and entry.is_file() for entry in listing):
+            return (*rules, self._read_rules(path))
         return rules
+
+    def _read_rules(self, folder: str) -> _Rules:
+        content = (Path(folder) / IGNORE_FILE).read_bytes()
+        lines = content.decode("utf-8-sig", errors="surrogateescape").splitlines()
+        return _Rules(folder, _parse_rules(lines, folder, self))
 
 
 def scan(
@@ -171,7 +193,8 @@ def scan(
             walk.problem(path, error)
             continue
         if stat.S_ISDIR(status.st_mode):
-            walk.folder(path, _exclude_rules(exclude, path, walk), linked=False)
+            rules = walk.rules_above(path) + _exclude_rules(exclude, path, walk)
+            walk.folder(path, rules, linked=False)
         elif stat.S_ISREG(status.st_mode):
             walk.take_file(path, status, linked=Path(path).is_symlink())
         else:

@@ -73,6 +73,15 @@ def test_ignore_files_nest_as_in_git(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.mp4", "keep/c.mp4", "keep/raw/d.mp4"]
 
 
+def test_ignore_files_above_the_named_folder_count_too(tmp_path: Path) -> None:
+    make(tmp_path, "trip/a.mp4", "trip/raw/b.mp4", "private/c.mp4", "private/raw/d.mp4")
+    (tmp_path / ".c2vignore").write_text("\ufeffprivate/\nraw/\n", encoding="utf-8")
+    trip, private, raw = (tmp_path / name for name in ("trip", "private", "trip/raw"))
+    assert names(tmp_path, roots=[trip]) == ["trip/a.mp4"]
+    assert names(tmp_path, roots=[raw]) == ["trip/raw/b.mp4"], "named on purpose"
+    assert names(tmp_path, roots=[private]) == ["private/c.mp4", "private/raw/d.mp4"]
+
+
 def test_exclude_wins_over_ignore_files_and_takes_absolute_paths(tmp_path: Path) -> None:
     make(tmp_path, "a.mp4", "b/c.mp4", "b/d.mkv")
     (tmp_path / ".c2vignore").write_text("!d.mkv\n")
