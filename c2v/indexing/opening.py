@@ -48,11 +48,11 @@ def open_for_indexing(
         with library.writer():
             if rebuild:
                 library.reset(model_record(bundle))
-            elif held is None:
-                library.set_model(model_record(bundle))
-            elif held.fingerprint != bundle.fingerprint:
+            elif held is not None and held.fingerprint != bundle.fingerprint:
                 notice(f"embedding the library again from its frame features with {bundle.name}")
                 reembed(library, bundle)
+            else:
+                library.set_model(model_record(bundle))  # its name may be new
             yield library, bundle
     finally:
         if library is not None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.registry import find_bundle
 from c2v.indexing.assembly import embed_segments
 from c2v.library import Library, ModelRecord
 
@@ -15,9 +16,14 @@ SEGMENTS_A_BATCH = 256
 
 
 def model_record(bundle: Bundle) -> ModelRecord:
-    """What a library notes of the encoder that fills it."""
+    """What a library notes of the encoder that fills it.
+
+    The name is what finds the encoder again: of one that is not among the user's models, its
+    folder.
+    """
+    known = find_bundle(bundle.name) == bundle.directory
     return ModelRecord(
-        name=bundle.name,
+        name=bundle.name if known else str(bundle.directory.resolve()),
         fingerprint=bundle.fingerprint,
         towers_fingerprint=bundle.towers_fingerprint,
         feature_dim=bundle.feature_dim,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from c2v.encoder.registry import ensure_bundle
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -171,6 +175,20 @@ def test_renamed_changed_and_vanished(
     assert (report["updated"], report["missing"], report["removed"]) == (1, 1, 0)
     report = index_json(c2v, videos, "-L", library, "--prune")
     assert (report["unchanged"], report["removed"]) == (2, 1)
+
+
+def test_an_encoder_in_a_folder_of_its_own(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
+    """It is found again from another folder, and after a move once it is named anew."""
+    bundle, library = tmp_path / "encoder", tmp_path / "library"
+    shutil.copytree(ensure_bundle("mini"), bundle)
+    video = demo_videos / "garage.mp4"
+    os.symlink(bundle, tmp_path / "link")
+    c2v("index", "--model", tmp_path / "link", video, "-L", library)
+    assert "garage" in c2v("search", "a motorcycle", "-L", library, "-f", "paths").stdout
+    bundle.rename(tmp_path / "moved")
+    c2v("search", "a motorcycle", "-L", library, code=1)
+    c2v("index", "--model", tmp_path / "moved", video, "-L", library)
+    assert "garage" in c2v("search", "a motorcycle", "-L", library, "-f", "paths").stdout
 
 
 def test_two_files_that_swap_names(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
