@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -182,7 +181,7 @@ def test_an_encoder_in_a_folder_of_its_own(c2v: Run, demo_videos: Path, tmp_path
     bundle, library = tmp_path / "encoder", tmp_path / "library"
     shutil.copytree(ensure_bundle("mini"), bundle)
     video = demo_videos / "garage.mp4"
-    os.symlink(bundle, tmp_path / "link")
+    (tmp_path / "link").symlink_to(bundle)
     c2v("index", "--model", tmp_path / "link", video, "-L", library)
     assert "garage" in c2v("search", "a motorcycle", "-L", library, "-f", "paths").stdout
     bundle.rename(tmp_path / "moved")
