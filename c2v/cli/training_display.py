@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PLAIN_SECONDS = 10.0
 """A line of losses at most so often where there is no terminal."""
+ROOMY_COLUMNS = 90
+"""A terminal narrower than this shows no bar."""
 
 
 class TrainingDisplay:
@@ -23,18 +25,19 @@ class TrainingDisplay:
         self._shown = shown
         self._log = log
         self._live = shown and console.is_terminal
+        roomy = console.width >= ROOMY_COLUMNS
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed}/{task.total} steps", markup=False),
+            *([BarColumn(bar_width=24)] if roomy else []),
+            TextColumn("{task.completed}/{task.total}", markup=False),
             TextColumn("{task.fields[rate]}", style="cyan", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
             disable=not self._live,
         )
-        self._task = self._progress.add_task("training", total=None, rate="")
+        self._task = self._progress.add_task("reading features", total=None, rate="")
         self._recall = ""
         self._pairs = 0
         self._begun = self._said = time.monotonic()
@@ -56,10 +59,29 @@ class TrainingDisplay:
         """How many pairs a second were trained on, validation included."""
         return self._pairs / max(time.monotonic() - self._begun, 1e-9)
 
-    def started(self, *, steps: int, done: int, pairs: int) -> None:
-        self._log.started(steps=steps, done=done, pairs=pairs)
+    def summary(self) -> str:
+        """One line on the whole training; empty where there was no step."""
+        if not self._pairs:
+            return ""
+        seconds = time.monotonic() - self._begun
+        return (
+            f"{self._pairs:,} pairs seen in {seconds:.1f} s: {self.pairs_a_second:,.0f} pairs a "
+            "second, validation included"
+        )
+
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self._log.preparing(what, done, total)
+        self._progress.update(self._task, description=what, completed=done, total=total)
+        self._say(f"{what} {done}/{total}")
+
+    def started(self, *, steps: int, done: int, epochs: int) -> None:
+        self._log.started(steps=steps, done=done, epochs=epochs)
         self._begun = self._said = time.monotonic()
-        self._progress.update(self._task, total=steps, completed=done)
+        self._progress.reset(self._task, description="training", total=steps, completed=done)
+        if done and self._shown:
+            self._console.print(
+                f"going on at step {done + 1} of {steps}", markup=False, highlight=False
+            )
 
     def stepped(self, report: "StepReport") -> None:
         self._log.stepped(report)
@@ -67,12 +89,7 @@ class TrainingDisplay:
         rate = f"{self.pairs_a_second:.0f} pairs/s"
         text = f"epoch {report.epoch}  loss {report.loss:.3f}{self._recall}"
         self._progress.update(self._task, completed=report.step, description=text, rate=rate)
-        now = time.monotonic()
-        if self._shown and not self._live and now - self._said >= PLAIN_SECONDS:
-            self._said = now
-            self._console.print(
-                f"step {report.step}/{report.steps}  {text}  {rate}", markup=False, highlight=False
-            )
+        self._say(f"step {report.step}/{report.steps}  {text}  {rate}")
 
     def validated(self, report: "EpochReport") -> None:
         self._log.validated(report)
@@ -89,6 +106,13 @@ class TrainingDisplay:
         )
         self._said = time.monotonic()
         self._console.print(line, markup=False, highlight=False)
+
+    def _say(self, line: str) -> None:
+        """Now and then a line, where there is no terminal."""
+        now = time.monotonic()
+        if self._shown and not self._live and now - self._said >= PLAIN_SECONDS:
+            self._said = now
+            self._console.print(line, markup=False, highlight=False)
 
 
 if TYPE_CHECKING:

@@ -20,7 +20,11 @@ from typing import Any
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
-TIMEOUT = datetime.timedelta(minutes=10)
+MEETING = datetime.timedelta(minutes=10)
+"""For all processes to be there."""
+PATIENCE = datetime.timedelta(days=1)
+"""For one process to wait for another, which may be indexing. torchrun itself ends the others
+when one of them dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +152,18 @@ def joined(device: torch.device) -> Iterator[Group]:
         int(os.environ["MASTER_PORT"]),
         size,
         is_master=rank == 0 and not hosted,
-        timeout=TIMEOUT,
+        timeout=MEETING,
     )
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(device)
     torch.distributed.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",  # counts and flags are on the CPU
         store=PrefixStore(f"c2v/{attempt}", store),
         rank=rank,
         world_size=size,
-        timeout=TIMEOUT,
+        timeout=PATIENCE,
+        device_id=device if on_gpu else None,
     )
     try:
         yield Group(rank, size, attempt)

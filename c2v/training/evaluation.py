@@ -22,6 +22,7 @@ from c2v.training.metrics import (
     retrieval_metrics,
     text_ranks,
     video_ranks,
+    video_ranks_by_caption,
 )
 from c2v.training.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
 from c2v.training.stored import Missing, find_videos, read_features
@@ -176,9 +177,11 @@ def _metrics(scores: Scores) -> RetrievalMetrics:
 def _intervals(scores: Scores) -> dict[str, dict[str, tuple[float, float]]]:
     to_text, owner = checked(scores.video_to_text, scores.owner)
     asked = np.unique(owner)
+    by_caption = video_ranks_by_caption(to_text, owner)
     return {
         "text_to_video": recall_intervals(scores.ranks(), owner),
         "video_to_text": recall_intervals(video_ranks(to_text, owner), asked),
+        "video_to_text_by_caption": recall_intervals(by_caption, asked),
     }
 
 

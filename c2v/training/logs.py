@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -23,18 +24,15 @@ class RunLog:
     """Writes the logs of one run; a watcher of the loop.
 
     The CSV is always written. TensorBoard events are written where the package ``tensorboard`` is
-    installed (``pip install 'c2v[train]'``). A resumed run appends.
+    installed (``pip install 'c2v[train]'``). A resumed run goes on where its checkpoint stands:
+    what was logged after it is dropped.
     """
 
-    def __init__(self, folder: Path, *, append: bool) -> None:
+    def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / CSV_NAME
-        append = append and path.is_file()
-        self._file: IO[str] = path.open("a" if append else "w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file)
-        if not append:
-            self._writer.writerow(COLUMNS)
-        self._events = _events(folder / EVENTS_NAME)
+        self._folder = folder
+        self._file: IO[str] | None = None
+        self._events: Any = None
         self._step = 0
 
     def __enter__(self) -> RunLog:
@@ -46,12 +44,27 @@ class RunLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if self._events is not None:
             self._events.close()
 
-    def started(self, *, steps: int, done: int, pairs: int) -> None:
+    def preparing(self, what: str, done: int, total: int) -> None:
+        """Nothing is logged before the first step."""
+
+    def started(self, *, steps: int, done: int, epochs: int) -> None:
         self._step = done
+        path = self._folder / CSV_NAME
+        kept: list[str] = []
+        if epochs and path.is_file():
+            kept = path.read_text(encoding="utf-8").splitlines()[: 1 + epochs]
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._file.write("".join(f"{line}\n" for line in kept or [",".join(COLUMNS)]))
+        self._file.flush()
+        events = self._folder / EVENTS_NAME
+        if not epochs:
+            shutil.rmtree(events, ignore_errors=True)
+        self._events = _events(events, first_step=done + 1)
 
     def stepped(self, report: StepReport) -> None:
         self._step = report.step
@@ -61,34 +74,40 @@ class RunLog:
             self._events.add_scalar("scale", report.scale, report.step)
 
     def validated(self, report: EpochReport) -> None:
-        metrics = report.validation.metrics
-        to_video, to_text = metrics.text_to_video, metrics.video_to_text
-        values = {
-            "t2v_R@1": to_video.recall_at_1,
-            "t2v_R@5": to_video.recall_at_5,
-            "t2v_R@10": to_video.recall_at_10,
-            "v2t_R@1": to_text.recall_at_1,
-            "v2t_R@5": to_text.recall_at_5,
-            "v2t_R@10": to_text.recall_at_10,
-            "t2v_MnR": to_video.mean_rank,
-        }
+        values = _figures(report)
         loss = "" if report.epoch == 0 else f"{report.loss:.6f}"
         row: list[Any] = [report.epoch, self._step, loss]
         row += [f"{value:.3f}" for value in values.values()]
-        self._writer.writerow([*row, f"{report.seconds:.1f}"])
-        self._file.flush()
+        if self._file is not None:
+            csv.writer(self._file, lineterminator="\n").writerow([*row, f"{report.seconds:.1f}"])
+            self._file.flush()
         if self._events is not None:
             for name, value in values.items():
-                self._events.add_scalar(f"validation/{name}", value, report.epoch)
+                self._events.add_scalar(f"validation/{name}", value, self._step)
 
 
-def _events(folder: Path) -> Any:
+def _figures(report: EpochReport) -> dict[str, float]:
+    """The columns of a validation."""
+    metrics = report.validation.metrics
+    to_video, to_text = metrics.text_to_video, metrics.video_to_text
+    return {
+        "t2v_R@1": to_video.recall_at_1,
+        "t2v_R@5": to_video.recall_at_5,
+        "t2v_R@10": to_video.recall_at_10,
+        "v2t_R@1": to_text.recall_at_1,
+        "v2t_R@5": to_text.recall_at_5,
+        "v2t_R@10": to_text.recall_at_10,
+        "t2v_MnR": to_video.mean_rank,
+    }
+
+
+def _events(folder: Path, *, first_step: int) -> Any:
     """A TensorBoard writer, or None where the package is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
         return None
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=first_step)
 
 
 def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> bool:

@@ -76,9 +76,15 @@ class EpochReport:
 
 
 class Watcher(Protocol):
-    """Told by the loop what happens. Draws and writes nothing of its own."""
+    """Told what happens.
 
-    def started(self, *, steps: int, done: int, pairs: int) -> None: ...
+    ``preparing`` comes before the first step, with what is read or computed then. ``started``
+    says how many steps and validations (the one before the first step included) were done by an
+    earlier part of the run.
+    """
+
+    def preparing(self, what: str, done: int, total: int) -> None: ...
+    def started(self, *, steps: int, done: int, epochs: int) -> None: ...
     def stepped(self, report: StepReport) -> None: ...
     def validated(self, report: EpochReport) -> None: ...
 
@@ -158,10 +164,12 @@ class Trainer:
         self.trainee.module.train()
         if resume and (self.folder / LAST).is_file():
             self._load()
+        elif self.group.leads:  # or a run killed before its first checkpoint resumed an older one
+            for name in (LAST, BEST):
+                (self.folder / name).unlink(missing_ok=True)
         self.group.same_weights(self.trainee.module.state_dict().values())
-        self.watcher.started(
-            steps=self.steps, done=self.progress.step, pairs=self._pairs_an_epoch()
-        )
+        validated = len(self.progress.history)
+        self.watcher.started(steps=self.steps, done=self.progress.step, epochs=validated)
         if not self.progress.history:
             self._validate(epoch=0, loss=math.nan)
         interrupted = False
@@ -250,10 +258,6 @@ class Trainer:
                 scale=float(self.trainee.log_scale.detach().exp()),
             )
         )  # fmt: skip
-
-    def _pairs_an_epoch(self) -> int:
-        most = self.recipe.captions_a_video
-        return sum(min(most, len(self.material.texts_of[video])) for video in self.material.train)
 
     # -- validation and checkpoints -------------------------------------------------------------
 

@@ -6,42 +6,36 @@ CLIP4Clip fine-tune; the ONNX towers of ``mini`` are frozen.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch  # noqa: TID253
 from numpy.typing import NDArray
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.config import cache_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.official.clip import Clip, ClipShape
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
-from c2v.errors import DataError, MediaError, ModelError, UsageError
+from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
+from c2v.training.frames import DecodedFrames
 from c2v.training.pairs import Pairs
 from c2v.training.start import clip_state, first_head, first_scale
-from c2v.training.stored import StoredVideos
 from c2v.training.trainee import Draw, Parts, Trainee
-
-FRAMES = 12
-"""Frames of a video that the towers see (CLIP2Video and CLIP4Clip: 12)."""
 
 
 class TowerTrainee(nn.Module):
     """Towers and head over decoded frames and token ids.
 
-    ``frames`` [M, T, side, side, 3] uint8 is a file on disk; ``present`` [M, T] says which of them
-    could be read; ``ids`` [N, L] and ``mask`` [N, L] are the texts.
+    ``rows`` [M] are the places of the videos in ``frames``; ``ids`` [N, L] and ``mask`` [N, L] are
+    the texts.
     """
 
     def __init__(
-        self, towers: Clip, head: Head, *, frames: NDArray[np.uint8], present: NDArray[np.bool_],
+        self, towers: Clip, head: Head, *, frames: DecodedFrames, rows: NDArray[np.int64],
         ids: NDArray[np.int64], mask: NDArray[np.bool_], mean: Sequence[float],
         std: Sequence[float], scale: float,
     ) -> None:  # fmt: skip
@@ -50,7 +44,7 @@ class TowerTrainee(nn.Module):
         self.head = head
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
         towers.logit_scale.requires_grad_(False)  # the loop's own stands for it
-        self._frames, self._present = frames, present
+        self._frames, self._rows = frames, rows
         self._ids, self._mask = ids, mask
         shape = (1, 1, 3, 1, 1)
         self.register_buffer("mean", torch.tensor(mean).view(shape), persistent=False)
@@ -76,25 +70,25 @@ class TowerTrainee(nn.Module):
     def segment_parts(
         self, videos: Sequence[int], draw: Draw | None, *, most: int | None
     ) -> tuple[Parts, list[int]]:
-        rows = np.asarray(videos)
+        rows = self._rows[np.asarray(videos)]
         device = self.log_scale.device
-        pixels = torch.from_numpy(self._frames[rows]).to(device)  # [B, T, side, side, 3]
+        pixels = torch.from_numpy(self._frames.pixels[rows]).to(device)  # [B, T, side, side, 3]
         clips = pixels.permute(0, 1, 4, 2, 3).float() / 255
         mean, std = self.get_buffer("mean"), self.get_buffer("std")
         features = self.towers.encode_clips((clips - mean) / std)
-        mask = torch.from_numpy(self._present[rows]).to(device)
+        mask = torch.from_numpy(self._frames.present[rows]).to(device)
         parts = self.head.video_parts(features, mask.to(features.dtype))
         return parts, list(range(len(rows)))
 
 
 def tower_trainee(
-    bundle: Bundle, pairs: Pairs, stored: StoredVideos, planned: Planned, *, device: str
+    bundle: Bundle, pairs: Pairs, frames: DecodedFrames, planned: Planned, *, device: str
 ) -> TowerTrainee:
     """Towers and head of ``bundle``, ready to be trained.
 
     Raises:
         ModelError: the towers are of a layout that cannot be trained.
-        DataError: a video cannot be read any more.
+        UsageError: they are frozen.
     """
     state = clip_state(bundle)
     if state is None:
@@ -107,10 +101,10 @@ def tower_trainee(
         small=planned.small, seed=planned.recipe.seed, layers=planned.layers,
     )  # fmt: skip
     ids, mask = bundle.tokenizer.encode(list(pairs.texts))
-    frames, present = _decoded(bundle, stored.paths)
+    rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
     return TowerTrainee(
-        _towers(bundle, state), head, frames=frames, present=present, ids=ids, mask=mask,
+        _towers(bundle, state), head, frames=frames, rows=rows, ids=ids, mask=mask,
         mean=image.mean, std=image.std,
         scale=first_scale(bundle, head, np.eye(2), np.eye(2), np.arange(2)),
     ).to(device)  # fmt: skip
@@ -124,8 +118,8 @@ def tower_state(trainee: Trainee) -> dict[str, Tensor]:
     return state
 
 
-def _towers(bundle: Bundle, state: dict[str, Tensor]) -> Clip:
-    """CLIP in torch with the weights of the bundle, checked strictly."""
+def check_trainable(bundle: Bundle) -> None:
+    """Raises ModelError unless the towers are OpenAI's CLIP (ViT, causal text)."""
     text = TextArchitecture.from_settings(bundle.config.text.settings)
     vision = bundle.config.image.settings["vision_cfg"]
     known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
@@ -139,6 +133,13 @@ def _towers(bundle: Bundle, state: dict[str, Tensor]) -> Clip:
             f"the towers of {bundle.name} are not OpenAI's CLIP: only their head can be trained",
             hint="--train head",
         )
+
+
+def _towers(bundle: Bundle, state: dict[str, Tensor]) -> Clip:
+    """CLIP in torch with the weights of the bundle, checked strictly."""
+    check_trainable(bundle)
+    text = TextArchitecture.from_settings(bundle.config.text.settings)
+    vision = bundle.config.image.settings["vision_cfg"]
     shape = ClipShape(
         feature_dim=bundle.feature_dim, vision_width=vision["width"],
         vision_layers=vision["layers"], patch_size=vision["patch_size"],
@@ -156,61 +157,3 @@ def _towers(bundle: Bundle, state: dict[str, Tensor]) -> Clip:
     except RuntimeError as error:
         raise ModelError(f"the towers of {bundle.name} do not fit: {error}") from error
     return towers.float()
-
-
-# -- frames ---------------------------------------------------------------------------------------
-
-
-def _decoded(
-    bundle: Bundle, paths: Sequence[str]
-) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Twelve frames of each video, from a file that is written once: [M, T, side, side, 3]."""
-    side = bundle.config.image.side
-    key = hashlib.blake2b(digest_size=12)
-    key.update(f"{side}/{bundle.config.image.resize}/{FRAMES}".encode())
-    for path in paths:
-        status = Path(path).stat() if Path(path).exists() else None
-        stamp = (status.st_size, status.st_mtime_ns) if status else (0, 0)
-        key.update(f"{path}/{stamp}".encode("utf-8", "surrogateescape"))
-    folder = cache_dir() / "training"
-    target, seen = folder / f"{key.hexdigest()}.npy", folder / f"{key.hexdigest()}.seen.npy"
-    if not target.exists() or not seen.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{key.hexdigest()}.npy"
-        shape = (len(paths), FRAMES, side, side, 3)
-        pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
-        present = np.zeros(shape[:2], np.bool_)
-        for row, path in enumerate(paths):
-            for place, picture in _frames(bundle, path):
-                pixels[row, place] = picture
-                present[row, place] = True
-        pixels.flush()
-        np.save(seen, present)
-        draft.replace(target)
-    pixels = np.load(target, mmap_mode="r")
-    return pixels, np.load(seen)
-
-
-def _frames(bundle: Bundle, path: str) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    from c2v.media.decode import FrameShape, choose_decoder
-    from c2v.media.probe import probe
-    from c2v.media.segments import SegmentMode, plan_segments
-
-    image = bundle.config.image
-    try:
-        info = probe(Path(path))
-        segment = plan_segments(
-            info.duration_seconds, mode=SegmentMode.parse("whole"), frames=FRAMES
-        )[0]
-        decoder = choose_decoder("auto", info)
-        shape = FrameShape(image.side, image.resize)
-        for frame in decoder.frames(info, segment.times, shape=shape, on_problem=_pass):
-            yield frame.index, frame.pixels
-    except MediaError as error:
-        raise DataError(
-            f"{path}: {error.message}", hint="take it out of the captions file"
-        ) from error
-
-
-def _pass(_problem: str) -> None:
-    """A frame that cannot be read is left out; the mask says so."""

@@ -1,9 +1,12 @@
 """Clips whose captions differ only in how things move: direction, order and speed.
 
-Real photographs (those scikit-image installs) slide, grow, turn and fade. For each kind of motion
-there are six ways through the very same pictures: there, back, there and back, back and there, and
-thrice there or back in the same time. The frames of all six, taken without their order, look the
-same, so a mean of frames cannot tell them apart; only something that sees time can.
+Real photographs (those scikit-image installs) slide, grow, turn and fade, a step at a time. For
+each kind of motion there are six ways through the very same pictures: there, back, there and back,
+back and there, and twice there or back in the same time. Every way shows each of six positions for
+the same time, so the twelve sampled frames of all six are the same but for their order: a mean of
+frames cannot tell them apart, only something that sees time can. (Moving smoothly they are not
+quite: twelve samples of a slow motion are twelve positions, those of a fast one six of them twice,
+and a trained mean of frames finds the kind of way by that.)
 """
 
 from __future__ import annotations
@@ -41,10 +44,12 @@ WAYS: dict[str, Callable[[str, str], str]] = {
     "back": lambda there, back: f"slowly {back}",
     "there-back": lambda there, back: f"{there}, then {back}",
     "back-there": lambda there, back: f"{back}, then {there}",
-    "thrice-there": lambda there, back: f"{there} very fast, again and again",
-    "thrice-back": lambda there, back: f"{back} very fast, again and again",
+    "twice-there": lambda there, back: f"{there} fast, again and again",
+    "twice-back": lambda there, back: f"{back} fast, again and again",
 }
 
+POSITIONS = 6
+"""Each is shown for a sixth of the time; the twelve sampled frames are in the middle of halves."""
 SECONDS, FRAME_RATE = 4.0, 12
 WIDTH, HEIGHT = 240, 180
 
@@ -69,12 +74,16 @@ class MotionClip:
 
 
 def position(way: str, time: float) -> float:
-    """Where on its path, 0 to 1, a motion is at ``time``, 0 to 1."""
-    if way.startswith("thrice"):
-        time = min(time * 3, 2.999999) % 1.0
-    elif way in ("there-back", "back-there"):
-        time = 1 - abs(1 - 2 * time)
-    return 1 - time if way.endswith("back") and way != "there-back" or way == "back-there" else time
+    """Where on its path, 0 to 1, a motion is at ``time``, from 0 to below 1."""
+    moment = int(time * 2 * POSITIONS)  # 0 to 11
+    if way in ("there", "back"):
+        place = moment // 2
+    elif way.startswith("twice") or moment < POSITIONS:
+        place = moment % POSITIONS
+    else:
+        place = 2 * POSITIONS - 1 - moment  # the second half of there and back
+    backwards = way in ("back", "back-there", "twice-back")
+    return (POSITIONS - 1 - place if backwards else place) / (POSITIONS - 1)
 
 
 def motion_clips(*, pictures: int, kinds: Sequence[str], takes: int) -> Iterator[MotionClip]:
@@ -88,6 +97,14 @@ def motion_clips(*, pictures: int, kinds: Sequence[str], takes: int) -> Iterator
 
 def frames(clip: MotionClip, *, count: int) -> Iterator[NDArray[np.uint8]]:
     """The pictures of a clip, [HEIGHT, WIDTH, 3], evenly over its time."""
+    places = [position(clip.way, (number + 0.5) / count) for number in range(count)]
+    seen = {place: _rendered(clip, place) for place in set(places)}
+    for place in places:
+        yield seen[place]
+
+
+def _rendered(clip: MotionClip, place: float) -> NDArray[np.uint8]:
+    """The photograph at a place on the path, light, size and tilt as of this take."""
     from skimage.transform import AffineTransform, warp
 
     picture = _picture(clip.picture)
@@ -96,28 +113,26 @@ def frames(clip: MotionClip, *, count: int) -> Iterator[NDArray[np.uint8]]:
     light, zoom = random.uniform(0.75, 1.15), random.uniform(0.9, 1.1)
     offset, tilt = random.uniform(-0.05, 0.05, 2), random.uniform(-0.1, 0.1)
     first, last = random.uniform(0.0, 0.08), random.uniform(0.92, 1.0)
+    at = first + (last - first) * place
+    scale, angle, x = 0.75 * zoom, tilt, 0.0
+    if clip.kind == "slide":
+        scale, x = 0.5 * zoom, 0.5 * (at - 0.5)
+    elif clip.kind == "grow":
+        scale = zoom * (0.95 - 0.65 * at)
+    elif clip.kind == "turn":
+        scale, angle = 0.6 * zoom, tilt + np.pi * at
     rows, columns = picture.shape[:2]
-    unit = min(rows / HEIGHT, columns / WIDTH)
-    for number in range(count):
-        at = first + (last - first) * position(clip.way, number / (count - 1))
-        scale, angle, x = 0.75 * zoom, tilt, 0.0
-        if clip.kind == "slide":
-            scale, x = 0.5 * zoom, 0.5 * (at - 0.5)
-        elif clip.kind == "grow":
-            scale = zoom * (0.95 - 0.65 * at)
-        elif clip.kind == "turn":
-            scale, angle = 0.6 * zoom, tilt + np.pi * at
-        centre = np.array([columns * (0.5 + x + offset[0]), rows * (0.5 + offset[1])])
-        step = unit * scale
-        window = (
-            AffineTransform(translation=(-WIDTH / 2, -HEIGHT / 2))
-            + AffineTransform(scale=(step, step), rotation=angle)
-            + AffineTransform(translation=tuple(centre))
-        )
-        seen = warp(picture, window, output_shape=(HEIGHT, WIDTH), mode="reflect", order=1)
-        if clip.kind == "fade":
-            seen = seen * at + 0.45 * (1 - at)
-        yield (np.clip(seen * light, 0, 1) * 255).astype(np.uint8)
+    step = min(rows / HEIGHT, columns / WIDTH) * scale
+    centre = np.array([columns * (0.5 + x + offset[0]), rows * (0.5 + offset[1])])
+    window = (
+        AffineTransform(translation=(-WIDTH / 2, -HEIGHT / 2))
+        + AffineTransform(scale=(step, step), rotation=angle)
+        + AffineTransform(translation=tuple(centre))
+    )
+    seen = warp(picture, window, output_shape=(HEIGHT, WIDTH), mode="reflect", order=1)
+    if clip.kind == "fade":
+        seen = seen * at + 0.45 * (1 - at)
+    return np.asarray(np.clip(seen * light, 0, 1) * 255).astype(np.uint8)
 
 
 def write_clip(clip: MotionClip, folder: Path) -> Path:

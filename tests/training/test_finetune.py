@@ -384,7 +384,7 @@ def test_captions_that_are_too_long_are_counted(bundle: Bundle, toys: ModuleType
     captions = toys.captions_for(Path("/v"), 3)
     assert check_texts(bundle, captions) == ""
     long = replace(captions, texts=(" ".join(["word"] * 200), *captions.texts[1:]))
-    assert "1 captions are longer than the 77 tokens" in check_texts(bundle, long)
+    assert "1 caption is longer than the 77 tokens" in check_texts(bundle, long)
 
 
 def test_the_plan_follows_from_the_data(bundle: Bundle) -> None:
@@ -400,3 +400,60 @@ def test_clip_start_is_the_published_one(bundle: Bundle) -> None:
         bundle, head="clip2video", start="clip", projected=False, small=True, seed=0, layers=2
     )
     assert clip_start.settings.center_weight == 0.5
+
+
+# -- what earlier runs of the name left ------------------------------------------------------------
+
+
+def test_overwriting_leaves_nothing_to_resume_by_mistake(train: Train, toys: ModuleType) -> None:
+    """Killed before its first checkpoint, the new run must not go on from the old one's."""
+    train(name="tuned")
+
+    class KilledError(Exception):
+        pass
+
+    class Deadly(toys.Watch):  # type: ignore[misc,name-defined]
+        def stepped(self, report: Any) -> None:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train(replace(FAST, seed=7), name="tuned", overwrite=True, watcher=Deadly())
+    assert not (run_folder("tuned") / "last.pt").exists()
+    fresh = train(replace(FAST, seed=7), name="tuned", resume=True, overwrite=True)
+    assert _weights(fresh) == _weights(train(replace(FAST, seed=7), name="other"))
+
+
+def test_resume_does_not_replace_a_model_of_another_origin(train: Train) -> None:
+    with pytest.raises(ModelError, match="a model named tiny already"):
+        train(name="tiny", resume=True)
+
+
+def test_logs_go_on_where_the_checkpoint_stands(
+    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+) -> None:
+    """Three epochs are logged, the checkpoint is of the first: they are logged once."""
+    from c2v.training.logs import RunLog
+
+    class Deadly(RunLog):
+        def validated(self, report: Any) -> None:
+            super().validated(report)
+            if report.epoch == 3:
+                raise OSError("killed")
+
+    run = Run(name="cut", watcher=Deadly(run_folder("cut")))
+    with run.watcher, pytest.raises(OSError, match="killed"):
+        finetune(library, bundle, captions, FAST, run)
+    lines = (run_folder("cut") / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
+    with RunLog(run_folder("cut")) as log:
+        finetune(library, bundle, captions, FAST, Run(name="cut", watcher=log, resume=True))
+    lines = (run_folder("cut") / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", *map(str, range(7))]
+
+
+def test_asked_to_stop_before_the_first_step(train: Train) -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(KeyboardInterrupt):
+        train(stop=stop)
+    assert not run_folder("tuned").exists()

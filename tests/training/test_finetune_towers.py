@@ -132,3 +132,16 @@ def test_the_towers_of_mini_cannot(toys: ModuleType, tmp_path: Path) -> None:
     library = toys.fill_library(tmp_path / "m", mini, captions)
     with pytest.raises(UsageError, match="the towers of mini are frozen"):
         tune(toys, library, mini, captions, replace(ALL, head="clip2video"))
+
+
+def test_a_video_that_has_gone_since_is_reported_not_zeros(
+    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+) -> None:
+    """The library still has its features, but there is nothing to decode."""
+    gone, broken = captions.videos[0], captions.videos[3]
+    Path(gone).unlink()
+    Path(broken).write_bytes(b"no video")
+    result = tune(toys, library, bundle, captions, replace(ALL, epochs=1))
+    assert sorted(miss.path for miss in result.missing) == sorted([gone, broken])
+    assert all("cannot be read" in miss.reason for miss in result.missing)
+    assert result.videos + result.held_back == result.pairs == 4

@@ -66,6 +66,14 @@ def _captions(folder: Path, motion: ModuleType, *, held_out: bool) -> Captions:
     return from_pairs(folder / "captions.csv", pairs)
 
 
+def test_only_the_order_of_frames_differs(motion: ModuleType) -> None:
+    for count in (FRAMES, 48):  # sampled at the middle of twelfths, and as a file has them
+        times = [(number + 0.5) / count for number in range(count)]
+        ways = {way: [motion.position(way, time) for time in times] for way in motion.WAYS}
+        assert len({tuple(sorted(places)) for places in ways.values()}) == 1
+        assert len({tuple(places) for places in ways.values()}) == len(motion.WAYS) == 6
+
+
 def test_a_head_that_sees_time_tells_motions_apart(
     tmp_path: Path, motion: ModuleType, library: Library, mini: Bundle, toys: ModuleType
 ) -> None:

@@ -100,7 +100,10 @@ class Watch:
         self.epochs: list[EpochReport] = []
         self._stop, self._after = stop, after
 
-    def started(self, *, steps: int, done: int, pairs: int) -> None:
+    def preparing(self, what: str, done: int, total: int) -> None:
+        self.prepared = what, done, total
+
+    def started(self, *, steps: int, done: int, epochs: int) -> None:
         self.steps, self.done = steps, done
 
     def stepped(self, report: StepReport) -> None:

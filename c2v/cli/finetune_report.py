@@ -1,0 +1,123 @@
+"""What ``c2v finetune`` says when it is over, or was interrupted."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from c2v.cli.render import PlainFormat, file_link, print_json
+from c2v.cli.session import Session
+from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from c2v.training.captions import Captions
+    from c2v.training.finetune import Finetuned
+
+MOST_LISTED = 20
+"""Videos that cannot be used, listed one by one."""
+_SHOWN = ("R@1", "R@5", "R@10", "MnR")
+
+
+def say_what_is_odd(session: Session, captions: "Captions") -> None:
+    """Rows of the captions file that are not used as they stand."""
+    name = captions.file.name
+    if count := captions.duplicates:
+        verb = "row is" if count == 1 else "rows are"
+        session.notice(f"{count} {verb} in {name} a second time and not counted again")
+    if count := captions.incomplete:
+        verb = "row lacks" if count == 1 else "rows lack"
+        session.notice(f"{count} {verb} a video or a caption in {name} and count for nothing")
+
+
+def report(session: Session, result: "Finetuned", style: PlainFormat) -> int:
+    """Print how a run ended; returns the exit code."""
+    from c2v.training.finetune import run_folder
+    from c2v.training.logs import CURVES_NAME, draw_curves
+
+    folder = run_folder(result.name)
+    drawn = draw_curves(result.outcome.history, folder / CURVES_NAME, title=result.name)
+    if style is PlainFormat.JSON:
+        print_json(_as_dict(result, folder))
+    else:
+        _print_missing(session, result)
+        _print_result(session, result)
+        session.notice(f"logs{' and curves' if drawn else ''}: {folder}")
+    if result.outcome.interrupted:
+        say_interrupted(session, saved=True)
+        return EXIT_INTERRUPTED
+    return EXIT_PARTIAL if result.missing else EXIT_OK
+
+
+def say_interrupted(session: Session, *, saved: bool) -> None:
+    """How to go on; also with --quiet, because nobody would find it out."""
+    if saved:
+        text = f"interrupted and saved; go on with: {_command_to_resume(sys.argv[1:])}"
+    else:
+        text = "interrupted before there was anything to save"
+    session.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _command_to_resume(arguments: list[str]) -> str:
+    """The same command line once more, with --resume."""
+    kept = [word for word in arguments if word not in ("--overwrite", "--resume")]
+    return shlex.join(["c2v", *kept, "--resume"])
+
+
+def _as_dict(result: "Finetuned", folder: Path) -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "name": result.name,
+        "model": str(result.directory) if result.directory else None,
+        "interrupted": outcome.interrupted,
+        "pairs": result.pairs,
+        "videos": result.videos,
+        "held_back": result.held_back,
+        "missing": [{"path": miss.path, "reason": miss.reason} for miss in result.missing],
+        "before": outcome.before,
+        "after": outcome.after,
+        "best_epoch": outcome.best_epoch,
+        "epochs": outcome.history[-1]["epoch"],
+        "elapsed_s": round(outcome.seconds, 3),
+        "logs": str(folder),
+        **result.planned.as_dict(),
+    }
+
+
+def _print_missing(session: Session, result: "Finetuned") -> None:
+    from rich.table import Table
+
+    if not result.missing:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold red")
+    table.add_column("not used", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    for missing in result.missing[:MOST_LISTED]:
+        table.add_row(file_link(missing.path), missing.reason)
+    session.err.print(table)
+    if len(result.missing) > MOST_LISTED:
+        session.notice(f"and {len(result.missing) - MOST_LISTED} more")
+
+
+def _print_result(session: Session, result: "Finetuned") -> None:
+    from rich.table import Table
+
+    outcome = result.outcome
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(f"{result.held_back} videos held back")
+    for name in _SHOWN:
+        table.add_column(name, justify="right")
+    for label, metrics in (("before", outcome.before), ("after", outcome.after)):
+        row = metrics["text_to_video"]
+        table.add_row(label, *(f"{row[name]:.1f}" for name in _SHOWN))
+    session.out.print(table)
+    if result.directory is None:
+        return
+    if outcome.best_epoch == 0:
+        session.notice(
+            f"no epoch was better on the videos held back: {result.name} ranks as the model it "
+            "started from"
+        )
+    session.notice(
+        f"{result.name}: {result.pairs} pairs, best of epoch {outcome.best_epoch}; "
+        f"use it: c2v index --model {result.name} PATH"
+    )

@@ -1,0 +1,125 @@
+"""Frames for training the towers: decoded once into a file that is mapped, not read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.config import cache_dir
+from c2v.encoder.bundle import Bundle
+from c2v.errors import MediaError
+from c2v.training.checkpoints import write_text
+from c2v.training.distributed import Group
+from c2v.training.stored import Missing
+
+FRAMES = 12
+"""Frames of a video that the towers see (CLIP2Video and CLIP4Clip: 12)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedFrames:
+    """``pixels`` [M, T, side, side, 3] uint8, a file on disk; ``present`` [M, T] which could be
+    read; ``row`` of each path; ``unreadable`` the videos of which there is no frame at all."""
+
+    pixels: NDArray[np.uint8]
+    present: NDArray[np.bool_]
+    row: dict[str, int]
+    unreadable: tuple[Missing, ...]
+
+
+def decoded_frames(
+    bundle: Bundle, paths: Sequence[str], *, first_seconds: float | None, group: Group,
+    on_progress: Callable[[int, int], None],
+) -> DecodedFrames:  # fmt: skip
+    """Twelve frames of each video, evenly over it, at the size of the image tower.
+
+    The first of several processes writes the file, the others wait for it. ``first_seconds`` is
+    how much of a video counts, None for all of it.
+    """
+    base = cache_dir() / "training" / _key(bundle, paths, first_seconds)
+    files = _Files(base.with_suffix(".npy"), base.with_suffix(".seen.npy"),
+                   base.with_suffix(".json"))  # fmt: skip
+    if group.leads and not all(file.exists() for file in (files.pixels, files.seen, files.reasons)):
+        _write(bundle, paths, files, first_seconds=first_seconds, on_progress=on_progress)
+    group.wait()
+    reasons: dict[str, str] = json.loads(files.reasons.read_text(encoding="utf-8"))
+    return DecodedFrames(
+        pixels=np.load(files.pixels, mmap_mode="r"),
+        present=np.load(files.seen),
+        row={path: number for number, path in enumerate(paths)},
+        unreadable=tuple(Missing(paths[int(row)], reason) for row, reason in reasons.items()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    pixels: Path
+    seen: Path
+    reasons: Path
+
+
+def _key(bundle: Bundle, paths: Sequence[str], first_seconds: float | None) -> str:
+    """Identifies videos, as they are now, and what is taken of them."""
+    image = bundle.config.image
+    key = hashlib.blake2b(digest_size=12)
+    key.update(f"{image.side}/{image.resize}/{FRAMES}/{first_seconds}".encode())
+    for path in paths:
+        status = Path(path).stat() if Path(path).exists() else None
+        stamp = (status.st_size, status.st_mtime_ns) if status else (0, 0)
+        key.update(f"{path}/{stamp}".encode("utf-8", "surrogateescape"))
+    return key.hexdigest()
+
+
+def _write(
+    bundle: Bundle, paths: Sequence[str], files: _Files, *, first_seconds: float | None,
+    on_progress: Callable[[int, int], None],
+) -> None:  # fmt: skip
+    files.pixels.parent.mkdir(parents=True, exist_ok=True)
+    draft = files.pixels.with_name(f".{files.pixels.name}")
+    side = bundle.config.image.side
+    shape = (len(paths), FRAMES, side, side, 3)
+    pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
+    present = np.zeros(shape[:2], np.bool_)
+    reasons: dict[int, str] = {}
+    for row, path in enumerate(paths):
+        try:
+            _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
+        except MediaError as error:
+            reasons[row] = f"cannot be read: {error.message}"
+        on_progress(row + 1, len(paths))
+    pixels.flush()
+    np.save(files.seen, present)
+    write_text(files.reasons, json.dumps(reasons))
+    draft.replace(files.pixels)
+
+
+def _decode(
+    bundle: Bundle, path: str, pixels: NDArray[np.uint8], present: NDArray[np.bool_],
+    *, first_seconds: float | None,
+) -> None:  # fmt: skip
+    """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video."""
+    from c2v.media.decode import FrameShape, choose_decoder
+    from c2v.media.probe import probe
+    from c2v.media.segments import SegmentMode, plan_segments
+
+    image = bundle.config.image
+    info = probe(Path(path))
+    seconds = info.duration_seconds
+    if first_seconds is not None:
+        seconds = min(seconds, first_seconds)
+    segment = plan_segments(seconds, mode=SegmentMode.parse("whole"), frames=FRAMES)[0]
+    decoder = choose_decoder("auto", info)
+    shape = FrameShape(image.side, image.resize)
+    for frame in decoder.frames(info, segment.times, shape=shape, on_problem=_left_out):
+        pixels[frame.index] = frame.pixels
+        present[frame.index] = True
+
+
+def _left_out(_problem: str) -> None:
+    """A frame that cannot be read is left out; ``present`` says so."""
