@@ -9,11 +9,13 @@ import typer
 
 from c2v import __version__
 from c2v.cli import config, demo, evaluate, finetune, index, library, model, search
+from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
 
 app = typer.Typer(
     name="c2v",
+    cls=QuickGroup,
     help="Grep for videos: index a folder, search it with a sentence, get the file and the moment.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
