@@ -106,7 +106,8 @@ def _print_result(session: Session, result: "Finetuned") -> None:
     table.add_column(f"{result.held_back} videos held back")
     for name in _SHOWN:
         table.add_column(name, justify="right")
-    for label, metrics in (("before", outcome.before), ("after", outcome.after)):
+    after = "so far" if outcome.interrupted else "after"
+    for label, metrics in (("before", outcome.before), (after, outcome.after)):
         row = metrics["text_to_video"]
         table.add_row(label, *(f"{row[name]:.1f}" for name in _SHOWN))
     session.out.print(table)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 10.0
 """A line of losses at most so often where there is no terminal."""
 ROOMY_COLUMNS = 90
-"""A terminal narrower than this shows no bar."""
+"""A terminal narrower than this shows no bar and fewer words."""
 
 
 class TrainingDisplay:
@@ -25,19 +25,19 @@ class TrainingDisplay:
         self._shown = shown
         self._log = log
         self._live = shown and console.is_terminal
-        roomy = console.width >= ROOMY_COLUMNS
+        self._roomy = console.width >= ROOMY_COLUMNS
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
-            *([BarColumn(bar_width=24)] if roomy else []),
-            TextColumn("{task.completed}/{task.total}", markup=False),
+            *([BarColumn(bar_width=24)] if self._roomy else []),
+            TextColumn("{task.fields[count]}", markup=False),
             TextColumn("{task.fields[rate]}", style="cyan", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
             disable=not self._live,
         )
-        self._task = self._progress.add_task("reading features", total=None, rate="")
+        self._task = self._progress.add_task("reading features", total=None, rate="", count="")
         self._recall = ""
         self._pairs = 0
         self._begun = self._said = time.monotonic()
@@ -71,13 +71,18 @@ class TrainingDisplay:
 
     def preparing(self, what: str, done: int, total: int) -> None:
         self._log.preparing(what, done, total)
-        self._progress.update(self._task, description=what, completed=done, total=total)
+        self._progress.update(
+            self._task, description=what, completed=done, total=total, count=f"{done}/{total}"
+        )
         self._say(f"{what} {done}/{total}")
 
     def started(self, *, steps: int, done: int, epochs: int) -> None:
         self._log.started(steps=steps, done=done, epochs=epochs)
         self._begun = self._said = time.monotonic()
-        self._progress.reset(self._task, description="training", total=steps, completed=done)
+        self._progress.reset(
+            self._task, description="training", total=steps, completed=done,
+            count=f"{done}/{steps}", rate="",
+        )  # fmt: skip
         if done and self._shown:
             self._console.print(
                 f"going on at step {done + 1} of {steps}", markup=False, highlight=False
@@ -88,7 +93,10 @@ class TrainingDisplay:
         self._pairs += report.pairs
         rate = f"{self.pairs_a_second:.0f} pairs/s"
         text = f"epoch {report.epoch}  loss {report.loss:.3f}{self._recall}"
-        self._progress.update(self._task, completed=report.step, description=text, rate=rate)
+        self._progress.update(
+            self._task, completed=report.step, description=text, rate=rate,
+            count=f"{report.step}/{report.steps}",
+        )  # fmt: skip
         self._say(f"step {report.step}/{report.steps}  {text}  {rate}")
 
     def validated(self, report: "EpochReport") -> None:
@@ -99,9 +107,10 @@ class TrainingDisplay:
         if not self._shown:
             return
         loss = "" if math.isnan(report.loss) else f"  loss {report.loss:.3f}"
-        best = "  best so far" if report.best and report.epoch else ""
+        best = "  best" if report.best and report.epoch else ""
+        label = "validation " if self._roomy else ""
         line = (
-            f"epoch {report.epoch}/{report.epochs}{loss}  validation {found}  "
+            f"epoch {report.epoch}/{report.epochs}{loss}  {label}{found}  "
             f"{report.seconds:.0f} s{best}"
         )
         self._said = time.monotonic()

@@ -94,10 +94,13 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
     results = [result for result in query_results(evaluation) if result.rank > 1]
     worst = sorted(results, key=lambda result: -result.rank)[:WORST]
     recall = evaluation.metrics.text_to_video
+    plain = evaluation.normalize == "none"
+    name = html.escape(evaluation.model + ("" if plain else f" + {evaluation.normalize}"))
+    title = f"the {len(worst)} worst of {evaluation.texts}" if worst else "no failures"
     head = (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>c2v: "
-        f"{html.escape(evaluation.model)}</title><style>{_STYLE}</style>"
-        f"<h1>{html.escape(evaluation.model)}: the {len(worst)} worst of {evaluation.texts}</h1>"
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' "
+        f"content='width=device-width'><title>c2v: {name}</title><style>{_STYLE}</style>"
+        f"<h1>{name}: {title}</h1>"
         f"<p>R@1 {recall.recall_at_1:.1f}, R@5 {recall.recall_at_5:.1f}, among "
         f"{evaluation.videos} videos. The right video has a green frame.</p>"
     )

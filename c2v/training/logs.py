@@ -131,8 +131,12 @@ def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> boo
         ):
             values = [row["validation"][key][name] for row in history]
             right.plot(epochs, values, style, color=color, label=f"{label} {name}")
-    right.set(title="validation, %", xlabel="epoch", ylim=(0, 100))
+    right.set(title="validation, %", xlabel="epoch", ylim=(-3, 103))
     right.legend(fontsize="small")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
     return True

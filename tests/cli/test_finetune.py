@@ -183,5 +183,5 @@ def test_several_captions_and_duplicates_are_told(c2v: Run, data: Path) -> None:
     lines = data.read_text().splitlines()
     data.write_text("\n".join([*lines, lines[1], lines[2].split(",")[0] + ",another sentence"]))
     done = c2v(*options(data, "several", epochs=1))
-    assert "1 rows of captions.csv are there twice" in done.stderr
+    assert "1 row is in captions.csv a second time" in done.stderr
     assert json.loads(done.stdout)["pairs"] == 25
