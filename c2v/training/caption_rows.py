@@ -6,6 +6,7 @@ MSR-VTT is published; or an object of sentences by video. A sentence may be a li
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -54,21 +55,22 @@ def read_rows(file: Path) -> list[Row]:
 
 def _text(file: Path) -> str:
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        content = file.read_bytes()
     except OSError as error:
         raise DataError(
             f"--data {file}: {error.strerror or error}", hint="check the path and its permissions"
         ) from error
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if b"\0" in content and not utf16:
+        raise DataError(f"--data {file} is a binary file, not captions", hint="check the path")
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"--data {file} is not UTF-8 text (byte {error.start})",
-            hint=f"iconv -f latin1 -t utf-8 {file.name} > utf8{file.suffix}",
+            hint=f"iconv -f {'utf-16' if utf16 else 'latin1'} -t utf-8 {file.name} "
+            f"> utf8{file.suffix}",
         ) from error
-    if "\0" in text:
-        raise DataError(
-            f"--data {file} is a binary file, not captions", hint="check the path"
-        )
-    return text
 
 
 # -- tables ---------------------------------------------------------------------------------------

@@ -119,8 +119,9 @@ def evaluate_library(
     found, missing = find_videos(library, captions)
     if not found:
         raise DataError(
-            f"--data {captions.file}: none of its videos is in the library {library.directory}",
-            hint=f"c2v index {captions.file.absolute().parent}",
+            f"--data {captions.file}: none of its videos is in the library {library.directory} "
+            f"({missing[0].path}: {missing[0].reason})",
+            hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
     position = {path: number for number, path in enumerate(found)}
     pairs = [

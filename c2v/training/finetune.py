@@ -142,13 +142,7 @@ def finetune(
     check_choices(choices, bundle, captions)
     given, frames = _given(library, bundle, captions, validation, choices, run)
     planned = _plan(choices, bundle, given)
-    if frames is not None:
-        from c2v.training.towers import tower_trainee
-
-        trainee: Trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
-    else:
-        trainee = _head_trainee(bundle, given, planned, run)
-    freeze(trainee.module, planned.recipe)
+    trainee = _trainee(bundle, given, frames, planned, run)
     trainer = Trainer(
         trainee, given.material, planned.recipe, folder=run.folder,
         identity=identity(bundle, given, planned), watcher=run.watcher, group=run.group,
@@ -227,6 +221,20 @@ def check_texts(bundle: Bundle, captions: Captions) -> str:
         f"{bundle.config.text.context} tokens {bundle.name} reads: what is beyond is not seen; "
         "shorten them, or make two of one"
     )
+
+
+def _trainee(
+    bundle: Bundle, given: Gathered, frames: DecodedFrames | None, planned: Planned, run: Run
+) -> Trainee:
+    """What learns, its frozen weights switched off."""
+    if frames is None:
+        trainee: Trainee = _head_trainee(bundle, given, planned, run)
+    else:
+        from c2v.training.towers import tower_trainee
+
+        trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
+    freeze(trainee.module, planned.recipe)
+    return trainee
 
 
 def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:

@@ -102,7 +102,7 @@ def test_a_row_without_a_caption_is_counted(tmp_path: Path) -> None:
         ("a.json", "[]", "has no rows"),
         ("a.jsonl", '{"video": "x", "caption": "a"}\n{"video"', "line 2 is not valid JSON"),
         ("a.csv", b"video,caption\nx.mp4,a\0b\n", "is a binary file"),
-        ("a.csv", b"\x89PNG\r\n\x1a\n\xff", "is not UTF-8 text"),
+        ("a.csv", b"\x89PNG\r\n\x1a\n\0\xff", "is a binary file"),
         ("a.csv", "video,caption\nx.mp4,caf\u00e9\n".encode("latin-1"), "is not UTF-8 text"),
         ("a.csv", "video,caption\nx.mp4,a\n".encode("utf-16"), "is not UTF-8 text"),
         ("a.csv", "video,caption\nx.mp4," + "a" * 200_000, "field limit"),
