@@ -15,7 +15,7 @@ from c2v.training.recipe import (
     batch_for,
     epochs_for,
 )
-from c2v.training.start import choose_start
+from c2v.training.start import choose_start, head_kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,8 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     Raises:
         UsageError: an option that is not one, or options that contradict each other.
     """
+    if choices.head is not None:
+        head_kind(choices.head)
     small = pairs < SMALL_PAIRS
     train = _train(choices, bundle, small=small)
     start = choose_start(bundle, head=choices.head, init=choices.init, small=small)

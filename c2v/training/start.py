@@ -70,7 +70,7 @@ def first_head(
         return _own_head(bundle, projected=projected)
     kind = head or "clip2video"
     settings = HeadSettings(
-        type=_kind(kind),
+        type=head_kind(kind),
         feature_dim=bundle.feature_dim,
         layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
         centers=centers or 5,
@@ -86,7 +86,12 @@ def first_head(
     return _with_projections(settings, state, projected=projected)
 
 
-def _kind(name: str) -> HeadType:
+def head_kind(name: str) -> HeadType:
+    """A head that can be trained, by its name.
+
+    Raises:
+        UsageError: there is no head of that name, or it cannot be trained.
+    """
     if name == "tightTransf":
         raise UsageError(
             "--head tightTransf scores pairs and cannot be trained on stored features",
@@ -99,7 +104,7 @@ def _kind(name: str) -> HeadType:
 
 def _own_head(bundle: Bundle, *, projected: bool) -> Head:
     described = bundle.config.head
-    settings = HeadSettings.from_dict({**described.settings, "type": _kind(described.type),
+    settings = HeadSettings.from_dict({**described.settings, "type": head_kind(described.type),
                                        "feature_dim": bundle.feature_dim})  # fmt: skip
     arrays = read_tensors(bundle.directory / HEAD_NAME)
     state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import pytest
 
+from c2v.cli.app import run
 from c2v.training.captions import Captions
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -125,7 +126,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_end(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_and_says_how_to_go_on(
-    data: Path, c2v: Run, c2v_home: Path, number: signal.Signals
+    data: Path, capsys: pytest.CaptureFixture[str], c2v_home: Path, number: signal.Signals
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "c2v", *options(data, "cut", epochs=5000)],
@@ -140,48 +141,70 @@ def test_an_interrupt_saves_and_says_how_to_go_on(
     process.send_signal(number)
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
+    assert "--name cut" in said
     assert "--resume" in said
     assert json.loads(out)["interrupted"] is True
-    refused = c2v(*options(data, "cut", epochs=5000), code=2)
-    assert "not finished" in refused.stderr
-    assert "--resume" in refused.stderr
+    assert run(options(data, "cut", epochs=5000)) == 2
+    refused = capsys.readouterr().err
+    assert "not finished" in refused
+    assert "--resume" in refused
+
+
+# -- in this process: a process of its own for each takes seconds ----------------------------------
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "said"),
     [
-        ("", 1, "has no rows"),
-        ("film,words\na,b\n", 1, "has no column 'video'"),
-        ("video,caption\na.mp4,one\na.mp4,two\n", 1, "nothing to tell apart"),
+        ("", "has no rows"),
+        ("film,words\na,b\n", "has no column 'video'"),
+        ("video,caption\na.mp4,one\na.mp4,two\n", "1 video, nothing to tell apart"),
+        ("video,caption\na.mp4,one,two\n", "line 2: 3 columns"),
     ],
 )
 def test_bad_data_is_one_sentence_and_one_hint(
-    c2v: Run, tmp_path: Path, content: str, code: int, said: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, said: str
 ) -> None:
     file = tmp_path / "bad.csv"
     file.write_text(content)
-    done = c2v("finetune", "--data", file, "--name", "x", code=code)
-    assert said in done.stderr
-    assert "hint: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert run(["finetune", "--data", str(file), "--name", "x"]) == 1
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert [line.split(":")[0] for line in complaint.splitlines()] == ["error", "hint"]
 
 
-def test_frozen_towers_are_said_before_any_work(
-    c2v: Run, demo_library: Path, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--train", "all", "the towers of mini are frozen"),
+        ("--head", "tightTransf", "scores pairs"),
+        ("--head", "nonsense", "--head nonsense"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_any_work(
+    capsys: pytest.CaptureFixture[str], demo_videos: Path, tmp_path: Path, option: str,
+    value: str, said: str,
+) -> None:  # fmt: skip
+    """The videos are there, but none of them is indexed for nothing."""
     data = tmp_path / "a.csv"
-    data.write_text("video,caption\na.mp4,one\nb.mp4,two\nc.mp4,three\n")
-    done = c2v(
-        "finetune", "--data", data, "--name", "x", "--train", "all", "--library", demo_library,
-        code=2,
-    )  # fmt: skip
-    assert "the towers of mini are frozen" in done.stderr
-    assert "hint: --train head" in done.stderr
+    rows = [[demo_videos / f"{name}.mp4", text] for name, text in WORDS.items()]
+    with data.open("w", newline="") as file:
+        csv.writer(file).writerows([["video", "caption"], *rows])
+    library = tmp_path / "library"
+    words = ["finetune", "--data", str(data), "--name", "x", "--model", "mini", option, value]
+    assert run([*words, "--library", str(library)]) == 2
+    complaint = capsys.readouterr().err
+    assert said in complaint
+    assert "hint: " in complaint
+    assert not library.exists()
 
 
-def test_several_captions_and_duplicates_are_told(c2v: Run, data: Path) -> None:
+def test_several_captions_and_duplicates_are_told(
+    capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
     lines = data.read_text().splitlines()
     data.write_text("\n".join([*lines, lines[1], lines[2].split(",")[0] + ",another sentence"]))
-    done = c2v(*options(data, "several", epochs=1))
-    assert "1 row is in captions.csv a second time" in done.stderr
-    assert json.loads(done.stdout)["pairs"] == 25
+    assert run(options(data, "several", epochs=1)) == 0
+    done = capsys.readouterr()
+    assert "1 row is in captions.csv a second time" in done.err
+    assert json.loads(done.out)["pairs"] == 25
