@@ -7,6 +7,7 @@ import typer
 
 from c2v.cli.evaluate_report import ReportFormat, print_report
 from c2v.cli.finetune_options import AnnotationsFlag, DataFlag, VideosFlag
+from c2v.cli.finetune_report import say_what_is_odd
 from c2v.cli.models import DeviceFlag, library_bundle, open_library
 from c2v.cli.session import Session, command
 
@@ -90,6 +91,7 @@ def evaluate(
     from c2v.training.published import published_rows
 
     captions = _load(data, split=split, videos=videos, annotations=annotations)
+    say_what_is_odd(session, captions)
     banked = _bank(bank, data, normalize, videos=videos, annotations=annotations)
     with open_library(session) as library:
         results = [

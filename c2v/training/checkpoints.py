@@ -29,6 +29,12 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     _sync_folder(path.parent)
 
 
+def remove_drafts(folder: Path) -> None:
+    """What a run that was killed while it wrote has left: hundreds of megabytes each."""
+    for draft in folder.glob(".*.pt.*"):
+        draft.unlink(missing_ok=True)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read it back; nothing in the file can run code.
 

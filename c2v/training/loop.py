@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch  # noqa: TID253
 
 from c2v.errors import DataError
-from c2v.training.checkpoints import load_checkpoint, save_checkpoint
+from c2v.training.checkpoints import load_checkpoint, remove_drafts, save_checkpoint
 from c2v.training.distributed import Group
 from c2v.training.objective import LARGEST_SCALE
 from c2v.training.optimiser import clip_gradients, make_optimiser, set_rates
@@ -162,6 +162,8 @@ class Trainer:
             DataError: the loss is no number, or the checkpoint is of another run.
         """
         self.trainee.module.train()
+        if self.group.leads:
+            remove_drafts(self.folder)
         if resume and (self.folder / LAST).is_file():
             self._load()
         elif self.group.leads:  # or a run killed before its first checkpoint resumed an older one

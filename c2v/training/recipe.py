@@ -61,7 +61,7 @@ class Recipe:
     """w of the loss: global and aligned branch (CLIP2Video)."""
     validation: float = 0.1
     patience: int = 0
-    """Epochs without a better validation after which to stop; 0 is a quarter of all."""
+    """Epochs without a better validation after which to stop; 0 is a sixth of all, at least 8."""
     freeze: tuple[str, ...] = ()
     freeze_layers: int = 0
     """Blocks of both towers that are frozen, with what is below them; -1 freezes nothing."""
@@ -89,7 +89,7 @@ class Recipe:
     @property
     def stop_after(self) -> int:
         """Epochs without a better validation after which to stop."""
-        return self.patience or max(8, math.ceil(self.epochs / 4))
+        return self.patience or max(8, math.ceil(self.epochs / 6))
 
 
 def epochs_for(videos: int, batch: int) -> int:

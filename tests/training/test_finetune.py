@@ -263,6 +263,14 @@ def test_a_checkpoint_of_other_settings_is_refused(train: Train, toys: ModuleTyp
         train(replace(FAST, seed=5), name="half", resume=True)
 
 
+def test_half_written_checkpoints_are_cleared_away(train: Train) -> None:
+    folder = run_folder("tuned")
+    folder.mkdir(parents=True)
+    (folder / ".last.pt.123").write_bytes(b"half")
+    train()
+    assert not list(folder.glob(".*"))
+
+
 def test_a_damaged_checkpoint_is_a_sentence(train: Train, toys: ModuleType) -> None:
     stop = threading.Event()
     train(name="half", stop=stop, watcher=toys.Watch(stop=stop, after=1))
