@@ -22,7 +22,7 @@ from c2v.errors import UsageError
 CONFIG_FILE_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "C2V_"
 
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 DecoderName = Literal["auto", "pyav", "decord"]
 Strategy = Literal["auto", "exact", "hnsw"]
 

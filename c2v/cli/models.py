@@ -30,7 +30,7 @@ PrecisionFlag = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        metavar="auto|fp32|bf16|fp16",
+        metavar="auto|fp32|bf16|fp16|int8",
         help="Numbers the image tower computes with.  \\[env: C2V_PRECISION]",
         show_default=False,
     ),

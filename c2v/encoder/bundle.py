@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from c2v.encoder.towers import ImageTower, TextTower
 
 _TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
 class Bundle:
@@ -37,7 +37,7 @@ class Bundle:
         directory: the folder of the bundle.
         config: what stands in its ``config.json``.
         device: the device as it was asked for (``auto`` is resolved when torch is first needed).
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, as it was asked for.
+        precision: ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``, as it was asked for.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ def load_bundle(
         name_or_directory: for instance ``mini``, ``ViT-B-32``, ``ViT-B-16-quickgelu/openai``, or
             the folder of a bundle.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``, of the image tower.
+        precision: ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``, of the image tower.
         on_progress: called with bytes done and bytes in all while weights are fetched.
 
     Raises:

@@ -6,9 +6,13 @@ A device that is asked for and is not there is an error, never a silent run on t
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
+from typing import Final
 
 from c2v.errors import DeviceError, UsageError
 
+_GPU_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 _NAME = re.compile(r"auto|cpu|mps|cuda(?::(\d+))?")
 
 
@@ -25,18 +29,27 @@ def check_device_name(device: str) -> str:
     return device
 
 
+def gpu_in_sight() -> bool:
+    """False only where it is certain, without torch, that no GPU that torch can use is there."""
+    if sys.platform != "linux":
+        return True
+    # What the drivers of NVIDIA, AMD and of Windows' subsystem for Linux put there.
+    return any(Path(path).exists() for path in _GPU_NODES)
+
+
 def resolve_device(device: str) -> str:
     """The torch device to use: ``auto`` takes CUDA, then MPS, then the CPU.
 
-    torch is imported for every name but ``cpu``.
+    torch is imported for every name but ``cpu``, and for ``auto`` only where there are signs of a
+    GPU: on a machine without one its import would be most of the start-up of a run.
 
     Raises:
         UsageError: the name is malformed.
         DeviceError: the device is not there.
     """
     check_device_name(device)
-    if device == "cpu":
-        return device
+    if device == "cpu" or (device == "auto" and not gpu_in_sight()):
+        return "cpu"
     import torch
 
     if device == "auto":

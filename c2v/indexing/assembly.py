@@ -6,6 +6,7 @@ frame has come back is turned into segments with head vectors, ready for the lib
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
 from c2v.indexing.decoding import Clip, Frames
 from c2v.library import SegmentData
+
+_WORTH_DOUBLING = 1.1
 
 
 @dataclass(slots=True)
@@ -47,35 +50,66 @@ class Assembly:
 
 
 @dataclass(slots=True)
-class Batch:
-    """Frames of any clips, collected until they fill a call of the image tower."""
+class BatchSize:
+    """How many pictures a call of the image tower gets, found by trying.
+
+    Doubled for as long as that makes a picture clearly cheaper, as it does on a GPU; the tower
+    itself cuts a batch down when the memory of its device does not hold it.
+    """
 
     limit: int
+    most: int = 512
+    _rates: list[float] = field(default_factory=list)
+    """Pictures a second at each size so far."""
+    _is_warm: bool = False
+
+    def encoded(self, pictures: int, seconds: float) -> None:
+        """A call took so long. Only full batches say something; the first also loads weights."""
+        if pictures < self.limit or self.limit >= self.most:
+            return
+        if not self._is_warm:
+            self._is_warm = True
+            return
+        rate = pictures / max(seconds, 1e-9)
+        if self._rates and rate < _WORTH_DOUBLING * self._rates[-1]:
+            self.most = self.limit = max(1, self.limit // 2)
+            return
+        self._rates.append(rate)
+        self.limit = min(self.most, 2 * self.limit)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Pictures of any clips, collected until they fill a call of the image tower."""
+
+    size: BatchSize
     _parts: list[tuple[Assembly, Frames]] = field(default_factory=list)
     _count: int = 0
 
     @property
     def full(self) -> bool:
-        return self._count >= self.limit
+        return self._count >= self.size.limit
 
     def add(self, assembly: Assembly, frames: Frames) -> None:
         assembly.waiting += len(frames.indices)
         self._parts.append((assembly, frames))
-        self._count += len(frames.indices)
+        self._count += len(frames.pixels)
 
     def encode(self, bundle: Bundle) -> list[Assembly]:
         """Run the tower once and give every feature back to its clip; the clips it touched."""
         if not self._parts:
             return []
-        features = bundle.encode_frames(np.concatenate([f.pixels for _, f in self._parts]))
+        pixels = np.concatenate([frames.pixels for _, frames in self._parts])
+        started = time.perf_counter()
+        features = bundle.encode_frames(pixels)
+        self.size.encoded(len(pixels), time.perf_counter() - started)
         row = 0
         for assembly, frames in self._parts:
-            count = len(frames.indices)
-            assembly.features[frames.indices] = features[row : row + count]
+            assembly.features[frames.indices] = features[row + frames.shown]
             assembly.seconds[frames.indices] = frames.seconds
             assembly.seen[frames.indices] = True
-            assembly.waiting -= count
-            row += count
+            assembly.waiting -= len(frames.indices)
+            row += len(frames.pixels)
         touched = list({id(assembly): assembly for assembly, _ in self._parts}.values())
         self._parts.clear()
         self._count = 0

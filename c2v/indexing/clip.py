@@ -43,7 +43,9 @@ def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
         clip = open_clip_file(job, options)
         shape = FrameShape(bundle.config.image.side, bundle.config.image.resize)
         chunks = decode_range(clip, 0, len(clip.times), shape=shape, options=options)
-        features = np.concatenate([bundle.encode_frames(chunk.pixels) for chunk in chunks])
+        features = np.concatenate(
+            [bundle.encode_frames(chunk.pixels)[chunk.shown] for chunk in chunks]
+        )
     except OSError as error:
         raise MediaError(f"{path}: {error.strerror}", hint="check the path") from error
     except MediaError as error:

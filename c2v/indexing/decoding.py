@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from queue import Full, Queue
 
 import numpy as np
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
-from c2v.media.decode import Decoder, FrameShape, choose_decoder
+from c2v.media.decode import Decoder, Frame, FrameShape, choose_decoder
 from c2v.media.probe import VideoInfo, probe
 from c2v.media.segments import Segment, SegmentMode, plan_segments
 from c2v.media.shots import find_cuts
@@ -29,11 +28,15 @@ from c2v.media.shots import find_cuts
 SAMPLING_SEPARATOR = "+"
 """A sampling is written ``SEGMENTS`` or ``SEGMENTS+fast``: ``auto``, ``10+fast``."""
 
-FRAMES_A_CHUNK = 8
+PICTURES_A_CHUNK = 8
 QUEUED_CHUNKS = 24
-"""24 chunks of 8 frames of 224 x 224: at most 29 MB waiting for the encoder."""
+"""24 chunks of 8 pictures of 224 x 224: at most 29 MB waiting for the encoder."""
+FRAMES_A_CHUNK = 64
+"""Of a still screen: progress is told, and a part is handed over, at least that often."""
 PART_FRAMES = 240
 """A part of a long file: four minutes at one frame a second."""
+SHORTEST_PART_FRAMES = 24
+"""A part begins inside a group of pictures, whose beginning is decoded again: not too often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,13 +59,21 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Decoded pictures: ``indices`` into the clip's ``times`` [n], real ``seconds`` [n],
-    ``pixels`` [n, side, side, 3] uint8 RGB."""
+    """Frames of a clip and the pictures they show.
+
+    Neighbours that show the same picture share it: several times near one keyframe, or a screen on
+    which nothing moves. It is encoded once.
+    """
 
     clip: Clip
     indices: NDArray[np.intp]
+    """[n] into the clip's ``times``."""
     seconds: NDArray[np.float32]
+    """[n] the real time of each."""
     pixels: NDArray[np.uint8]
+    """[m, side, side, 3] RGB, the m <= n pictures."""
+    shown: NDArray[np.intp]
+    """[n] which of the pictures each frame shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +169,16 @@ class DecodePool:
                 self._lock.wait()
         return None
 
+    def _shares(self) -> int:
+        """How many workers a file opened now is to be shared between: near the end, all of them."""
+        with self._lock:
+            return len(self._threads) if len(self._jobs) < len(self._threads) - 1 else 1
+
     def _open(self, job: Job) -> None:
         parts: list[tuple[_Open, int, int]] = []
         try:
             clip = open_clip_file(job, self._options)
-            ranges = _split(len(clip.times))
+            ranges = split(len(clip.times), shares=self._shares())
             opened = _Open(clip, left=len(ranges))
             parts = [(opened, first, last) for first, last in ranges]
             self._put(Opened(clip))
@@ -229,12 +245,52 @@ def decode_range(
     frames = _decoder(clip.job, clip.info, options).frames(
         clip.info, clip.times[first:last].tolist(), shape=shape, on_problem=clip.problems.append
     )
-    while chunk := list(islice(frames, FRAMES_A_CHUNK)):
-        yield Frames(
-            clip,
-            indices=np.asarray([first + frame.index for frame in chunk]),
-            seconds=np.asarray([frame.seconds for frame in chunk], np.float32),
-            pixels=np.stack([frame.pixels for frame in chunk]),
+    chunk = _Chunk(clip, first)
+    for frame in frames:
+        if chunk.is_full_before(frame):
+            yield chunk.frames()
+            chunk = _Chunk(clip, first)
+        chunk.add(frame)
+    if chunk.seconds:
+        yield chunk.frames()
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Frames in the making, and the pictures among them."""
+
+    clip: Clip
+    first: int
+    indices: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def is_full_before(self, frame: Frame) -> bool:
+        if len(self.seconds) == FRAMES_A_CHUNK:
+            return True
+        return len(self.pictures) == PICTURES_A_CHUNK and not self._repeats(frame)
+
+    def add(self, frame: Frame) -> None:
+        if not self._repeats(frame):
+            self.pictures.append(frame.pixels)
+        self.indices.append(self.first + frame.index)
+        self.seconds.append(frame.seconds)
+        self.shown.append(len(self.pictures) - 1)
+
+    def _repeats(self, frame: Frame) -> bool:
+        if not self.pictures:
+            return False
+        last = self.pictures[-1]
+        return frame.pixels is last or np.array_equal(frame.pixels, last)
+
+    def frames(self) -> Frames:
+        return Frames(
+            self.clip,
+            indices=np.asarray(self.indices),
+            seconds=np.asarray(self.seconds, np.float32),
+            pixels=np.stack(self.pictures),
+            shown=np.asarray(self.shown),
         )
 
 
@@ -243,8 +299,13 @@ def _decoder(job: Job, info: VideoInfo, options: IndexOptions) -> Decoder:
     return choose_decoder(options.decoder, info, sampling="fast" if fast else "exact")
 
 
-def _split(count: int) -> list[tuple[int, int]]:
-    """Ranges of at most PART_FRAMES sample times that cover ``count`` of them."""
-    return [
-        (first, min(first + PART_FRAMES, count)) for first in range(0, max(count, 1), PART_FRAMES)
-    ]
+def split(count: int, *, shares: int) -> list[tuple[int, int]]:
+    """Ranges of sample times that cover ``count`` of them, for ``shares`` workers.
+
+    >>> split(500, shares=1)
+    [(0, 240), (240, 480), (480, 500)]
+    >>> split(60, shares=2)
+    [(0, 30), (30, 60)]
+    """
+    size = max(SHORTEST_PART_FRAMES, min(PART_FRAMES, -(-count // shares)))
+    return [(first, min(first + size, count)) for first in range(0, max(count, 1), size)]

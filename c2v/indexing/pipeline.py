@@ -1,7 +1,8 @@
 """One run of ``c2v index``: scan, plan, decode and encode side by side, commit, catch up.
 
-Every finished video is one transaction, so whatever ends the run (Ctrl-C, SIGTERM, kill -9)
-keeps the videos that were done, and the next run goes on from there.
+Every finished video is stored whole or not at all, and what was finished a moment ago is committed
+together. So whatever ends the run, Ctrl-C and SIGTERM keep the videos that were done and kill -9
+loses at most the last second of them; the next run goes on from there.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import os
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.towers.onnx_image import usable_cores
 from c2v.errors import MediaError
-from c2v.indexing.assembly import Assembly, Batch, to_segments
+from c2v.indexing.assembly import Assembly, Batch, BatchSize, to_segments
 from c2v.indexing.decoding import (
     SAMPLING_SEPARATOR,
     Clip,
@@ -38,12 +41,14 @@ from c2v.indexing.report import (
     Silent,
     refuse,
 )
-from c2v.library import Library, NewVideo
+from c2v.library import Library, NewVideo, SegmentData
 from c2v.media.decode import FrameShape
 from c2v.media.scan import FoundVideo, ScanProblem, scan
 
 STOP_LATENCY_SECONDS = 0.2
 """How long an interrupt may go unnoticed while the workers deliver nothing."""
+VIDEOS_A_COMMIT = 32
+COMMIT_SECONDS = 1.0
 
 
 def index(
@@ -160,30 +165,34 @@ class _Run:
             jobs,
             shape=FrameShape(image.side, image.resize),
             options=self.options,
-            workers=self.options.workers or min(len(jobs), os.cpu_count() or 1),
+            workers=self.options.workers or usable_cores(),
         )
-        consumer = _Consumer(self, Batch(self.options.batch_size), left=len(jobs))
+        consumer = _Consumer(self, Batch(BatchSize(self.options.batch_size)), left=len(jobs))
         pool.start()
         try:
             while consumer.left and not self.stop.is_set():
-                try:
-                    event = pool.events.get(timeout=STOP_LATENCY_SECONDS)
-                except Empty:
-                    continue
-                consumer.take(event)
+                with suppress(Empty):
+                    consumer.take(pool.events.get(timeout=STOP_LATENCY_SECONDS))
+                if consumer.is_commit_due():
+                    consumer.commit()
         finally:
             pool.stop()
+            consumer.commit()
         consumer.encode()  # after an interrupt: what is decoded is a batch away from finished
+        consumer.commit()
 
 
 @dataclass(slots=True)
 class _Consumer:
-    """Takes the workers' events in order; owns the half-finished clips."""
+    """Takes the workers' events in order; owns the half-finished clips and the uncommitted ones."""
 
     run: _Run
     batch: Batch
     left: int
+    """Clips that are neither finished nor failed."""
     assemblies: dict[int, Assembly] = field(default_factory=dict)
+    finished: list[tuple[Clip, list[SegmentData]]] = field(default_factory=list)
+    finished_since: float = 0.0
 
     def take(self, event: Event) -> None:
         if isinstance(event, Opened):
@@ -202,7 +211,7 @@ class _Consumer:
         elif isinstance(event, Closed):
             assembly = self.assemblies[id(event.clip)]
             assembly.closed = True
-            self._commit_if_complete(assembly)
+            self._finish_if_complete(assembly)
             if self.left == sum(a.closed for a in self.assemblies.values()):
                 self.encode()  # nothing more will come to fill the batch
         elif isinstance(event, Failed):
@@ -212,14 +221,32 @@ class _Consumer:
 
     def encode(self) -> None:
         for assembly in self.batch.encode(self.run.bundle):
-            self._commit_if_complete(assembly)
+            self._finish_if_complete(assembly)
+
+    def is_commit_due(self) -> bool:
+        """A transaction has a cost of its own: many small videos share one."""
+        if not self.finished:
+            return False
+        waited = time.monotonic() - self.finished_since
+        return len(self.finished) >= VIDEOS_A_COMMIT or waited >= COMMIT_SECONDS
+
+    def commit(self) -> None:
+        """Store the finished clips, each whole, in one transaction."""
+        finished, self.finished = self.finished, []
+        if not finished:
+            return
+        with self.run.library.batch():
+            for clip, segments in finished:
+                self.run.library.put_video(_record(clip), segments)
+        for clip, _ in finished:
+            self._report(clip)
 
     def _advance(self, frames: Frames) -> None:
         clip = frames.clip
         seconds = clip.info.duration_seconds * len(frames.indices) / len(clip.times)
         self.run.progress.advanced(clip.job.file.path, seconds=seconds)
 
-    def _commit_if_complete(self, assembly: Assembly) -> None:
+    def _finish_if_complete(self, assembly: Assembly) -> None:
         if not assembly.complete:
             return
         clip = assembly.clip
@@ -229,8 +256,9 @@ class _Consumer:
         except MediaError as error:
             self._fail(clip.job, error.message)
             return
-        self.run.library.put_video(_record(clip), segments)
-        self._report(clip)
+        if not self.finished:
+            self.finished_since = time.monotonic()
+        self.finished.append((clip, segments))
         self.left -= 1
 
     def _report(self, clip: Clip) -> None:

@@ -74,7 +74,7 @@ def tiny_folder(home: Path, tiny_state: dict[str, Any]) -> Path:
 @pytest.fixture
 def tiny(tiny_folder: Path) -> Bundle:
     """The same, open."""
-    return load_bundle("tiny", device="cpu")
+    return load_bundle("tiny", device="cpu", precision="fp32")
 
 
 @pytest.fixture

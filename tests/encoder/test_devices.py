@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
-from c2v.encoder.devices import check_device_name, resolve_device
+from c2v.encoder import devices
+from c2v.encoder.devices import check_device_name, gpu_in_sight, resolve_device
 from c2v.errors import DeviceError, UsageError
 
 
@@ -35,6 +37,7 @@ def test_cuda_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cuda_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpu_in_sight", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert resolve_device("auto") == "cuda"
@@ -45,6 +48,7 @@ def test_cuda_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mps_and_auto(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "gpu_in_sight", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert resolve_device("auto") == "cpu"
@@ -52,3 +56,16 @@ def test_mps_and_auto(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve_device("mps")
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert resolve_device("auto") == resolve_device("mps") == "mps"
+
+
+def test_a_gpu_is_looked_for_where_its_driver_leaves_a_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "_GPU_NODES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    assert not gpu_in_sight()
+    (tmp_path / "nvidiactl").touch()
+    assert gpu_in_sight()
+    (tmp_path / "nvidiactl").unlink()
+    monkeypatch.setattr(devices.sys, "platform", "darwin")
+    assert gpu_in_sight()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,17 @@ from c2v.encoder.architecture import (
 )
 from c2v.encoder.building import split_towers
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.bundle_config import read_config
 from c2v.encoder.tensors import read_tensors, write_tensors
 from c2v.encoder.tokenizer import ClipTokenizer
+from c2v.encoder.towers import ImageTower
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
 from c2v.encoder.towers.clip_image_torch import (
     TorchImageTower,
     load_visual,
     visual_shapes,
 )
 from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
-from c2v.encoder.towers.precision import choose_precision, probe_cosine, probe_images
+from c2v.encoder.towers.precision import least_cosine
 from c2v.errors import DeviceError, ModelError
 
 from .conftest import TINY, make_state
@@ -232,48 +232,6 @@ def test_batch_is_halved_when_memory_runs_out() -> None:
         ).encode(images)
 
 
-def test_precisions_agree(tiny: Bundle, tiny_folder: Path) -> None:
-    visual = load_visual(tiny.config.image.settings, tiny_folder / "image.safetensors")
-    for precision in ("bf16", "fp16"):
-        cosine = probe_cosine(visual, tiny.config, device="cpu", precision=precision)
-        assert 0.999 < cosine < 1 - 1e-9
-    with torch.no_grad():
-        visual.proj[0, 0] = float("nan")
-    assert probe_cosine(visual, tiny.config, device="cpu", precision="bf16") == -1.0
-
-
-def test_auto_precision_needs_hardware_and_quality(
-    tiny_folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from c2v.encoder.towers import precision
-
-    config = read_config(tiny_folder)
-    visual = load_visual(config.image.settings, tiny_folder / "image.safetensors")
-    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: False)
-    assert choose_precision(visual, config, device="cpu") == "fp32"
-    assert not (home / "cache").exists()
-
-    monkeypatch.setattr(precision, "cpu_has_bf16", lambda: True)
-    probes: list[float] = [0.998, 0.9995]
-    monkeypatch.setattr(precision, "probe_cosine", lambda *_, **__: probes.pop(0))
-    assert choose_precision(visual, config, device="cpu") == "fp32"
-    assert choose_precision(visual, config, device="cpu") == "fp32"  # noted, not probed again
-    (note,) = (home / "cache" / "precision").iterdir()
-    assert json.loads(note.read_text())["cosine"] == 0.998
-    note.write_text("{")
-    assert choose_precision(visual, config, device="cpu") == "bf16"
-    assert not probes
-
-
-def test_probe_images_look_like_photographs() -> None:
-    images = probe_images(64)
-    assert images.shape == (4, 64, 64, 3)
-    assert images.dtype == np.uint8
-    neighbours = np.corrcoef(images[0, :, 1:, 0].ravel(), images[0, :, :-1, 0].ravel())[0, 1]
-    assert neighbours > 0.7
-    np.testing.assert_array_equal(images, probe_images(64))
-
-
 def test_text_never_imports_a_framework(tiny_folder: Path, run_python: Callable[..., str]) -> None:
     code = """
 import sys
@@ -316,10 +274,16 @@ def test_real_shape_equals_open_clip(real_shape: tuple[dict[str, Any], Path]) ->
     np.testing.assert_allclose(features.tokens[words], tokens[:, :length][words], atol=1e-5, rtol=0)
 
     image = image_config(model, Preprocess())
-    tower = TorchImageTower(
+    tower: ImageTower = TorchImageTower(
         load_visual(image.settings, folder / "image.safetensors"),
         mean=image.mean, std=image.std, device="cpu", precision="fp32",
     )  # fmt: skip
     images = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3), dtype=np.uint8)
     expected = reference_features(model, state, images)
     np.testing.assert_allclose(tower.encode(images), expected, atol=1e-5)
+    vision = VisionShape.of(image)
+    assert vision is not None
+    weights = read_tensors(folder / "image.safetensors")
+    for precision, worst in (("fp32", 1e-6), ("int8", 1e-3)):
+        tower = OnnxClipTower(weights, vision, image, precision=precision)
+        assert 1 - least_cosine(expected, tower.encode(images)) < worst, precision

@@ -57,14 +57,18 @@ class TextTower(Protocol):
 def make_image_tower(
     directory: Path, config: BundleConfig, *, device: str, precision: str
 ) -> ImageTower:
-    """The image tower of a bundle (imports torch or ONNX Runtime)."""
+    """The image tower of a bundle; torch or ONNX Runtime load with its first frames.
+
+    Raises:
+        ModelError: the tower cannot run in this precision.
+    """
     if config.image.family == "onnx":
         from c2v.encoder.towers.onnx_image import OnnxImageTower
 
         return OnnxImageTower.load(directory, config)
-    from c2v.encoder.towers.clip_image_torch import TorchImageTower
+    from c2v.encoder.towers.clip_image import make_clip_tower
 
-    return TorchImageTower.load(directory, config, device=device, precision=precision)
+    return make_clip_tower(directory, config, device=device, precision=precision)
 
 
 def make_text_tower(directory: Path, config: BundleConfig) -> TextTower:

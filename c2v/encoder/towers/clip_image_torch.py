@@ -2,8 +2,8 @@
 
 Only the visual half of a model is built, from its config, and filled strictly from memory-mapped
 weights. On a CPU with bfloat16 units bf16 weights are about 3.6 times as fast as fp32 (autocast is
-slower than fp32 there); without such units they are 8 times slower, so ``auto`` uses them only
-where a probe shows the features to be the same.
+slower than fp32 there); without such units they are 8 times slower. What ``auto`` takes, and when
+a graph on ONNX Runtime does this work instead, is decided in :mod:`c2v.encoder.towers.precision`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
 IMAGE_WEIGHTS = "image.safetensors"
-MIN_COSINE = 0.999  # of features in lower precision to those in fp32
 _RANDOM_FILLS = frozenset({"normal_", "uniform_", "erfinv_", "trunc_normal_", "kaiming_uniform_"})
 _CPU_BATCH = 32
 _GPU_BATCH = 256
@@ -131,12 +130,8 @@ class TorchImageTower:
     def load(
         cls, directory: Path, config: BundleConfig, *, device: str, precision: str
     ) -> TorchImageTower:
-        """The image tower of a bundle; ``precision`` may be ``auto``."""
-        from c2v.encoder.towers.precision import choose_precision
-
+        """The image tower of a bundle, in a precision that is not ``auto``."""
         visual = load_visual(config.image.settings, directory / IMAGE_WEIGHTS)
-        if precision == "auto":
-            precision = choose_precision(visual, config, device=device)
         return cls(
             visual, mean=config.image.mean, std=config.image.std, device=device,
             precision=precision,

@@ -66,15 +66,23 @@ def make_session(path: Path, *, threads: int | None = None) -> onnxruntime.Infer
     """
     import onnxruntime
 
+    options = session_options(threads)
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the runtime's errors have no common class of their own
+        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+
+
+def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
+    """How every session runs: on ``threads`` cores, by default all this process may use."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = usable_cores() if threads is None else threads
     options.inter_op_num_threads = 1
     # A waiting thread that spins takes a core from the thread that decodes the next video.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's errors have no common class of their own
-        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+    return options
 
 
 def usable_cores() -> int:

@@ -1,90 +1,203 @@
-"""Which precision the image tower runs in when it is left to c2v.
+"""Which runtime and precision compute the image tower when that is left to c2v.
 
-On a CUDA device fp16 (three more bits than bf16, as fast); on a CPU bf16 if it multiplies in bf16,
-else fp32; on Apple's GPU fp32. A lower precision is taken only after the features of a few made-up
-pictures were compared with those in fp32. The answer is kept in the cache folder, by weights and
-machine, so the probe runs once.
+On a CUDA device fp16 (three more bits than bf16, as fast), on Apple's GPU fp32. On a CPU every way
+is tried that this processor may be good at: the seconds one core takes for a picture are measured,
+and the fastest is taken. A lower precision counts only if its features were compared with those in
+fp32, on frames that are about to be encoded and on a few made-up pictures, and the least cosine was
+above ``MIN_COSINE``. The answer is kept in the cache folder, by weights and machine.
+
+Features of different choices are the same within that cosine, so a library may hold both: its
+fingerprint says which weights made a feature, not which instructions.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
 import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import cache_dir
 from c2v.encoder.bundle_config import BundleConfig
-from c2v.encoder.towers.clip_image_torch import MIN_COSINE, TorchImageTower
+from c2v.encoder.towers import ImageTower
+from c2v.errors import ModelError
 
-if TYPE_CHECKING:
-    import torch
+Runtime = Literal["onnx", "torch"]
 
+MIN_COSINE = 0.999  # of features in lower precision to those in fp32
 _PROBE_IMAGES = 4
+_EXAMPLES = 4
+_TIMED_IMAGES = 2
+_TIMINGS = 3
+_CLEARLY_FASTER = 0.9
+"""A rival must take at most this share of the time: below that, two probes might disagree."""
+_CHEAP_SECONDS = 2e-3
+"""A picture that takes one core no longer than this costs far less than decoding it: fp32 it is."""
 
 
-def choose_precision(visual: torch.nn.Module, config: BundleConfig, *, device: str) -> str:
-    """``fp32``, ``bf16`` or ``fp16`` for this tower on this device."""
-    candidate = fast_precision(device)
-    if candidate == "fp32":
-        return "fp32"
-    note = _note_path(config, device)
-    try:
-        noted = json.loads(note.read_text(encoding="utf-8"))
-        if noted["precision"] in (candidate, "fp32"):
-            return str(noted["precision"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no answer yet, or a damaged cache: probe
-    cosine = probe_cosine(visual, config, device=device, precision=candidate)
-    chosen = candidate if cosine > MIN_COSINE else "fp32"
-    _write_note(note, {"precision": chosen, "candidate": candidate, "cosine": cosine})
-    return chosen
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A runtime and what it computes with."""
+
+    runtime: Runtime
+    precision: str
 
 
-def fast_precision(device: str) -> str:
-    """The precision in which the device is fastest, by what its hardware says of itself."""
-    import torch
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What was found out about a choice: seconds of one core for a picture, least cosine."""
 
-    kind = torch.device(device).type
-    if kind == "cuda":
+    choice: Choice
+    seconds: float
+    cosine: float
+
+
+Clock = Callable[[], float]
+MakeTower = Callable[[Choice, int | None], ImageTower]
+"""A tower of a choice on so many threads (None: all)."""
+
+
+class ProbedTower:
+    """An image tower that settles on a choice when it sees its first frames.
+
+    Attributes:
+        choice: None until then.
+    """
+
+    def __init__(
+        self, make: MakeTower, choices: tuple[Choice, ...], *, note: Path, on_cpu: bool
+    ) -> None:
+        """``choices`` begin with the reference; the answer is kept in the file ``note``."""
+        self._make = make
+        self._choices = choices
+        self._note = note
+        # Of this thread's own processor time where that is possible: decoders beside it do not
+        # count, and a busy machine gives the same answer as a quiet one.
+        self._clock = time.thread_time if on_cpu else time.perf_counter
+        self._tower: ImageTower | None = None
+        self.choice: Choice | None = None
+
+    def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
+        if self._tower is None:
+            self.choice = self._settle(images)
+            self._tower = self._make(self.choice, None)
+        return self._tower.encode(images)
+
+    def _settle(self, images: NDArray[np.uint8]) -> Choice:
+        if len(self._choices) == 1:
+            return self._choices[0]
+        noted = _read_note(self._note)
+        if noted in self._choices:
+            return noted
+        spread = np.linspace(0, len(images) - 1, min(_EXAMPLES, len(images))).astype(int)
+        examples = np.concatenate([images[spread], probe_images(images.shape[1])])
+        with _one_thread(self._choices):
+            trials = list(_try_all(self._make, self._choices, examples, clock=self._clock))
+        chosen = fastest(trials)
+        _write_note(self._note, {"chosen": asdict(chosen), "trials": [asdict(t) for t in trials]})
+        return chosen
+
+
+def fastest(trials: list[Trial]) -> Choice:
+    """The choice to take; the first trial is the one to beat, and in fp32."""
+    best = trials[0]
+    for trial in trials[1:]:
+        is_same = trial.choice.precision == "fp32" or trial.cosine > MIN_COSINE
+        if is_same and trial.seconds < _CLEARLY_FASTER * best.seconds:
+            best = trial
+    return best.choice
+
+
+def choices_on(device: str, *, has_graph: bool) -> tuple[Choice, ...]:
+    """What may be chosen on a device, the reference in fp32 first."""
+    if device.startswith("cuda"):
         # fp16 keeps three more bits than bf16 and is as fast on every card with tensor cores.
-        return "fp16"
-    if kind == "cpu":
-        return "bf16" if cpu_has_bf16() else "fp32"
-    return "fp32"
+        return (Choice("torch", "fp32"), Choice("torch", "fp16"))
+    if device != "cpu":
+        return (Choice("torch", "fp32"),)
+    graph = (Choice("onnx", "fp32"), Choice("onnx", "int8")) if has_graph else ()
+    low = (Choice("torch", "bf16"),) if cpu_has_bf16() else ()
+    if low or not graph:
+        return (*graph, Choice("torch", "fp32"), *low)
+    return graph  # torch in fp32 was never faster, and importing it takes a second
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices (AVX512-BF16 or AMX) rather than emulates."""
+    """Whether this CPU multiplies bfloat16 matrices (AVX512-BF16, AMX, Armv8.6) itself.
+
+    Read from Linux's list of features without importing torch, which is asked elsewhere.
+    """
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        words = set(listing.read_text(encoding="utf-8", errors="replace").split())
+        return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
     import torch
 
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("amx_tile"))
+    return any(flags.get(name) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "bf16"))
 
 
-def probe_cosine(
-    visual: torch.nn.Module, config: BundleConfig, *, device: str, precision: str
-) -> float:
-    """The least cosine, over a few pictures, of features in ``precision`` to those in fp32."""
-    images = probe_images(config.image.side)
+def _try_all(
+    make: MakeTower, choices: tuple[Choice, ...], examples: NDArray[np.uint8], *, clock: Clock
+) -> Iterator[Trial]:
+    """A trial of each choice that runs here; the first must."""
+    expected: NDArray[np.float32] | None = None
+    for choice in choices:
+        try:
+            tower = make(choice, 1)
+        except ModelError:
+            if expected is None:
+                raise
+            continue  # an operator that the installed runtime lacks: not a choice on this machine
+        found = tower.encode(examples)
+        expected = found if expected is None else expected
+        seconds = _seconds_a_picture(tower, examples[:_TIMED_IMAGES], clock)
+        yield Trial(choice, seconds, least_cosine(expected, found))
+        if choice == choices[0] and seconds < _CHEAP_SECONDS:
+            return
 
-    def encode(module: torch.nn.Module, chosen: str) -> NDArray[np.float32]:
-        tower = TorchImageTower(
-            module, mean=config.image.mean, std=config.image.std, device=device, precision=chosen
-        )
-        features = tower.encode(images)
-        features /= np.linalg.norm(features, axis=1, keepdims=True)
-        return features
 
-    exact, fast = encode(copy.deepcopy(visual), "fp32"), encode(copy.deepcopy(visual), precision)
-    lowest = float(np.min(np.sum(exact * fast, axis=1)))
+def _seconds_a_picture(tower: ImageTower, images: NDArray[np.uint8], clock: Clock) -> float:
+    times: list[float] = []
+    for _ in range(_TIMINGS):
+        started = clock()
+        tower.encode(images)
+        times.append((clock() - started) / len(images))
+    return min(times)
+
+
+def least_cosine(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """The least cosine between rows of the same number [N, D]; -1 when one is not finite."""
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        lowest = float(np.min(np.sum(one * other, axis=1) / lengths))
     return lowest if np.isfinite(lowest) else -1.0
+
+
+@contextmanager
+def _one_thread(choices: tuple[Choice, ...]) -> Iterator[None]:
+    """torch counts its threads in one place; ONNX Runtime is told when a session is made."""
+    if all(choice.runtime != "torch" for choice in choices):
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def probe_images(side: int) -> NDArray[np.uint8]:
@@ -100,17 +213,35 @@ def probe_images(side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
 
 
-def _note_path(config: BundleConfig, device: str) -> Path:
+def note_path(config: BundleConfig, device: str) -> Path:
+    """Where the answer for these weights on this machine is kept."""
+    import importlib.metadata
     import platform
 
-    import torch
-
-    machine = platform.processor() or platform.machine()
-    if device.startswith("cuda"):
-        machine = torch.cuda.get_device_name(device)
-    text = "|".join([config.towers_fingerprint, device, machine, torch.__version__])
+    versions = [importlib.metadata.version(name) for name in ("torch", "onnxruntime")]
+    machine = [device, platform.machine(), _processor(), *versions]
+    text = "|".join([config.towers_fingerprint, *machine])
     key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     return cache_dir() / "precision" / f"{key}.json"
+
+
+def _processor() -> str:
+    """The model and the features of the processor: a home folder may serve several machines."""
+    import platform
+
+    listing = Path("/proc/cpuinfo")
+    if not listing.exists():
+        return platform.processor()
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines()
+    told = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(told)}))
+
+
+def _read_note(path: Path) -> Choice | None:
+    try:
+        return Choice(**json.loads(path.read_text(encoding="utf-8"))["chosen"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no answer yet, or a damaged cache: probe
 
 
 def _write_note(path: Path, content: dict[str, object]) -> None:
