@@ -1,6 +1,8 @@
 """``c2v search --batch``: many queries, one a line, answered from one warm process."""
 
 import csv
+import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,11 +55,33 @@ def answer_batch(
         session.problem(f"line {number} was left out: {reason}")
 
     with _opened(source) as stream, _printing(session, style) as show:
-        for texts in query_groups(stream, on_bad=complain):
+        warm = _WarmWhenIdle(stream, library.warm)
+        for texts in query_groups(stream, on_bad=complain, before_read=warm):
             for answer in find_all(library, bundle, text_queries(bundle, texts), options):
                 show(answer)
             sys.stdout.flush()
     return EXIT_PARTIAL if bad else EXIT_OK
+
+
+class _WarmWhenIdle:
+    """Loads what makes later answers fast, once, when there is time: while nobody waits.
+
+    That is after the first answer, while no more input has come; loading the graph of a million
+    segments takes seconds, which a single question need not wait for.
+    """
+
+    def __init__(self, stream: BufferedReader, warm: Callable[[], None]) -> None:
+        self._stream = stream
+        self._warm = warm
+        self._reads = 0
+
+    def __call__(self) -> None:
+        self._reads += 1
+        # Windows can only ask sockets whether something has come.
+        if self._reads == 2 and os.name == "posix":
+            ready, _, _ = select.select([self._stream], [], [], 0)
+            if not ready:
+                self._warm()
 
 
 def _opened(source: Path) -> BufferedReader:

@@ -37,6 +37,7 @@ class Searcher:
         self._segments = SegmentTable(database)
         self._settings = settings
         self.caches = Caches(directory, database, self._segments, settings)
+        self._scanned_seconds = 0.0  # spent so far on scans that a graph could have spared
 
     def nearest(
         self,
@@ -161,7 +162,11 @@ class Searcher:
         if self.caches.graph_in_memory:
             return asking < scans
         size = self.caches.graph_file_bytes()
-        return size > 0 and size / _LOAD_BYTES_PER_SECOND + asking < scans
+        loading = size / _LOAD_BYTES_PER_SECOND
+        # How many questions will follow is unknown: once scanning has cost what loading costs,
+        # load. That is never twice as slow as having known.
+        self._scanned_seconds += max(0.0, scans - asking)
+        return size > 0 and loading < self._scanned_seconds
 
     def _compare(self, matrix: Matrix, found: Nearest) -> None:
         """The best rows must be, to the bit, what SQLite holds."""

@@ -18,7 +18,12 @@ class Source(Protocol):
         """At least one byte and at most ``size``, as soon as there are any; none at the end."""
 
 
-def query_groups(source: Source, *, on_bad: Callable[[int, str], None]) -> Iterator[list[str]]:
+def query_groups(
+    source: Source,
+    *,
+    on_bad: Callable[[int, str], None],
+    before_read: Callable[[], None] = lambda: None,
+) -> Iterator[list[str]]:
     """The queries of ``source`` in groups of those that have arrived, at most 64 at a time.
 
     A pipe that somebody types into gives one line and waits; a file gives full groups. Blank
@@ -27,9 +32,10 @@ def query_groups(source: Source, *, on_bad: Callable[[int, str], None]) -> Itera
 
     Args:
         on_bad: called with the number (from 1) of each line that is no text, and why.
+        before_read: called whenever all that came so far is answered, before waiting for more.
     """
     number = 0
-    for lines in _arrived(source):
+    for lines in _arrived(source, before_read):
         queries = []
         for line in lines:
             number += 1
@@ -46,10 +52,14 @@ def query_groups(source: Source, *, on_bad: Callable[[int, str], None]) -> Itera
             yield queries[start : start + QUERIES_AT_ONCE]
 
 
-def _arrived(source: Source) -> Iterator[list[bytes]]:
+def _arrived(source: Source, before_read: Callable[[], None]) -> Iterator[list[bytes]]:
     """Whole lines, those of one read together, without their ends."""
     rest: list[bytes] = []  # pieces of a line whose end has not come yet
-    while chunk := source.read1(READ_BYTES):
+    while True:
+        before_read()
+        chunk = source.read1(READ_BYTES)
+        if not chunk:
+            break
         head, end, tail = chunk.rpartition(b"\n")
         if not end:
             rest.append(chunk)

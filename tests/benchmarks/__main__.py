@@ -12,6 +12,8 @@ import importlib
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.benchmarks import machine, report
@@ -19,6 +21,9 @@ from tests.benchmarks.measure import Row
 
 MEASUREMENTS = {
     "start-up": "tests.benchmarks.start_up",
+    "cold-search": "tests.benchmarks.cold_search",
+    "warm-search": "tests.benchmarks.warm_search",
+    "library-growth": "tests.benchmarks.library_growth",
     "reembedding": "tests.benchmarks.reembedding",
 }
 """Name on the command line: module with a function ``measure``."""
@@ -30,19 +35,32 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     facts, rows = machine.describe(), []
     try:
-        for name in options.only or MEASUREMENTS:
-            rows += _measured(name, runs=options.runs, short=options.short)
+        with _scratch(options.scratch) as scratch:
+            for name in options.only or MEASUREMENTS:
+                rows += _measured(name, scratch, runs=options.runs, short=options.short)
     finally:
         if rows:
             _show(rows, facts, options)
 
 
-def _measured(name: str, *, runs: int, short: bool) -> list[Row]:
+@contextmanager
+def _scratch(kept: Path | None) -> Iterator[Path]:
+    """The folder that is kept, or one that is deleted in the end."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="c2v-benchmarks-") as folder:
+        yield Path(folder)
+
+
+def _measured(name: str, scratch: Path, *, runs: int, short: bool) -> list[Row]:
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix=f"c2v-{name}-") as folder:
-        module = importlib.import_module(MEASUREMENTS[name])
-        rows: list[Row] = module.measure(Path(folder), runs=runs, short=short)
+    module = importlib.import_module(MEASUREMENTS[name])
+    folder = scratch / name
+    folder.mkdir(exist_ok=True)
+    rows: list[Row] = module.measure(folder, runs=runs, short=short)
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     return rows
 
@@ -67,6 +85,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="small inputs")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR",
                         help="folder of benchmarks.json and benchmarks.png")  # fmt: skip
+    parser.add_argument("--scratch", type=Path, metavar="DIR",
+                        help="work here and keep it: libraries are not made again")  # fmt: skip
     return parser.parse_args()
 
 

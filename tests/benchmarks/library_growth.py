@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,30 @@ from tests.benchmarks.measure import Row, compare, plain
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 SHORT_SIZES = (1_000, 4_000)
-FRAMES = 12
-MODEL = ModelRecord("clip2video", "none", "none", feature_dim=512, vector_dim=1024)
 FIGURES_NAME = "growth.json"
 _QUERIES = 15
 
 
 def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
     """Cost per segment at each size, against the smallest."""
+    return rows(grown_in(folder.parent, short=short).stages)
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """The library at its last size, and the figures of every size on the way."""
+
+    directory: Path
+    segments: int
+    stages: list[dict[str, Any]]
+
+
+def grown_in(scratch: Path, *, short: bool) -> Grown:
+    """The library that grew in ``scratch``, made on first use; other measurements search it."""
     sizes = SHORT_SIZES if short else SIZES
-    stages = grown(folder / "library", MODEL, sizes)
-    return rows(stages)
+    directory = scratch / f"grown-{sizes[-1]}"
+    model = made_library.model_of(made_library.home(scratch), "temporal")
+    return Grown(directory, sizes[-1], grown(directory, model, sizes))
 
 
 def rows(stages: list[dict[str, Any]]) -> list[Row]:
@@ -81,7 +95,7 @@ def _stage(library: Library, space: made_library.Space, size: int) -> dict[str, 
     inserting: dict[str, float] = {}
     refreshing: dict[str, float] = {}
     with _timed(inserting):
-        made_library.fill(library, added, space, frames=FRAMES)
+        made_library.fill(library, added, space, frames=made_library.FRAMES)
     with _timed(refreshing):
         library.refresh()
     sizes = library.storage_sizes()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from c2v.library import Library, ModelRecord, NewVideo, SegmentData
 
+FRAMES = 12
 SEGMENTS_A_VIDEO = 10
 SEGMENT_SECONDS = 12.0
 _TOPICS = 5000
@@ -81,6 +82,36 @@ def create(directory: Path, model: ModelRecord, segments: int, *, frames: int) -
         fill(library, segments, space, frames=frames)
         library.refresh()
     return space
+
+
+def home(scratch: Path) -> Path:
+    """A C2V_HOME with ViT-B/32 and random weights: ``plain`` (meanP) and ``temporal`` (CLIP2Video).
+
+    Made on first use.
+    """
+    folder = scratch / "home"
+    models = folder / "data" / "models"
+    if not models.exists():
+        from tests.benchmarks.reembedding import make_bundles
+
+        models.mkdir(parents=True)
+        make_bundles(models)
+    return folder
+
+
+def model_of(home: Path, name: str) -> ModelRecord:
+    """What a library notes of a bundle of ``home``, or of ``mini``."""
+    from c2v.encoder.bundle import load_bundle
+    from c2v.indexing.reembedding import model_record
+
+    return model_record(load_bundle("mini" if name == "mini" else home / "data" / "models" / name))
+
+
+def ready(directory: Path, home: Path, model: str, segments: int) -> Path:
+    """A library of that model and size, made on first use."""
+    if not directory.exists():
+        create(directory, model_of(home, model), segments, frames=FRAMES)
+    return directory
 
 
 def _segments(vectors: NDArray[np.float32], features: NDArray[np.float16]) -> Iterator[SegmentData]:

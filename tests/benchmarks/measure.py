@@ -1,7 +1,8 @@
 """What measurements share: fresh processes run in turns, and rows of the table.
 
 A measurement is a module with ``measure(folder, *, runs, short) -> list[Row]``, named in the
-table of ``__main__``. ``folder`` is an empty scratch folder of its own, deleted afterwards.
+table of ``__main__``. ``folder`` is a scratch folder of its own; it is empty and deleted
+afterwards, but for ``--scratch``, by which what was made there once is there the next time.
 ``short`` asks for smaller inputs: it shows that the measurement works, its figures are no result.
 
 What is compared runs in turns, never one side after the other: a busy neighbour or a clock that
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +47,8 @@ class Side:
     environment: Mapping[str, str] = field(default_factory=dict)
     codes: tuple[int, ...] = (0,)
     """Exit codes that mean it did its work."""
+    before: Callable[[], None] | None = None
+    """Called before each run, outside of what is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +138,19 @@ def python(*arguments: str | Path) -> tuple[str | Path, ...]:
     return (sys.executable, *arguments)
 
 
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with changes, and compiled files as an installed program has."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | dict(changes)
+
+
 def run(side: Side) -> Usage:
     """Run a command in a fresh process, in the project's root.
 
     Raises:
         SystemExit: it failed; its last words are shown.
     """
-    # Compiled files as an installed program has them, whatever the shell says.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    if side.before is not None:
+        side.before()
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "usage.json"
         words = [sys.executable, "-I", "-S", LAUNCHER, report, *side.command]
@@ -151,7 +159,7 @@ def run(side: Side) -> Usage:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            env=environment | dict(side.environment),
+            env=environment(side.environment),
             cwd=ROOT,
             timeout=TIMEOUT_SECONDS,
             check=False,
