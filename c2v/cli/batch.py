@@ -103,9 +103,9 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
 
         def show(answer: "Answer") -> None:
             nonlocal count
-            sys.stdout.write(",\n" if count else "[\n")
-            sys.stdout.write(json_text(answer_as_dict(answer), indent=2))
-            count += 1
+            start = ",\n" if count else "[\n"
+            count += 1  # before it is written: Ctrl-C may come in between
+            sys.stdout.write(start + json_text(answer_as_dict(answer), indent=2))
 
         try:
             yield show

@@ -65,7 +65,7 @@ def _read(
         return None
     with suppress(OSError):  # a read-only folder: then nothing is removed from it either
         os.utime(path)  # asked for just now
-    values = np.frombuffer(numbers, np.float32)
+    values = np.frombuffer(numbers, np.float32).copy()  # a buffer of bytes cannot be written to
     return values[:vector_dim], values[vector_dim:]
 
 
