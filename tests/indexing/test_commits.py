@@ -46,7 +46,8 @@ SegmentTable.write = deadly
 bundle = load_bundle("mini", device="cpu")
 with Library.create(Path(sys.argv[1])) as library, library.writer():
     library.set_model(model_record(bundle))
-    pipeline.index(library, bundle, [Path(sys.argv[2])], options=IndexOptions())
+    options = IndexOptions(batch_size=1)  # a picture a call: clips are finished one by one
+    pipeline.index(library, bundle, [Path(sys.argv[2])], options=options)
 """
 
 
