@@ -9,6 +9,24 @@ and ``flickr8k``:
   photographers' captions alone.
 
 Prints tables, writes ``real_data.json``.
+
+Measured (text to video, in brackets R@5), with the defaults of ``c2v finetune``:
+
+====================  ============  ============
+run                   zero-shot     fine-tuned
+====================  ============  ============
+clips, seed 0          66.7 (100)    66.7 (100)
+clips, seed 1          77.8 (100)    77.8 (100)
+clips, seed 2          55.6 (100)    66.7 (100)
+clips, seed 3          66.7 (100)    77.8 (100)
+clips, seed 4          66.7 (100)    77.8 (100)
+caption and movement   23.5 (69.0)   36.5 (71.0)
+caption alone          57.0 (81.0)   53.0 (83.0)
+====================  ============  ============
+
+Clips: 34 to learn from, 9 to evaluate on, so a video is 11 points. Caption and movement: 200 and
+200. Caption alone, 100 and 100: ``mini`` learnt from 6,000 photographs of the same kind, a hundred
+more teach it nothing; the change is within the interval (95 %: 10 points to either side).
 """
 
 from __future__ import annotations
