@@ -108,25 +108,26 @@ def _rank(
 
     How many segments are needed for ``top`` videos is not known before they are grouped: ask
     for a few times as many, and for more where too few videos came and more segments exist.
+    (How many exist is not asked: SQLite counts a million rows in 30 ms.)
     """
-    available = library.segment_count if allowed is None else len(allowed)
-    wanted = min(max(options.top, options.rerank), available)
+    wanted = max(options.top, options.rerank)
     found: list[tuple[str, Ranked]] = [("exact", [])] * len(queries)
-    count = min(available, wanted if options.moments else max(64, 4 * wanted))
-    pending = list(range(len(queries))) if available else []
+    count = wanted if options.moments else max(64, 4 * wanted)
+    pending = list(range(len(queries)))
     while pending:
         vectors = np.stack([queries[place].vector for place in pending])
         nearest = library.nearest(vectors, count, strategy=options.strategy, segment_ids=allowed)
+        exhausted = nearest.scores.shape[1] < count
         short = []
         for line, place in enumerate(pending):
             scores = nearest.scores[line]
             chosen = _choose(library, scores, nearest.segment_ids[line], options)
             found[place] = nearest.strategy, chosen[:wanted]
-            beyond = options.min_score is not None and scores[-1] < options.min_score
+            beyond = options.min_score is not None and bool((scores < options.min_score).any())
             if len(chosen) < wanted and not beyond:
                 short.append(place)
-        pending = short if count < available else []
-        count = min(available, count * 4)
+        pending = [] if exhausted else short
+        count *= 4
     return found
 
 
