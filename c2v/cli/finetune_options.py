@@ -116,7 +116,8 @@ PatienceFlag = Annotated[
     int,
     typer.Option(
         "--patience", min=0,
-        help="Epochs to wait for a better one; 0: a sixth of all, at least 8.",
+        help="Epochs to wait for a better one; 0: a sixth of all, at least 8, none after a "
+        "perfect one.",
     ),
 ]  # fmt: skip
 SeedFlag = Annotated[int, typer.Option("--seed", min=0)]

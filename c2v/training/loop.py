@@ -25,7 +25,7 @@ from c2v.training.optimiser import clip_gradients, make_optimiser, set_rates
 from c2v.training.recipe import Recipe
 from c2v.training.step import Batch, StepSettings, backward
 from c2v.training.trainee import Draw, Trainee
-from c2v.training.validation import Validation, validate
+from c2v.training.validation import PERFECT, Validation, validate
 
 LAST = "last.pt"
 BEST = "best.pt"
@@ -207,6 +207,7 @@ class Trainer:
         self._validate(epoch=epoch + 1, loss=loss)
         waited = epoch + 1 - self.progress.best_epoch
         over = epoch + 1 == self.recipe.epochs or waited >= self.recipe.stop_after
+        over = over or (self._best == PERFECT and not self.recipe.patience)
         self.progress.finished = over
         if over or epoch == 0:  # the first one shows early whether there is room for it
             self._save()

@@ -61,7 +61,8 @@ class Recipe:
     """w of the loss: global and aligned branch (CLIP2Video)."""
     validation: float = 0.1
     patience: int = 0
-    """Epochs without a better validation after which to stop; 0 is a sixth of all, at least 8."""
+    """Epochs without a better validation after which to stop; 0 is a sixth of all, at least 8, and
+    none once everything held back stands first."""
     freeze: tuple[str, ...] = ()
     freeze_layers: int = 0
     """Blocks of both towers that are frozen, with what is below them; -1 freezes nothing."""

@@ -148,7 +148,7 @@ class Deadly(toys.Watch):
 with joined(torch.device("cpu")) as group, Library.open(folder / "library") as library:
     watch = Deadly()
     run = Run(name="killed", watcher=watch, group=group, resume=group.attempt > 0)
-    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3)
+    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
     result = finetune(library, load_bundle("tiny", device="cpu"), captions, choices, run)
     if group.leads:
         facts = {"attempt": group.attempt, "done": watch.done, "size": group.size,
@@ -187,7 +187,7 @@ def test_a_killed_process_resumes_and_ends_like_one_process(
     assert killed["done"] >= 2, "it went on from the checkpoint of the first epoch"
     with Library.open(tmp_path / "library") as library:
         run = Run(name="alone", watcher=toys.Watch())  # type: ignore[attr-defined]
-        choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3)
+        choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
         alone = finetune(library, bundle, captions, choices, run)
     losses = [row["loss"] for row in alone.outcome.history[1:]]
     assert killed["losses"][1:] == pytest.approx(losses, rel=1e-4)

@@ -37,7 +37,7 @@ from c2v.training.step import Batch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
 HEADS = ("meanP", "seqLSTM", "seqTransf", "clip2video")
-FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3)
+FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 
 
 @pytest.fixture
@@ -373,6 +373,17 @@ def test_choices_that_are_none(train: Train, choices: Choices, said: str) -> Non
     with pytest.raises(UsageError, match=said) as caught:
         train(choices)
     assert caught.value.message
+
+
+def test_nothing_is_better_than_perfect(
+    toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
+) -> None:
+    library = toys.fill_library(tmp_path / "easy", bundle, captions, noise=0.01)
+    for patience, epochs in ((0, 1), (12, 6)):
+        choices = replace(FAST, patience=patience)
+        run = Run(name="easy", watcher=toys.Watch(), overwrite=True)
+        result = finetune(library, bundle, captions, choices, run)
+        assert result.outcome.history[-1]["epoch"] == epochs
 
 
 def test_two_videos_are_too_few(toys: ModuleType, tmp_path: Path, bundle: Bundle) -> None:

@@ -23,7 +23,8 @@ from c2v.training.choices import Choices
 from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
 
-ALL = Choices(head="meanP", train="all", epochs=3, batch=4, clip_rate=1e-3, seed=1)
+ALL = Choices(head="meanP", train="all", epochs=3, batch=4, clip_rate=1e-3, seed=1,
+              patience=12)  # fmt: skip
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 50, 200),
            "grey": (128, 128, 128), "yellow": (220, 210, 30), "white": (240, 240, 240)}  # fmt: skip
 
