@@ -20,7 +20,7 @@ from c2v.cli.render import (
     print_json_lines,
     printable,
 )
-from c2v.cli.session import Session
+from c2v.cli.session import Session, interactive
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def answer_batch(
         bad.append(number)
         session.problem(f"line {number} was left out: {reason}")
 
+    if str(source) == "-" and interactive():
+        session.notice("a query a line; Ctrl-D ends")
     with _opened(source) as stream, _printing(session, style) as show:
         warm = _WarmWhenIdle(stream, library.warm)
         for texts in query_groups(stream, on_bad=complain, before_read=warm):

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,38 +79,38 @@ def grown(directory: Path, model: ModelRecord, sizes: tuple[int, ...]) -> list[d
         stages: list[dict[str, Any]] = json.loads(record.read_text())
         return stages
     space = made_library.Space(model.vector_dim)
-    stages = []
-    with Library.create(directory) as library:
-        library.set_model(model)
-        for size in sizes:
-            stages.append(_stage(library, space, size))
+    stages = [_stage(directory, model, space, size) for size in sizes]
     record.write_text(json.dumps(stages, indent=1))
     return stages
 
 
-def _stage(library: Library, space: made_library.Space, size: int) -> dict[str, Any]:
-    added = size - library.segment_count
-    inserting: dict[str, float] = {}
-    refreshing: dict[str, float] = {}
-    with _timed(inserting):
-        made_library.fill(library, added, space, frames=made_library.FRAMES)
-    with _timed(refreshing):
+def _stage(
+    directory: Path, model: ModelRecord, space: made_library.Space, size: int
+) -> dict[str, Any]:
+    """Bring the library to that size; closed in between, so that nothing is left in the WAL."""
+    with Library.create(directory) as library:
+        library.set_model(model)
+        added = size - library.segment_count
+        inserting = made_library.fill(library, added, space, frames=made_library.FRAMES)
+        wall, cpu = time.perf_counter(), time.process_time()
         library.refresh()
-    sizes = library.storage_sizes()
-    questions = space.questions(_QUERIES)
-    library.warm()
-    return {
-        "segments": size,
-        "insert_ms": inserting["wall"] * 1e3 / added,
-        "insert_cpu_ms": inserting["cpu"] * 1e3 / added,
-        "refresh_seconds": refreshing["wall"],
-        "refresh_cpu_ms": refreshing["cpu"] * 1e3 / added,
-        "bytes": sizes.total_bytes / size,
-        "database_bytes": sizes.database_bytes / size,
-        "hnsw_bytes": sizes.hnsw_bytes / size,
-        "exact_ms": _search_ms(library, questions, "exact"),
-        "hnsw_ms": _search_ms(library, questions, "hnsw") if sizes.hnsw_bytes else [0.0],
-    }
+        refreshing = made_library.Spent(time.perf_counter() - wall, time.process_time() - cpu)
+    with Library.open(directory) as library:
+        sizes = library.storage_sizes()
+        questions = space.questions(_QUERIES)
+        library.warm()
+        return {
+            "segments": size,
+            "insert_ms": inserting.wall * 1e3 / added,
+            "insert_cpu_ms": inserting.cpu * 1e3 / added,
+            "refresh_seconds": refreshing.wall,
+            "refresh_cpu_ms": refreshing.cpu * 1e3 / added,
+            "bytes": sizes.total_bytes / size,
+            "database_bytes": sizes.database_bytes / size,
+            "hnsw_bytes": sizes.hnsw_bytes / size,
+            "exact_ms": _search_ms(library, questions, "exact"),
+            "hnsw_ms": _search_ms(library, questions, "hnsw") if sizes.hnsw_bytes else [0.0],
+        }
 
 
 def _search_ms(library: Library, questions: np.ndarray, strategy: str) -> list[float]:
@@ -122,10 +120,3 @@ def _search_ms(library: Library, questions: np.ndarray, strategy: str) -> list[f
         library.nearest(question[None], 10, strategy=strategy)
         found.append((time.perf_counter() - started) * 1e3)
     return found[3:]  # the first ones check and map what later ones find ready
-
-
-@contextmanager
-def _timed(into: dict[str, float]) -> Iterator[None]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield
-    into["wall"], into["cpu"] = time.perf_counter() - wall, time.process_time() - cpu
