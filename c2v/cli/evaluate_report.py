@@ -131,6 +131,10 @@ def _say_what_was_measured(session: Session, first: "Evaluation", *, table: bool
     elif first.normalize == "qb-norm":
         note += "; text to video with QB-Norm against a bank of captions, video to text without"
     session.notice(note)
+    if tied := first.scores.tied:
+        session.notice(
+            f"{tied:,} texts score another video exactly as high as their own: that counts as found"
+        )
     for missing in first.missing[:MOST_LISTED]:
         session.notice(f"skipped, {missing.reason}: {printable(missing.path)}")
     if len(first.missing) > MOST_LISTED:

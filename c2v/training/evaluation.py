@@ -47,6 +47,12 @@ class Scores:
         scores, owner = checked(self.text_to_video, self.owner)
         return text_ranks(scores, owner)
 
+    @property
+    def tied(self) -> int:
+        """Texts for which another video scores exactly as high as their own."""
+        own = self.text_to_video[np.arange(len(self.owner)), self.owner]
+        return int(((self.text_to_video == own[:, None]).sum(axis=1) > 1).sum())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
@@ -82,6 +88,7 @@ class Evaluation:
             "model": self.model,
             "normalize": self.normalize,
             "ties": "optimistic",
+            "tied_texts": self.scores.tied,
             "intervals_95": {
                 direction: {name: list(bounds) for name, bounds in found.items()}
                 for direction, found in self.intervals.items()

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from c2v.encoder.bundle import Bundle
+from c2v.library import Library
+from c2v.training.captions import Captions
+from c2v.training.choices import Choices
+from c2v.training.finetune import Finetuned, Run, finetune
+
+FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 
 
 def _load(name: str) -> ModuleType:
@@ -34,3 +44,35 @@ def toys() -> ModuleType:
 def motion() -> ModuleType:
     """The module tests/training/motion_clips.py."""
     return _load("motion_clips")
+
+
+@pytest.fixture
+def bundle(toys: ModuleType) -> Bundle:
+    made: Bundle = toys.make_bundle()
+    return made
+
+
+@pytest.fixture
+def captions(toys: ModuleType, tmp_path: Path) -> Captions:
+    made: Captions = toys.captions_for(tmp_path, 24)
+    return made
+
+
+@pytest.fixture
+def library(toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions) -> Library:
+    made: Library = toys.fill_library(tmp_path / "library", bundle, captions)
+    return made
+
+
+@pytest.fixture
+def train(
+    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+) -> Callable[..., Finetuned]:
+    """Fine-tune the toy encoder on the toy library; ``FAST`` unless told otherwise."""
+
+    def run(choices: Choices = FAST, *, name: str = "tuned", **options: Any) -> Finetuned:
+        data = options.pop("captions", captions)
+        options.setdefault("watcher", toys.Watch())
+        return finetune(library, bundle, data, choices, Run(name=name, **options))
+
+    return run

@@ -108,6 +108,17 @@ def test_missing_videos_are_named_with_a_reason(
         evaluate_library(library, bundle, captions.only([gone]))
 
 
+def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) -> None:
+    """The same frames twice: whoever looks at R@1 has to know."""
+    from dataclasses import replace
+
+    scores = evaluate_library(library, bundle, captions).scores
+    assert scores.tied == 0
+    twice = scores.text_to_video.copy()
+    twice[:, 1] = twice[:, 0]
+    assert replace(scores, text_to_video=twice).tied == 4  # two videos of two captions each
+
+
 def test_only_the_first_seconds(library: Library, captions: Captions, bundle: Bundle) -> None:
     from dataclasses import replace
 

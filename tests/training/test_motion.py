@@ -38,13 +38,17 @@ def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Library:
     made = Library.create(tmp_path / "library")
     made.set_model(model_record(mini))
     times = np.arange(FRAMES, dtype=np.float32)
+    random = np.random.default_rng(0)
     known: dict[bytes, np.ndarray] = {}  # type: ignore[type-arg]
     for clip in motion.motion_clips(**SET):
         pictures = [_seen(pixels) for pixels in motion.frames(clip, count=FRAMES)]
         for picture in pictures:  # six for all six ways
             if picture.tobytes() not in known:
                 known[picture.tobytes()] = mini.encode_frames(picture[None])[0]
-        features = np.stack([known[picture.tobytes()] for picture in pictures]).astype(np.float16)
+        features = np.stack([known[picture.tobytes()] for picture in pictures])
+        # As compression does: without it the six ways would be equal, and a tie counts as found.
+        features += 0.05 * features.std() * random.standard_normal(features.shape)
+        features = features.astype(np.float16)
         (vector,) = embed_segments([features], mini)
         made.put_video(
             NewVideo(
@@ -90,5 +94,5 @@ def test_a_head_that_sees_time_tells_motions_apart(
         held_out = _captions(tmp_path, motion, held_out=True)
         found = evaluate_library(library, load_bundle(head, device="cpu"), held_out)
         recalls[head] = found.metrics.text_to_video.recall_at_1
-    assert recalls["meanP"] <= 35, "frames without their order tell six ways apart by luck alone"
-    assert recalls["clip2video"] >= 3 * recalls["meanP"]
+    assert recalls["meanP"] <= 35, f"{recalls}: without their order, luck alone tells six apart"
+    assert recalls["clip2video"] >= 3 * recalls["meanP"], recalls
