@@ -24,6 +24,10 @@ MEASUREMENTS = {
     "cold-search": "tests.benchmarks.cold_search",
     "warm-search": "tests.benchmarks.warm_search",
     "library-growth": "tests.benchmarks.library_growth",
+    "indexing": "tests.benchmarks.indexing",
+    "realtime": "tests.benchmarks.realtime",
+    "overlap": "tests.benchmarks.overlap",
+    "memory": "tests.benchmarks.memory",
     "reembedding": "tests.benchmarks.reembedding",
 }
 """Name on the command line: module with a function ``measure``."""

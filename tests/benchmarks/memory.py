@@ -17,7 +17,7 @@ import av
 from tests.benchmarks.clips import SD, Recipe, make_clips
 from tests.benchmarks.measure import ROOT, Asked, Row, plain, python
 
-UHD = Recipe(width=3840, height=2160, seconds=10.0, rate=5, group=25)
+UHD = Recipe(width=3840, height=2160, seconds=10.0, rate=5, group=25, grain=0.5, crf=30)
 SMALL = replace(SD, rate=5, group=50)
 SAMPLE_SECONDS = 0.25
 
@@ -26,9 +26,9 @@ SAMPLE_SECONDS = 0.25
 class Sizes:
     """How much there is to index."""
 
-    files: int = 19
+    files: int = 20
     minutes: float = 30.0
-    uhd_files: int = 6
+    uhd_files: int = 2
     uhd_minutes: float = 5.0
 
 
