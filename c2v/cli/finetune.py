@@ -146,6 +146,8 @@ class _Job:
                 resume=resume or group.attempt > 0, overwrite=overwrite,
             )  # fmt: skip
             run.check()
+            if run.resume and not run.begun:
+                self.session.notice(f"there is no checkpoint of {name}: from the beginning")
             say_what_is_odd(self.session, self.captions)
             try:
                 result = self._train(run)

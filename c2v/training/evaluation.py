@@ -25,7 +25,7 @@ from c2v.training.metrics import (
     video_ranks_by_caption,
 )
 from c2v.training.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
-from c2v.training.stored import Missing, find_videos, read_features
+from c2v.training.stored import Missing, by_length, find_videos, read_features
 
 CLIP_SCALE = 100.0
 _SEGMENTS_AT_ONCE = 64
@@ -141,12 +141,12 @@ def evaluate_library(
     vectors, column = video_vectors(
         library, bundle, found, first_seconds=captions.first_seconds
     )
-    similarity = similarity_matrix(bundle.embed_text(texts), vectors, column, len(found))
+    similarity = similarity_matrix(text_vectors(bundle, texts), vectors, column, len(found))
     to_video, to_text = similarity, similarity
     if normalisation == "dual-softmax":
         to_video, to_text = dual_softmax(similarity, scale=score_scale(bundle))
     elif normalisation == "qb-norm":
-        banked = similarity_matrix(bundle.embed_text(list(bank)), vectors, column, len(found))
+        banked = similarity_matrix(text_vectors(bundle, bank), vectors, column, len(found))
         to_video = qb_norm(similarity, banked)
     scores = Scores(to_video, to_text, owner, tuple(texts), tuple(found))
     return Evaluation(
@@ -191,6 +191,14 @@ def _intervals(scores: Scores) -> dict[str, dict[str, tuple[float, float]]]:
         "video_to_text": recall_intervals(video_ranks(to_text, owner), asked),
         "video_to_text_by_caption": recall_intervals(by_caption, asked),
     }
+
+
+def text_vectors(bundle: Bundle, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Vectors [N, V] of N texts, computed with texts of like length together."""
+    order = by_length(texts)
+    vectors = np.empty((len(texts), bundle.vector_dim), np.float32)
+    vectors[order] = bundle.embed_text([texts[place] for place in order])
+    return vectors
 
 
 def video_vectors(

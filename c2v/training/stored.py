@@ -99,13 +99,19 @@ def embed_texts(
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[NDArray[np.float32]]:
     """Token features of each text, [L_i, D]; with ``pooled`` only the one of the whole text."""
+    order = by_length(texts)
     rows: list[NDArray[np.float32]] = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
-        features = bundle.encode_text(texts[start : start + TEXTS_AT_ONCE])
-        rows += _rows(features, pooled=pooled)
+        part = [texts[place] for place in order[start : start + TEXTS_AT_ONCE]]
+        rows += _rows(bundle.encode_text(part), pooled=pooled)
         if on_progress is not None:
             on_progress(len(rows), len(texts))
-    return rows
+    return [row for _, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def by_length(texts: Sequence[str]) -> list[int]:
+    """Their places, the short ones first: a batch is padded to its longest text."""
+    return sorted(range(len(texts)), key=lambda place: len(texts[place]))
 
 
 def _rows(features: TextFeatures, *, pooled: bool) -> list[NDArray[Any]]:
