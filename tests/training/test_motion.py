@@ -22,9 +22,9 @@ from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Run, finetune
 
 FRAMES = 12
-HELD_OUT_TAKE = 3
-EPOCHS = 20
-SET = {"pictures": 2, "kinds": ("turn", "grow"), "takes": 4}
+HELD_OUT_TAKE = 2
+EPOCHS = 26
+SET = {"pictures": 2, "kinds": ("turn", "grow"), "takes": 3}
 
 
 @pytest.fixture
