@@ -13,7 +13,7 @@ from c2v.cli.finetune_report import report, say_interrupted, say_what_is_odd
 from c2v.cli.models import DeviceFlag, ModelFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag
 from c2v.cli.session import Session, command, stop_on_signals
-from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, DataError
+from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, DataError
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
@@ -111,6 +111,10 @@ def _processes(wanted: str) -> "Iterator[tuple[Group, str]]":
         yield group, where
 
 
+def _under_torchrun() -> bool:
+    return "TORCHELASTIC_RESTART_COUNT" in os.environ
+
+
 class _Nobody:
     """A watcher that says nothing."""
 
@@ -157,7 +161,9 @@ class _Job:
                 raise
             if not group.leads:
                 return EXIT_INTERRUPTED if result.outcome.interrupted else EXIT_OK
-        return report(self.session, result, style)
+        code = report(self.session, result, style)
+        # To torchrun any other code is a worker that failed, and has to be started again.
+        return EXIT_OK if code == EXIT_PARTIAL and _under_torchrun() else code
 
     def _train(self, run: "Run") -> "Finetuned":
         from c2v.cli.training_display import TrainingDisplay

@@ -208,3 +208,14 @@ def test_several_captions_and_duplicates_are_told(
     done = capsys.readouterr()
     assert "1 row is in captions.csv a second time" in done.err
     assert json.loads(done.out)["pairs"] == 25
+
+
+def test_under_torchrun_a_missing_video_is_no_failed_worker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], data: Path
+) -> None:
+    """It would start all workers again for any other code than 0."""
+    data.write_text(data.read_text() + f"{data.parent / 'gone.mp4'},a film\n")
+    assert run(options(data, "alone", epochs=1)) == 4
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
+    assert run(options(data, "together", epochs=1)) == 0
+    assert capsys.readouterr().out.count('"reason": "no such file"') == 2
