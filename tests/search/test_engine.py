@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from c2v.encoder.heads.initialise import init_random
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.search.engine import SearchOptions, find, text_queries, video_query
+from c2v.search.engine import SearchOptions, find, find_all, text_queries, video_query
 
 MODEL: dict[str, Any] = {
     "embed_dim": 64,
@@ -143,3 +144,48 @@ def test_rerank_orders_by_the_pairs(library: Library, bundle: Bundle) -> None:
         )
         logits.append(float(pair[0]))
     assert logits == sorted(logits, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SearchOptions(top=3),
+        SearchOptions(top=50, moments=True),
+        SearchOptions(top=2, within=("/films/[1-4].mp4",)),
+    ],
+)
+def test_questions_asked_together_are_answered_as_alone(
+    library: Library, bundle: Bundle, options: SearchOptions
+) -> None:
+    queries = text_queries(bundle, ["a dog", "a cat on a mat", "night"])
+    together = find_all(library, bundle, queries, options)
+    alone = [find(library, bundle, query, options) for query in queries]
+    assert [answer.results for answer in together] == [answer.results for answer in alone]
+    assert [answer.query for answer in together] == ["a dog", "a cat on a mat", "night"]
+    assert find_all(library, bundle, [], options) == []
+
+
+def test_more_segments_are_asked_for_until_enough_videos_came(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    """One video has the 300 best segments, and three others come far behind."""
+    with Library.create(tmp_path / "long") as library:
+        library.set_model(model_record(bundle))
+        query = text_queries(bundle, ["a dog"])[0]
+        times, features = np.zeros(1, np.float32), np.ones((1, 64), np.float16)
+        for number, count in enumerate((300, 1, 1, 1)):
+            vector = query.vector if number == 0 else -query.vector
+            rows = [SegmentData(i, i + 1, times, features, vector) for i in range(count)]
+            fields = {"size_bytes": 1, "mtime_ns": 1, "duration_seconds": 300.0}
+            library.put_video(
+                NewVideo(
+                    path=f"/{number}.mp4", content_id=str(number), width=1, height=1,
+                    codec="h264", sampling="auto", **fields,
+                ),
+                rows,
+            )  # fmt: skip
+        options = SearchOptions(top=3)
+        other = dataclasses.replace(query, vector=-query.vector)
+        first, second = find_all(library, bundle, [query, other], options)
+        assert [result.path for result in first.results] == ["/0.mp4", "/1.mp4", "/2.mp4"]
+        assert [result.path for result in second.results] == ["/1.mp4", "/2.mp4", "/3.mp4"]
