@@ -21,7 +21,11 @@ _UNSPECIFIED_COLORSPACE = 2
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """How the picture must be turned to stand upright, from its display matrix."""
+    """How the picture must be turned to stand upright, from its display matrix.
+
+    PyAV's side data and their picture refer to each other from then on: only the garbage collector
+    frees them, and it counts objects, not the megabytes of a 4K picture. So ask once a file.
+    """
     side_data: Any = frame.side_data  # PyAV's stub knows one key only
     if "DISPLAYMATRIX" not in side_data:
         return UPRIGHT
@@ -44,7 +48,7 @@ def upright_size(
 
 
 def square_picture(
-    frame: VideoFrame, *, shape: FrameShape, pixel_aspect: float
+    frame: VideoFrame, *, shape: FrameShape, pixel_aspect: float, orientation: Orientation
 ) -> NDArray[np.uint8]:
     """Scale, turn and crop one picture: uint8 RGB [side, side, 3].
 
@@ -52,7 +56,6 @@ def square_picture(
     16 times more, MEASURED). The short side becomes `side` and the long one int(side * long /
     short), cropped at round((long - side) / 2): the rounding of CLIP's own Resize and CenterCrop.
     """
-    orientation = orientation_of(frame)
     side = shape.side
     if shape.resize == "squash":
         scaled = (side, side)

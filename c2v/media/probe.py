@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import re
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class VideoInfo:
     has_edit_list: bool = False
     mirrored: bool = False
     pixel_format: str = ""
+    begins_readable: bool = True
+    """False: no picture of the beginning could be decoded, and `rotation` is a guess."""
 
 
 def probe(path: Path) -> VideoInfo:
@@ -59,6 +62,14 @@ def probe(path: Path) -> VideoInfo:
     Raises MediaError with the reason for the user when it is empty, text, a folder, a still
     picture, only sound, a recording that was never finished, or cannot be opened or decoded.
     """
+    info = _look(path)
+    # The first picture is held by its own side data (see orientation_of). It is young: this is
+    # quick, and a thousand 4K files do not leave a thousand pictures in memory.
+    gc.collect(1)
+    return info
+
+
+def _look(path: Path) -> VideoInfo:
     from c2v.media.opening import open_video
 
     with open_video(path) as video:
@@ -87,6 +98,7 @@ def probe(path: Path) -> VideoInfo:
             has_edit_list=discarded,
             mirrored=orientation.mirrored,
             pixel_format=stream.codec_context.pix_fmt or "",
+            begins_readable=picture is not None,
         )
 
 

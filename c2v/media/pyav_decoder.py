@@ -9,7 +9,8 @@ from c2v.errors import MediaError
 from c2v.media.decode import Frame, FrameShape, Sampling
 from c2v.media.lost_times import LostTimes
 from c2v.media.opening import open_video
-from c2v.media.picture import square_picture
+from c2v.media.orientation import Orientation
+from c2v.media.picture import orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
 from c2v.media.probe import VideoInfo
 
@@ -46,6 +47,7 @@ class PyAVDecoder:
             raise ValueError("times must be ascending")
         lost = LostTimes()
         read = 0
+        orientation = Orientation(info.rotation, info.mirrored) if info.begins_readable else None
         with open_video(info.path, threads=self.threads) as video:
             reader = PictureReader(video, info, times=times)
             last: tuple[Picture, Frame] | None = None
@@ -57,8 +59,13 @@ class PyAVDecoder:
                 if last is not None and last[0].tick == picture.tick:
                     pixels = last[1].pixels
                 else:
+                    if orientation is None:
+                        orientation = orientation_of(picture.frame)
                     pixels = square_picture(
-                        picture.frame, shape=shape, pixel_aspect=info.pixel_aspect
+                        picture.frame,
+                        shape=shape,
+                        pixel_aspect=info.pixel_aspect,
+                        orientation=orientation,
                     )
                 frame = Frame(index, reader.seconds(picture.tick), pixels)
                 last = (picture, frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -158,3 +159,26 @@ def test_importing_media_is_light() -> None:
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_no_picture_outlives_its_turn(videos: Any, tmp_path: Path, rotation: int) -> None:
+    """Without the garbage collector, which counts objects and not the megabytes they hold."""
+    from av.video.frame import VideoFrame
+
+    path = videos.make_video(tmp_path / "a.mp4", count=100, rate=10, rotation=rotation)
+    info = probe(path)
+    gc.collect()
+    gc.disable()
+    try:
+        alive: list[int] = []
+        times = [index / 10 for index in range(100)]
+        frames = choose_decoder("pyav", info).frames(
+            info, times, shape=FrameShape(32), on_problem=stop
+        )
+        for _ in frames:
+            alive.append(sum(isinstance(known, VideoFrame) for known in gc.get_objects()))
+    finally:
+        gc.enable()
+    assert len(alive) == 100
+    assert 0 < max(alive) <= 8
