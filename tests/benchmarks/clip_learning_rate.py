@@ -9,6 +9,25 @@ looked at: recall on photographs that neither saw, and how far the weights moved
 their size, which is what carries over to a CLIP of full size.
 
 Prints a table, writes ``clip_learning_rate.json``.
+
+Measured with ``--photos 1500 --epochs 12 --tuned 640`` (50 steps of 128; text-to-image recall over
+500 photographs and 2,500 captions):
+
+==========  =====  ============  ====  ====
+regime      rate   moved a step   R@1  R@10
+==========  =====  ============  ====  ====
+before                            0.7   5.3
+fp16 Adam   1e-7        2.4e-7    0.7   5.3
+fp32        1e-6        6.7e-7    0.7   4.9
+fp32        3e-6        1.9e-6    0.8   5.0
+fp32        1e-5        5.7e-6    0.7   5.0
+fp32        3e-5        1.4e-5    0.7   5.4
+==========  =====  ============  ====  ====
+
+A toy that learnt for minutes is too weak for recall to tell these rates apart: that part decides
+nothing. Movement says that at the published 1e-7 fp32 would have to take four times the rate here;
+on weights of full size the published regime was found to move about as far as fp32 at 5e-6. The
+default of ``Recipe.clip_rate``, 3e-6, lies between.
 """
 
 from __future__ import annotations
