@@ -17,7 +17,11 @@ DecoderName = Literal["auto", "pyav", "decord"]
 
 Sampling = Literal["exact", "fast"]
 """`exact`: the picture on screen at the asked time. `fast`: the nearest picture that stands on its
-own (a keyframe) when one is close enough, else the exact one; `Frame.seconds` says which it was."""
+own (a keyframe) when one is close enough, else the exact one; `Frame.seconds` says which it was.
+
+`exact` is the default because `fast` finds less: of 129 captions over films cut from 43 real clips
+R@1/5/10 was 24.0/59.7/78.3 with exact pictures and 24.0/50.4/69.0 with keyframes; for the clips by
+themselves 44.2/69.8/83.7 and 41.9/67.4/83.7 (`python -m tests.benchmarks.sampling`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from c2v.errors import MediaError
 from c2v.media.decode import Frame, FrameShape, Sampling
 from c2v.media.lost_times import LostTimes
@@ -47,30 +50,16 @@ class PyAVDecoder:
             raise ValueError("times must be ascending")
         lost = LostTimes()
         read = 0
-        orientation = Orientation(info.rotation, info.mirrored) if info.begins_readable else None
+        squares = _Squares(info, shape)
         with open_video(info.path, threads=self.threads) as video:
             reader = PictureReader(video, info, times=times)
-            last: tuple[Picture, Frame] | None = None
             for index, tick in enumerate(reader.ticks):
                 picture = self._picture(reader, tick)
                 if not isinstance(picture, Picture):
                     lost.add(times[index], picture)
                     continue
-                if last is not None and last[0].tick == picture.tick:
-                    pixels = last[1].pixels
-                else:
-                    if orientation is None:
-                        orientation = orientation_of(picture.frame)
-                    pixels = square_picture(
-                        picture.frame,
-                        shape=shape,
-                        pixel_aspect=info.pixel_aspect,
-                        orientation=orientation,
-                    )
-                frame = Frame(index, reader.seconds(picture.tick), pixels)
-                last = (picture, frame)
                 read += 1
-                yield frame
+                yield Frame(index, reader.seconds(picture.tick), squares.of(picture))
         if times and not read:
             raise MediaError("not one picture of it can be read: the file is damaged or cut off")
         for sentence in lost.sentences(total=len(times)):
@@ -82,3 +71,28 @@ class PyAVDecoder:
             if picture is not None:
                 return picture
         return reader.picture_at(tick)
+
+
+class _Squares:
+    """Pictures of one file as squares; one that is asked for twice in a row is made once."""
+
+    def __init__(self, info: VideoInfo, shape: FrameShape) -> None:
+        self._shape = shape
+        self._pixel_aspect = info.pixel_aspect
+        known = info.begins_readable
+        self._orientation = Orientation(info.rotation, info.mirrored) if known else None
+        self._last: tuple[int, NDArray[np.uint8]] | None = None
+
+    def of(self, picture: Picture) -> NDArray[np.uint8]:
+        if self._last is not None and self._last[0] == picture.tick:
+            return self._last[1]
+        if self._orientation is None:
+            self._orientation = orientation_of(picture.frame)
+        pixels = square_picture(
+            picture.frame,
+            shape=self._shape,
+            pixel_aspect=self._pixel_aspect,
+            orientation=self._orientation,
+        )
+        self._last = (picture.tick, pixels)
+        return pixels
