@@ -22,6 +22,8 @@ fp32        1e-6        6.7e-7    0.7   4.9
 fp32        3e-6        1.9e-6    0.8   5.0
 fp32        1e-5        5.7e-6    0.7   5.0
 fp32        3e-5        1.4e-5    0.7   5.4
+fp32        1e-4        3.6e-5    0.7   5.1
+fp32        3e-4        9.1e-5    0.8   4.6
 ==========  =====  ============  ====  ====
 
 A toy that learnt for minutes is too weak for recall to tell these rates apart: that part decides
