@@ -59,7 +59,8 @@ def search_graph(
     newer = exact_candidates(matrix, queries, k, rows=tail)
     candidates = []
     for line, query in enumerate(queries):
-        proposed = np.searchsorted(matrix.ids, labels[line])
+        # Sorted: looked up and read in the order in which they lie, a third of the time.
+        proposed = np.searchsorted(matrix.ids, np.sort(labels[line]))
         scores = _gathered_scores(matrix, query[np.newaxis], proposed)
         (best,) = _best(scores, query[np.newaxis], k)
         candidates.append(np.concatenate([proposed[best], newer[line]]))

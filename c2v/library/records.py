@@ -147,7 +147,7 @@ class HnswSettings:
 
     m: int = 16
     ef_construction: int = 100
-    ef: int = 1200
+    ef: int = 1400
     from_rows: int = 50_000
 
     def __post_init__(self) -> None:
