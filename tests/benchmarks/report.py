@@ -76,7 +76,8 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    drawn = [row for row in rows if row.ratio]
+    # Against another tool, or against a promise; c2v against itself at another size is no gain.
+    drawn = [row for row in rows if row.ratio and (row.is_speed or row.asked)]
     figure, axes = pyplot.subplots(figsize=(9, 1 + 0.42 * len(drawn)), layout="constrained")
     for place, row in enumerate(reversed(drawn)):
         assert row.ratio is not None
