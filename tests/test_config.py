@@ -69,7 +69,7 @@ def test_numbers_from_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
         ("hnsw_ef = true", "hnsw_ef is True"),
         ("hnsw_ef = 1", "hnsw_ef is 1"),
         ("device = 'gpu'", "device is 'gpu'"),
-        ("precision = 'int8'", "precision is 'int8'"),
+        ("precision = 'int4'", "precision is 'int4'"),
         ("model = ''", "model is empty"),
         ("[model]\nname = 'x'", "model is"),
         ("model = ", "not valid TOML"),

@@ -177,7 +177,7 @@ def test_no_picture_outlives_its_turn(videos: Any, tmp_path: Path, rotation: int
             info, times, shape=FrameShape(32), on_problem=stop
         )
         for _ in frames:
-            alive.append(sum(isinstance(known, VideoFrame) for known in gc.get_objects()))
+            alive.append(sum(type(known) is VideoFrame for known in gc.get_objects()))
     finally:
         gc.enable()
     assert len(alive) == 100
