@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -25,12 +26,21 @@ def c2v_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 @pytest.fixture(scope="session")
+def load_helper() -> Callable[[str], ModuleType]:
+    """Import a module of helpers by its path below tests/, once."""
+    return _load_helper
+
+
+@pytest.fixture(scope="session")
 def videos() -> ModuleType:
     """The module tests/media/make_videos.py: make_video, read_number, overwrite, cut_off, ..."""
-    name = "c2v_test_videos"
+    return _load_helper("media/make_videos.py")
+
+
+def _load_helper(path: str) -> ModuleType:
+    name = "c2v_tests_" + path.removesuffix(".py").replace("/", "_")
     if name not in sys.modules:
-        path = Path(__file__).parent / "media" / "make_videos.py"
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / path)
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)

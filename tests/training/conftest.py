@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -20,30 +18,16 @@ from c2v.training.finetune import Finetuned, Run, finetune
 FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 
 
-def _load(name: str) -> ModuleType:
-    """A helper module beside the tests."""
-    full = f"c2v_training_{name}"
-    if full not in sys.modules:
-        path = Path(__file__).parent / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(full, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[full] = module
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
 @pytest.fixture(scope="session")
-def toys() -> ModuleType:
+def toys(load_helper: Callable[[str], ModuleType]) -> ModuleType:
     """The module tests/training/toys.py."""
-    return _load("toys")
+    return load_helper("training/toys.py")
 
 
 @pytest.fixture(scope="session")
-def motion() -> ModuleType:
+def motion(load_helper: Callable[[str], ModuleType]) -> ModuleType:
     """The module tests/training/motion_clips.py."""
-    return _load("motion_clips")
+    return load_helper("training/motion_clips.py")
 
 
 @pytest.fixture
