@@ -107,9 +107,7 @@ def evaluate(
         session.notice(f"the worst failures of {results[0].model}: {html}")
 
 
-def _load(
-    data: str, *, split: str, videos: Path | None, annotations: Path | None
-) -> "Captions":
+def _load(data: str, *, split: str, videos: Path | None, annotations: Path | None) -> "Captions":
     from c2v.errors import UsageError
     from c2v.training.datasets import SPLITS, load_captions
 

@@ -182,9 +182,7 @@ class _Job:
             if odd := check_texts(bundle, captions):
                 session.notice(odd)
             if not run.group.leads:
-                return finetune(
-                    library, bundle, captions, self.choices, run, validation=self.later
-                )
+                return finetune(library, bundle, captions, self.choices, run, validation=self.later)
             with RunLog(run.folder) as log:
                 display = TrainingDisplay(session.err, shown=not session.quiet, log=log)
                 run.watcher = display

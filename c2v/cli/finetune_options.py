@@ -83,9 +83,7 @@ MicroBatchFlag = Annotated[
 OptimizerFlag = Annotated[str, typer.Option("--optimizer", metavar="adamw|bertadam")]
 LearningRateFlag = Annotated[
     float | None,
-    typer.Option(
-        "--learning-rate", help="Of the head.  \\[default: 0.0003]", show_default=False
-    ),
+    typer.Option("--learning-rate", help="Of the head.  \\[default: 0.0003]", show_default=False),
 ]
 ClipLearningRateFlag = Annotated[
     float | None,
@@ -127,6 +125,4 @@ ResumeFlag = Annotated[
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")
 ]
-Bf16Flag = Annotated[
-    bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 (for GPUs).")
-]
+Bf16Flag = Annotated[bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 (for GPUs).")]

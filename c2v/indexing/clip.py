@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
 from c2v.indexing.assembly import embed_segments
-from c2v.indexing.decoding import decode_range, open_clip_file
+from c2v.indexing.decoding import decode_range, lay_out
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
-from c2v.media.decode import FrameShape
+from c2v.media.frames import FrameShape
+from c2v.media.opening import open_video
 from c2v.media.scan import FoundVideo
 
 
@@ -40,12 +41,15 @@ def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
             updates=False,
         )
         options = IndexOptions()
-        clip = open_clip_file(job, options)
         shape = FrameShape(bundle.config.image.side, bundle.config.image.resize)
-        chunks = decode_range(clip, 0, len(clip.times), shape=shape, options=options)
-        features = np.concatenate(
-            [bundle.encode_frames(chunk.pixels)[chunk.shown] for chunk in chunks]
-        )
+        with open_video(job.file.path) as video:
+            clip = lay_out(job, video, options)
+            chunks = decode_range(
+                clip, 0, len(clip.times), shape=shape, options=options, video=video
+            )
+            features = np.concatenate(
+                [bundle.encode_frames(chunk.pixels)[chunk.shown] for chunk in chunks]
+            )
     except OSError as error:
         raise MediaError(f"{path}: {error.strerror}", hint="check the path") from error
     except MediaError as error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from queue import Full, Queue
 
@@ -20,8 +21,10 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
-from c2v.media.decode import Decoder, Frame, FrameShape, choose_decoder
-from c2v.media.probe import VideoInfo, probe
+from c2v.media.decode import choose_decoder
+from c2v.media.frames import Decoder, Frame, FrameShape
+from c2v.media.opening import OpenVideo, open_video
+from c2v.media.probe import VideoInfo, look
 from c2v.media.segments import Segment, SegmentMode, plan_segments
 from c2v.media.shots import find_cuts
 
@@ -175,26 +178,35 @@ class DecodePool:
             return len(self._threads) if len(self._jobs) < len(self._threads) - 1 else 1
 
     def _open(self, job: Job) -> None:
-        parts: list[tuple[_Open, int, int]] = []
-        try:
-            clip = open_clip_file(job, self._options)
-            ranges = split(len(clip.times), shares=self._shares())
-            opened = _Open(clip, left=len(ranges))
-            parts = [(opened, first, last) for first, last in ranges]
-            self._put(Opened(clip))
-        except MediaError as error:
-            self._put(Failed(job, error.message))
-        finally:
-            with self._lock:
-                self._opening -= 1
-                self._parts.extend(parts)
-                self._lock.notify_all()
+        """Open a file, decode its first part from there, and leave the others to all workers."""
+        with ExitStack() as closing:
+            parts: list[tuple[_Open, int, int]] = []
+            try:
+                video = closing.enter_context(open_video(job.file.path))
+                clip = lay_out(job, video, self._options)
+                ranges = split(len(clip.times), shares=self._shares())
+                opened = _Open(clip, left=len(ranges))
+                parts = [(opened, first, last) for first, last in ranges]
+                self._put(Opened(clip))
+            except MediaError as error:
+                self._put(Failed(job, error.message))
+            finally:
+                with self._lock:
+                    self._opening -= 1
+                    self._parts.extend(parts[1:])
+                    self._lock.notify_all()
+            if parts:
+                self._decode_part(*parts[0], video)
 
-    def _decode_part(self, opened: _Open, first: int, last: int) -> None:
+    def _decode_part(
+        self, opened: _Open, first: int, last: int, video: OpenVideo | None = None
+    ) -> None:
         clip = opened.clip
         reason = ""
         try:
-            for chunk in decode_range(clip, first, last, shape=self._shape, options=self._options):
+            for chunk in decode_range(
+                clip, first, last, shape=self._shape, options=self._options, video=video
+            ):
                 opened.delivered = True
                 self._put(chunk)
         except MediaError as error:
@@ -222,29 +234,39 @@ class DecodePool:
         raise Stopped
 
 
-def open_clip_file(job: Job, options: IndexOptions) -> Clip:
-    """Probe a file and lay out its segments and sample times.
+def lay_out(job: Job, video: OpenVideo, options: IndexOptions) -> Clip:
+    """Look at an open file and lay out its segments and sample times.
 
     Raises :class:`MediaError` with the reason when it is not a video that can be read.
     """
-    info = probe(job.file.path)
+    info = look(video)
     problems: list[str] = []
     mode = SegmentMode.parse(job.sampling.partition(SAMPLING_SEPARATOR)[0])
     cuts: Sequence[float] = ()
     if mode.kind == "scene":  # decodes the whole file once, at a small size
-        cuts = find_cuts(info, _decoder(job, info, options), on_problem=problems.append)
+        cuts = find_cuts(info, _decoder(job, options), on_problem=problems.append)
     segments = plan_segments(info.duration_seconds, mode=mode, cuts=cuts)
     times = np.asarray([time for segment in segments for time in segment.times])
     return Clip(job, info, segments, times, problems)
 
 
 def decode_range(
-    clip: Clip, first: int, last: int, *, shape: FrameShape, options: IndexOptions
+    clip: Clip,
+    first: int,
+    last: int,
+    *,
+    shape: FrameShape,
+    options: IndexOptions,
+    video: OpenVideo | None = None,
 ) -> Iterator[Frames]:
-    """Decode the pictures at ``clip.times[first:last]``, a few at a time."""
-    frames = _decoder(clip.job, clip.info, options).frames(
-        clip.info, clip.times[first:last].tolist(), shape=shape, on_problem=clip.problems.append
-    )
+    """Decode the pictures at ``clip.times[first:last]``, a few at a time.
+
+    ``video`` is the clip's file, still open; without it the file is opened again.
+    """
+    frames = _decoder(clip.job, options).frames(
+        clip.info, clip.times[first:last].tolist(), shape=shape,
+        on_problem=clip.problems.append, video=video,
+    )  # fmt: skip
     chunk = _Chunk(clip, first)
     for frame in frames:
         if chunk.is_full_before(frame):
@@ -294,9 +316,9 @@ class _Chunk:
         )
 
 
-def _decoder(job: Job, info: VideoInfo, options: IndexOptions) -> Decoder:
+def _decoder(job: Job, options: IndexOptions) -> Decoder:
     fast = job.sampling.endswith(SAMPLING_SEPARATOR + "fast")
-    return choose_decoder(options.decoder, info, sampling="fast" if fast else "exact")
+    return choose_decoder(options.decoder, sampling="fast" if fast else "exact")
 
 
 def split(count: int, *, shares: int) -> list[tuple[int, int]]:

@@ -11,7 +11,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
@@ -42,7 +41,7 @@ from c2v.indexing.report import (
     refuse,
 )
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.media.decode import FrameShape
+from c2v.media.frames import FrameShape
 from c2v.media.scan import FoundVideo, ScanProblem, scan
 
 STOP_LATENCY_SECONDS = 0.2
@@ -170,9 +169,15 @@ class _Run:
         consumer = _Consumer(self, Batch(BatchSize(self.options.batch_size)), left=len(jobs))
         pool.start()
         try:
+            _ = self.bundle.image_tower  # loads while the workers decode
             while consumer.left and not self.stop.is_set():
-                with suppress(Empty):
-                    consumer.take(pool.events.get(timeout=STOP_LATENCY_SECONDS))
+                patience = 0.0 if consumer.batch.worth_a_call else STOP_LATENCY_SECONDS
+                try:
+                    event = pool.events.get(timeout=patience)
+                except Empty:
+                    consumer.encode()
+                else:
+                    consumer.take(event)
                 if consumer.is_commit_due():
                     consumer.commit()
         finally:

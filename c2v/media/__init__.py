@@ -6,14 +6,8 @@ the functions that use them.
 
 from __future__ import annotations
 
-from c2v.media.decode import (
-    Decoder,
-    Frame,
-    FrameShape,
-    Sampling,
-    choose_decoder,
-    decoder_names_available,
-)
+from c2v.media.decode import choose_decoder, decoder_names_available
+from c2v.media.frames import Decoder, Frame, FrameShape, Sampling
 from c2v.media.identity import content_id
 from c2v.media.probe import VideoInfo, probe
 from c2v.media.scan import VIDEO_EXTENSIONS, FoundVideo, ScanProblem, scan

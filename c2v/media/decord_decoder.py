@@ -24,13 +24,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from c2v.errors import MediaError
-from c2v.media.decode import Frame, FrameShape
+from c2v.media.frames import Frame, FrameShape
 from c2v.media.probe import VideoInfo
+
+if TYPE_CHECKING:
+    from c2v.media.opening import OpenVideo
 
 FILES_PER_CHILD = 50
 HANG_SECONDS = 60.0
@@ -57,6 +60,7 @@ class DecordDecoder:
         *,
         shape: FrameShape,
         on_problem: Callable[[str], None],
+        video: OpenVideo | None = None,
     ) -> Iterator[Frame]:
         """See `Decoder.frames`; decord gives every picture or none."""
         if not times:

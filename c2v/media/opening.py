@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from c2v.errors import MediaError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.stream import VideoStream
 
 _NOT_VIDEO_FORMATS = {
@@ -33,18 +34,22 @@ _HEAD_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class OpenVideo:
-    """An open container and the video stream that is read; all other streams are discarded."""
+    """An open container and the video stream that is read; all other streams are discarded.
 
+    `read` are the packets read so far, for whoever reads on: nothing has to be opened twice.
+    """
+
+    path: Path
     container: InputContainer
     stream: VideoStream
+    read: list[Packet[VideoStream]] = field(default_factory=list)
 
 
 @contextmanager
-def open_video(path: Path, *, threads: int = 1) -> Iterator[OpenVideo]:
-    """Open `path` for reading pictures; always closed at the end.
+def open_video(path: Path) -> Iterator[OpenVideo]:
+    """Open `path` for reading pictures with one codec thread; always closed at the end.
 
-    `threads` is the number of codec threads (0: as many as cores). Raises MediaError with a reason
-    a user understands.
+    Raises MediaError with a reason a user understands.
     """
     import av
 
@@ -64,9 +69,9 @@ def open_video(path: Path, *, threads: int = 1) -> Iterator[OpenVideo]:
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = av.stream.Discard.all
-        stream.thread_type = "AUTO" if threads != 1 else "NONE"
-        stream.codec_context.thread_count = threads
-        yield OpenVideo(container, stream)
+        stream.thread_type = "NONE"
+        stream.codec_context.thread_count = 1
+        yield OpenVideo(path, container, stream)
 
 
 def plain_reason(error: BaseException) -> str:

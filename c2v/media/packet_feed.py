@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class PacketFeed:
         self._wanted = wanted
         self._seekable = seekable
         self._packets: Iterator[Packet[VideoStream]] | None = None
+        if video.read:
+            self._packets = chain(video.read, video.container.demux(video.stream))
         self._queued_bytes = 0
         self._newest: int | None = None  # decoding time of the last packet read
         self._jumped_for: int | None = None

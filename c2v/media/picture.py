@@ -12,7 +12,7 @@ from c2v.media.orientation import UPRIGHT, Orientation, orientation_of_matrix
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from c2v.media.decode import FrameShape
+    from c2v.media.frames import FrameShape
 
 _HD_LINES = 720
 """Untagged video of at least this height is BT.709, below it BT.601 (what players assume)."""

@@ -62,71 +62,80 @@ def probe(path: Path) -> VideoInfo:
     Raises MediaError with the reason for the user when it is empty, text, a folder, a still
     picture, only sound, a recording that was never finished, or cannot be opened or decoded.
     """
-    info = _look(path)
+    from c2v.media.opening import open_video
+
+    with open_video(path) as video:
+        return look(video)
+
+
+def look(video: OpenVideo) -> VideoInfo:
+    """What :func:`probe` finds, of a file that is open; whoever decodes it reads on from there.
+
+    Raises MediaError like :func:`probe`.
+    """
+    info = _look(video)
     # The first picture is held by its own side data (see orientation_of). It is young: this is
     # quick, and a thousand 4K files do not leave a thousand pictures in memory.
     gc.collect(1)
     return info
 
 
-def _look(path: Path) -> VideoInfo:
-    from c2v.media.opening import open_video
-
-    with open_video(path) as video:
-        stream = video.stream
-        _refuse_lone_cover(video, path)
-        picture, discarded = _first_picture(video)
-        orientation = _orientation(picture)
-        pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
-        width, height = _upright_size(video, picture, orientation, pixel_aspect)
-        start_seconds = _start_seconds(video)
-        rate = float(stream.average_rate or stream.guessed_rate or 0)
-        container = video.container.format.name.split(",")[0]
-        return VideoInfo(
-            path=path,
-            duration_seconds=_duration_seconds(video, path, start_seconds, rate),
-            width=width,
-            height=height,
-            rotation=orientation.degrees,
-            frame_rate=rate if 0 < rate <= 1000 else 0.0,
-            codec=stream.codec_context.name,
-            container=container,
-            stream_index=stream.index,
-            start_seconds=start_seconds,
-            pixel_aspect=pixel_aspect,
-            seekable=container in _SEEKABLE_FORMATS,
-            has_edit_list=discarded,
-            mirrored=orientation.mirrored,
-            pixel_format=stream.codec_context.pix_fmt or "",
-            begins_readable=picture is not None,
-        )
+def _look(video: OpenVideo) -> VideoInfo:
+    path, stream = video.path, video.stream
+    _refuse_lone_cover(video, path)
+    picture, discarded = _first_picture(video)
+    orientation = _orientation(picture)
+    pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
+    width, height = _upright_size(video, picture, orientation, pixel_aspect)
+    start_seconds = _start_seconds(video)
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    container = video.container.format.name.split(",")[0]
+    return VideoInfo(
+        path=path,
+        duration_seconds=_duration_seconds(video, path, start_seconds, rate),
+        width=width,
+        height=height,
+        rotation=orientation.degrees,
+        frame_rate=rate if 0 < rate <= 1000 else 0.0,
+        codec=stream.codec_context.name,
+        container=container,
+        stream_index=stream.index,
+        start_seconds=start_seconds,
+        pixel_aspect=pixel_aspect,
+        seekable=container in _SEEKABLE_FORMATS,
+        has_edit_list=discarded,
+        mirrored=orientation.mirrored,
+        pixel_format=stream.codec_context.pix_fmt or "",
+        begins_readable=picture is not None,
+    )
 
 
 def _first_picture(video: OpenVideo) -> tuple[VideoFrame | None, bool]:
     """The first picture that decodes, and whether packets before the start are to be dropped.
 
-    None when there is none among the first packets: a later part may still be readable.
+    None when there is none among the first packets: a later part may still be readable. The
+    packets are kept in ``video.read``.
     """
     import av
 
-    seen = 0
     discarded = False
     try:
         for packet in video.container.demux(video.stream):
-            seen += 1
+            video.read.append(packet)
             discarded = discarded or packet.is_discard
             try:
                 pictures = packet.decode()
             except (av.FFmpegError, ValueError):
                 continue  # damaged; the decoder reports it with its time when it is asked for
             if pictures:
+                video.stream.codec_context.flush_buffers()
                 return pictures[0], discarded
-            if seen >= _PACKETS_TO_FIRST_PICTURE:
+            if len(video.read) >= _PACKETS_TO_FIRST_PICTURE:
                 break
     except av.FFmpegError:
         # The data ends or breaks here. Whether anything else is readable is for the decoder.
         pass
-    if seen <= 1:
+    if len(video.read) <= 1:
         # One packet is the end marker alone.
         raise MediaError("has no pictures in it: the file is damaged or cut off")
     return None, discarded

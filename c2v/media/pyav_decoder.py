@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
-from c2v.media.decode import Frame, FrameShape, Sampling
+from c2v.media.frames import Frame, FrameShape, Sampling
 from c2v.media.lost_times import LostTimes
-from c2v.media.opening import open_video
+from c2v.media.opening import OpenVideo, open_video
 from c2v.media.orientation import Orientation
 from c2v.media.picture import orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
@@ -24,13 +25,12 @@ so with 25 pictures a second the nearest is never further than this."""
 
 @dataclass(frozen=True, slots=True)
 class PyAVDecoder:
-    """Exact pictures from any file FFmpeg reads; one codec thread a file unless told otherwise.
+    """Exact pictures from any file FFmpeg reads, with one codec thread a file.
 
     The pipeline runs as many files as there are cores, which is faster than many threads on one.
     """
 
     sampling: Sampling = "exact"
-    threads: int = 1
     reach_seconds: float = FAST_REACH_SECONDS
 
     @property
@@ -44,6 +44,7 @@ class PyAVDecoder:
         *,
         shape: FrameShape,
         on_problem: Callable[[str], None],
+        video: OpenVideo | None = None,
     ) -> Iterator[Frame]:
         """See `Decoder.frames`."""
         if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
@@ -51,8 +52,10 @@ class PyAVDecoder:
         lost = LostTimes()
         read = 0
         squares = _Squares(info, shape)
-        with open_video(info.path, threads=self.threads) as video:
-            reader = PictureReader(video, info, times=times)
+        # A file that began with errors is read afresh, so that they are met, and told, again.
+        usable = video if info.begins_readable else None
+        with nullcontext(usable) if usable else open_video(info.path) as source:
+            reader = PictureReader(source, info, times=times)
             for index, tick in enumerate(reader.ticks):
                 picture = self._picture(reader, tick)
                 if not isinstance(picture, Picture):

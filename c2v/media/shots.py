@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.media.decode import Decoder, FrameShape
+from c2v.media.frames import Decoder, FrameShape
 
 if TYPE_CHECKING:
     from c2v.media.probe import VideoInfo

@@ -138,9 +138,7 @@ def evaluate_library(
     ]
     texts = [text for text, _ in pairs]
     owner = np.asarray([video for _, video in pairs], np.int64)
-    vectors, column = video_vectors(
-        library, bundle, found, first_seconds=captions.first_seconds
-    )
+    vectors, column = video_vectors(library, bundle, found, first_seconds=captions.first_seconds)
     similarity = similarity_matrix(text_vectors(bundle, texts), vectors, column, len(found))
     to_video, to_text = similarity, similarity
     if normalisation == "dual-softmax":

@@ -92,7 +92,6 @@ class Run:
                 hint="go on with --resume, or start afresh with --overwrite",
             )
 
-
     def preparing(self, what: str) -> Callable[[int, int], None]:
         """Passes on to the watcher how far something before the first step is.
 

@@ -104,7 +104,8 @@ def _decode(
     *, first_seconds: float | None,
 ) -> None:  # fmt: skip
     """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video."""
-    from c2v.media.decode import FrameShape, choose_decoder
+    from c2v.media.decode import choose_decoder
+    from c2v.media.frames import FrameShape
     from c2v.media.probe import probe
     from c2v.media.segments import SegmentMode, plan_segments
 
@@ -114,7 +115,7 @@ def _decode(
     if first_seconds is not None:
         seconds = min(seconds, first_seconds)
     segment = plan_segments(seconds, mode=SegmentMode.parse("whole"), frames=FRAMES)[0]
-    decoder = choose_decoder("auto", info)
+    decoder = choose_decoder("auto")
     shape = FrameShape(image.side, image.resize)
     for frame in decoder.frames(info, segment.times, shape=shape, on_problem=_left_out):
         pixels[frame.index] = frame.pixels

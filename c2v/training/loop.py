@@ -237,9 +237,7 @@ class Trainer:
     def _step(self, batch: Batch, epoch: int) -> None:
         started = time.monotonic()
         step = self.progress.step
-        share = set_rates(
-            self.optimiser, step=step, steps=self.steps, warmup=self.recipe.warmup
-        )
+        share = set_rates(self.optimiser, step=step, steps=self.steps, warmup=self.recipe.warmup)
         self.optimiser.zero_grad(set_to_none=True)
         draw = Draw(self.recipe.seed, step)
         loss = backward(self.trainee, batch, draw, self._step_settings, self.group)

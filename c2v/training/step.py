@@ -112,9 +112,7 @@ def _embed(
 ) -> tuple[Parts, Parts, list[int]]:
     with _autocast(trainee, settings):
         texts = trainee.text_parts(batch.flat_texts, draw)
-        segments, place = trainee.segment_parts(
-            batch.videos, draw, most=settings.segments_a_video
-        )
+        segments, place = trainee.segment_parts(batch.videos, draw, most=settings.segments_a_video)
     return tuple(p.float() for p in texts), tuple(p.float() for p in segments), place
 
 

@@ -37,9 +37,7 @@ class StoredVideos:
     segments: tuple[tuple[NDArray[np.float16], ...], ...]
 
 
-def find_videos(
-    library: Library, captions: Captions
-) -> tuple[dict[str, int], tuple[Missing, ...]]:
+def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], tuple[Missing, ...]]:
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
     A path is looked up as it is written, then with its links resolved.

@@ -77,9 +77,7 @@ def embed(
         ]
         segment, place = [], []
         for start in range(0, len(videos), _AT_ONCE):
-            parts, where = trainee.segment_parts(
-                videos[start : start + _AT_ONCE], None, most=None
-            )
+            parts, where = trainee.segment_parts(videos[start : start + _AT_ONCE], None, most=None)
             segment.append(parts)
             place += [start + number for number in where]
     trainee.module.train()

@@ -146,9 +146,7 @@ def experiment(
         home, "finetune", "--data", files["train"], "--name", slug, "--seed", str(seed),
         "--overwrite",
     )  # fmt: skip
-    answer, _ = c2v(
-        home, "evaluate", "--data", files["test"], "--model", "mini", "--model", slug
-    )
+    answer, _ = c2v(home, "evaluate", "--data", files["test"], "--model", "mini", "--model", slug)
     before, after = (found["text_to_video"] for found in answer["models"])
     return {"run": name, "before": before, "after": after, "seconds": round(seconds, 1)}
 

@@ -99,9 +99,7 @@ def test_the_whole_road(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     assert found["results"]
 
 
-def test_killed_anywhere_it_goes_on_to_the_same_end(
-    c2v: Run, data: Path, c2v_home: Path
-) -> None:
+def test_killed_anywhere_it_goes_on_to_the_same_end(c2v: Run, data: Path, c2v_home: Path) -> None:
     whole = json.loads(c2v(*options(data, "whole", epochs=24)).stdout)
     process = subprocess.Popen(
         [sys.executable, "-m", "c2v", *options(data, "cut", epochs=24)],

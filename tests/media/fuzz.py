@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from c2v.errors import MediaError  # noqa: E402
 from c2v.media import FrameShape, SegmentMode, plan_segments, probe  # noqa: E402
-from c2v.media.decode import Sampling  # noqa: E402
+from c2v.media.frames import Sampling  # noqa: E402
 from c2v.media.pyav_decoder import PyAVDecoder  # noqa: E402
 
 

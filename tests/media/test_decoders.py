@@ -83,19 +83,18 @@ def test_times_must_ascend(videos: Any, tmp_path: Path) -> None:
 
 
 def test_decord_asked_for_and_absent_is_a_usage_error(
-    videos: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    info = probe(videos.make_video(tmp_path / "a.mp4"))
     monkeypatch.setattr(decode, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="not installed"):
-        choose_decoder("decord", info)
-    assert choose_decoder("auto", info).name == "pyav"
+        choose_decoder("decord")
+    assert choose_decoder("auto").name == "pyav"
 
 
 @needs_decord
 def test_decord_gives_the_same_pictures(videos: Any, tmp_path: Path) -> None:
     info = probe(videos.make_video(tmp_path / "a.mp4"))
-    decoder = choose_decoder("decord", info)
+    decoder = choose_decoder("decord")
     assert decoder.name == "decord"
     times = [n / 25 + 0.001 for n in range(0, 50, 7)]
     frames = list(decoder.frames(info, times, shape=FrameShape(112), on_problem=stop))
@@ -125,7 +124,7 @@ def test_decord_that_hangs_is_killed(videos: Any, tmp_path: Path) -> None:
 def test_decord_failure_is_a_media_error(videos: Any, tmp_path: Path) -> None:
     info = probe(videos.make_video(tmp_path / "a.mp4"))
     (tmp_path / "a.mp4").write_bytes(b"no longer a video")
-    decoder = choose_decoder("decord", info)
+    decoder = choose_decoder("decord")
     with pytest.raises(MediaError, match="decord cannot read it"):
         list(decoder.frames(info, [0.5], shape=FrameShape(8), on_problem=stop))
 
@@ -173,9 +172,7 @@ def test_no_picture_outlives_its_turn(videos: Any, tmp_path: Path, rotation: int
     try:
         alive: list[int] = []
         times = [index / 10 for index in range(100)]
-        frames = choose_decoder("pyav", info).frames(
-            info, times, shape=FrameShape(32), on_problem=stop
-        )
+        frames = choose_decoder("pyav").frames(info, times, shape=FrameShape(32), on_problem=stop)
         for _ in frames:
             alive.append(sum(type(known) is VideoFrame for known in gc.get_objects()))
     finally:

@@ -13,6 +13,8 @@ import pytest
 
 from c2v.errors import MediaError
 from c2v.media import FrameShape, VideoInfo, probe
+from c2v.media.opening import OpenVideo, open_video
+from c2v.media.probe import look
 from c2v.media.pyav_decoder import PyAVDecoder
 
 pytestmark = pytest.mark.timeout(60)
@@ -77,11 +79,18 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def decoded(
-    videos: Any, info: VideoInfo, times: list[float], **settings: Any
+    videos: Any,
+    info: VideoInfo,
+    times: list[float],
+    *,
+    video: OpenVideo | None = None,
+    **settings: Any,
 ) -> tuple[dict[int, int], list[str]]:
     """{index of the time: number in the picture} and the problems told."""
     problems: list[str] = []
-    frames = PyAVDecoder(**settings).frames(info, times, shape=SHAPE, on_problem=problems.append)
+    frames = PyAVDecoder(**settings).frames(
+        info, times, shape=SHAPE, on_problem=problems.append, video=video
+    )
     return {frame.index: videos.read_number(frame.pixels) for frame in frames}, problems
 
 
@@ -98,15 +107,15 @@ def test_right_upright_picture_for_each_time(kind: str, videos: Any, tmp_path: P
         numbers, problems = decoded(videos, info, [times[n] for n in wanted])
         assert problems == []
         assert numbers == dict(enumerate(wanted))
+        with open_video(info.path) as video:  # as the pipeline does: looked at, then read on
+            assert look(video) == info
+            assert decoded(videos, info, [times[n] for n in wanted], video=video) == (numbers, [])
 
 
-@pytest.mark.parametrize("threads", [1, 0])
-def test_times_between_pictures_and_around_the_ends(
-    threads: int, videos: Any, tmp_path: Path
-) -> None:
+def test_times_between_pictures_and_around_the_ends(videos: Any, tmp_path: Path) -> None:
     info = probe(videos.make_video(tmp_path / "a.mp4"))
     times = [-1.0, 0.0, 0.039, 0.04, 0.9999, 1.0, 1.99, 2.0, 2.5]
-    numbers, problems = decoded(videos, info, times, threads=threads)
+    numbers, problems = decoded(videos, info, times)
     assert list(numbers.values()) == [0, 0, 0, 1, 24, 25, 49, 49, 49]
     assert problems == []
 

@@ -172,9 +172,7 @@ def _torchrun(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_killed_process_resumes_and_ends_like_one_process(
-    tmp_path: Path, toys: object
-) -> None:
+def test_a_killed_process_resumes_and_ends_like_one_process(tmp_path: Path, toys: object) -> None:
     bundle = toys.make_bundle()  # type: ignore[attr-defined]
     captions = toys.captions_for(tmp_path, 24)  # type: ignore[attr-defined]
     toys.fill_library(tmp_path / "library", bundle, captions).close()  # type: ignore[attr-defined]

@@ -161,9 +161,7 @@ def test_search_needs_no_torch_after_fine_tuning(train: Train) -> None:
         assert settings.projected
 
 
-def test_long_videos_and_several_captions(
-    toys: ModuleType, tmp_path: Path, bundle: Bundle
-) -> None:
+def test_long_videos_and_several_captions(toys: ModuleType, tmp_path: Path, bundle: Bundle) -> None:
     captions = toys.captions_for(tmp_path, 12, a_video=3)
     library = toys.fill_library(tmp_path / "long", bundle, captions, segments=6)
     run = Run(name="long", watcher=toys.Watch())

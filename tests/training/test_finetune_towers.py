@@ -84,9 +84,7 @@ def test_before_the_first_step_it_is_the_bundle(
         tuned.embed_text(captions.texts), bundle.embed_text(captions.texts), atol=1e-5
     )
     pixels = np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), dtype=np.uint8)
-    np.testing.assert_allclose(
-        tuned.encode_frames(pixels), bundle.encode_frames(pixels), atol=1e-4
-    )
+    np.testing.assert_allclose(tuned.encode_frames(pixels), bundle.encode_frames(pixels), atol=1e-4)
     assert zero_shot.videos == 6
 
 

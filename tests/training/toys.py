@@ -35,9 +35,7 @@ def make_bundle(name: str = "tiny") -> Bundle:
     import torch
 
     torch.manual_seed(0)
-    model = open_clip.CLIP(
-        TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=True
-    )
+    model = open_clip.CLIP(TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=True)
     state = {key: value.detach().clone() for key, value in model.state_dict().items()}
     target = bundle_folder(name)
     write_clip_bundle(target, name=name, clip=ClipSource(state=state, model=TINY, source="a test"))
@@ -78,9 +76,7 @@ def fill_library(
             features = (vector + noise * spread * off).astype(np.float16)
             (embedded,) = embed_segments([features], bundle)
             times = np.arange(frames, dtype=np.float32) + part * frames
-            parts.append(
-                SegmentData(part * frames, (part + 1) * frames, times, features, embedded)
-            )
+            parts.append(SegmentData(part * frames, (part + 1) * frames, times, features, embedded))
         library.put_video(
             NewVideo(
                 path=path, size_bytes=1, mtime_ns=number, content_id=f"c{number}",

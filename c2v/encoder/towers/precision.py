@@ -76,15 +76,19 @@ class ProbedTower:
     def __init__(
         self, make: MakeTower, choices: tuple[Choice, ...], *, note: Path, on_cpu: bool
     ) -> None:
-        """``choices`` begin with the reference; the answer is kept in the file ``note``."""
+        """``choices`` begin with the reference; the answer is kept in the file ``note``.
+
+        Where it is known already, the tower is loaded now.
+        """
         self._make = make
         self._choices = choices
         self._note = note
         # Of this thread's own processor time where that is possible: decoders beside it do not
         # count, and a busy machine gives the same answer as a quiet one.
         self._clock = time.thread_time if on_cpu else time.perf_counter
-        self._tower: ImageTower | None = None
-        self.choice: Choice | None = None
+        known = choices[0] if len(choices) == 1 else _read_note(note)
+        self.choice = known if known in choices else None
+        self._tower = make(self.choice, None) if self.choice else None
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
@@ -94,11 +98,6 @@ class ProbedTower:
         return self._tower.encode(images)
 
     def _settle(self, images: NDArray[np.uint8]) -> Choice:
-        if len(self._choices) == 1:
-            return self._choices[0]
-        noted = _read_note(self._note)
-        if noted in self._choices:
-            return noted
         spread = np.linspace(0, len(images) - 1, min(_EXAMPLES, len(images))).astype(int)
         examples = np.concatenate([images[spread], probe_images(images.shape[1])])
         with _one_thread(self._choices):

@@ -74,7 +74,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
         Benchmark("msvd", {"train": 1200, "val": 100, "test": 670}, layouts.msvd),
         Benchmark("vatex", {"train": 25991, "val": 1500, "test": 1500}, layouts.vatex),
         Benchmark(
-            "lsmdc", {"train": 101079, "val": 7408, "test": 1000}, layouts.lsmdc,
+            "lsmdc",
+            {"train": 101079, "val": 7408, "test": 1000},
+            layouts.lsmdc,
             about=frozenset({"train", "val"}),
         ),
         Benchmark("activitynet", {"train": 10009, "test": 4917}, layouts.activitynet),
