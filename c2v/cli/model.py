@@ -91,7 +91,7 @@ def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFor
 
 def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:
     """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai."""
-    from c2v.encoder.registry import fetch_bundle
+    from c2v.encoder.obtain import fetch_bundle
 
     with download_bar(session, name) as on_progress:
         folder = fetch_bundle(name, on_progress=on_progress, overwrite=overwrite)
@@ -142,7 +142,8 @@ def export(
 
 def use(session: Session, name: NameArgument) -> None:
     """Make an encoder the default for new libraries (auto goes back to choosing)."""
-    from c2v.encoder.registry import AUTO, find_bundle
+    from c2v.encoder.obtain import AUTO
+    from c2v.encoder.registry import find_bundle
 
     if name != AUTO and find_bundle(name) is None:
         raise ModelError(

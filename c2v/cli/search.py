@@ -151,7 +151,7 @@ def describe(
     The clip need not be in a library.
     """
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.registry import choose_default
+    from c2v.encoder.obtain import choose_default
     from c2v.indexing.clip import embed_clip
     from c2v.search.labels import rank_labels, read_labels
 

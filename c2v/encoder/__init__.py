@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle, load_bundle
+    from c2v.encoder.obtain import choose_default
     from c2v.encoder.official.reference import from_official
-    from c2v.encoder.registry import choose_default
     from c2v.encoder.towers import TextFeatures
 
 __all__ = ["Bundle", "TextFeatures", "choose_default", "from_official", "load_bundle"]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
-from c2v.encoder.towers import TextFeatures, make_image_tower, make_text_tower
+from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def load_bundle(
         DeviceError: a device that is asked for is not there.
         UsageError: a malformed device or precision.
     """
-    from c2v.encoder.registry import ensure_bundle
+    from c2v.encoder.obtain import ensure_bundle
 
     if device not in ("auto", "cpu"):
         resolve_device(device)  # asked for and absent: said before any work

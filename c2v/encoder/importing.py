@@ -71,7 +71,7 @@ def import_checkpoint(
         ModelError: the file cannot be read, a key is missing or unknown, or the name is taken.
         UsageError: the name cannot be one.
     """
-    from c2v.encoder.official.files import load_state
+    from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
     _check_free(name, target, overwrite=overwrite)
@@ -110,7 +110,7 @@ def import_open_clip(
     Raises:
         ModelError: the weights do not fit the architecture, or fit more than one.
     """
-    from c2v.encoder.official.files import load_state
+    from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
     _check_free(name, target, overwrite=overwrite)
@@ -135,7 +135,7 @@ def bundle_from_hub(
     source: str, *, name: str, on_progress: Progress | None = None, overwrite: bool = False
 ) -> Path:
     """Fetch ``ARCHITECTURE/TAG`` from the hub and make the bundle ``name`` of it."""
-    from c2v.encoder.official.files import load_state
+    from c2v.encoder.weight_files import load_state
 
     architecture, _, tag = source.partition("/")
     hub = hub_model(architecture, tag)

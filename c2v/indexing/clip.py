@@ -14,8 +14,8 @@ from c2v.indexing.assembly import embed_segments
 from c2v.indexing.decoding import decode_range, lay_out
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
-from c2v.media.frames import FrameShape
 from c2v.media.opening import open_video
+from c2v.media.picture import FrameShape
 from c2v.media.scan import FoundVideo
 
 

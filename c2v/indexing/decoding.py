@@ -22,8 +22,9 @@ from c2v.errors import MediaError
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
 from c2v.media.decode import choose_decoder
-from c2v.media.frames import Decoder, Frame, FrameShape
+from c2v.media.frames import Decoder, Frame
 from c2v.media.opening import OpenVideo, open_video
+from c2v.media.picture import FrameShape
 from c2v.media.probe import VideoInfo, look
 from c2v.media.segments import Segment, SegmentMode, plan_segments
 from c2v.media.shots import find_cuts

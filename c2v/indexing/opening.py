@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.registry import choose_default
+from c2v.encoder.obtain import choose_default
 from c2v.errors import LibraryError
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.library import Library, ModelRecord

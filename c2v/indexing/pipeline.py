@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty
 
+from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.towers.onnx_image import usable_cores
 from c2v.errors import MediaError
 from c2v.indexing.assembly import Assembly, Batch, BatchSize, to_segments
 from c2v.indexing.decoding import (
@@ -41,7 +41,7 @@ from c2v.indexing.report import (
     refuse,
 )
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.media.frames import FrameShape
+from c2v.media.picture import FrameShape
 from c2v.media.scan import FoundVideo, ScanProblem, scan
 
 STOP_LATENCY_SECONDS = 0.2

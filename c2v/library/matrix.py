@@ -59,6 +59,11 @@ class Matrix:
                 yield start, block
                 start += len(block)
 
+    @property
+    def is_mapped(self) -> bool:
+        """Whether any thread may read it: a connection to SQLite belongs to one."""
+        return not any(isinstance(part, TablePart) for part in self.parts)
+
     def verify(self) -> None:
         """Compare every block on disk with its checksum; UntrustedCacheError where one differs."""
         for part in self.parts:

@@ -7,8 +7,9 @@ the functions that use them.
 from __future__ import annotations
 
 from c2v.media.decode import choose_decoder, decoder_names_available
-from c2v.media.frames import Decoder, Frame, FrameShape, Sampling
+from c2v.media.frames import Decoder, Frame, Sampling
 from c2v.media.identity import content_id
+from c2v.media.picture import FrameShape
 from c2v.media.probe import VideoInfo, probe
 from c2v.media.scan import VIDEO_EXTENSIONS, FoundVideo, ScanProblem, scan
 from c2v.media.segments import Segment, SegmentMode, plan_segments

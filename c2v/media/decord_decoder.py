@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from c2v.errors import MediaError
-from c2v.media.frames import Frame, FrameShape
+from c2v.media.frames import Frame
+from c2v.media.picture import FrameShape
 from c2v.media.probe import VideoInfo
 
 if TYPE_CHECKING:

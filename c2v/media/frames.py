@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.media.picture import FrameShape
+
 if TYPE_CHECKING:
     from c2v.media.opening import OpenVideo
     from c2v.media.probe import VideoInfo
@@ -23,22 +25,6 @@ own (a keyframe) when one is close enough, else the exact one; `Frame.seconds` s
 `exact` is the default because `fast` finds less: of 129 captions over films cut from 43 real clips
 R@1/5/10 was 24.0/59.7/78.3 with exact pictures and 24.0/50.4/69.0 with keyframes; for the clips by
 themselves 44.2/69.8/83.7 and 41.9/67.4/83.7 (`python -m tests.benchmarks.sampling`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameShape:
-    """The square an encoder wants: `side` pixels.
-
-    `shortest` scales the short side to `side` and crops the centre, without distortion; `squash`
-    scales both sides to `side`.
-    """
-
-    side: int
-    resize: Literal["shortest", "squash"] = "shortest"
-
-    def __post_init__(self) -> None:
-        if self.side < 1:
-            raise ValueError(f"a frame needs at least one pixel, got side={self.side}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,12 +13,26 @@ from c2v.media.orientation import UPRIGHT, Orientation, orientation_of_matrix
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from c2v.media.frames import FrameShape
-
 _HD_LINES = 720
 """Untagged video of at least this height is BT.709, below it BT.601 (what players assume)."""
 
 _UNSPECIFIED_COLORSPACE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FrameShape:
+    """The square an encoder wants: `side` pixels.
+
+    `shortest` scales the short side to `side` and crops the centre, without distortion; `squash`
+    scales both sides to `side`.
+    """
+
+    side: int
+    resize: Literal["shortest", "squash"] = "shortest"
+
+    def __post_init__(self) -> None:
+        if self.side < 1:
+            raise ValueError(f"a frame needs at least one pixel, got side={self.side}")
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
-from c2v.media.frames import Frame, FrameShape, Sampling
+from c2v.media.frames import Frame, Sampling
 from c2v.media.lost_times import LostTimes
 from c2v.media.opening import OpenVideo, open_video
 from c2v.media.orientation import Orientation
-from c2v.media.picture import orientation_of, square_picture
+from c2v.media.picture import FrameShape, orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
 from c2v.media.probe import VideoInfo
 

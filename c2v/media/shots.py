@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.media.frames import Decoder, FrameShape
+from c2v.media.frames import Decoder
+from c2v.media.picture import FrameShape
 
 if TYPE_CHECKING:
     from c2v.media.probe import VideoInfo

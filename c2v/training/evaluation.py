@@ -16,15 +16,9 @@ from c2v.errors import DataError, LibraryError, UsageError
 from c2v.library import Library
 from c2v.training.captions import Captions
 from c2v.training.intervals import recall_intervals
-from c2v.training.metrics import (
-    RetrievalMetrics,
-    checked,
-    retrieval_metrics,
-    text_ranks,
-    video_ranks,
-    video_ranks_by_caption,
-)
+from c2v.training.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.training.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
+from c2v.training.ranks import checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.training.stored import Missing, by_length, find_videos, read_features
 
 CLIP_SCALE = 100.0

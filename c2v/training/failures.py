@@ -134,7 +134,7 @@ def _figure(path: str, label: str, kind: str, pictures: dict[str, str]) -> str:
 def _thumbnail(path: str) -> str:
     """The picture in the middle of a video as an <img>, or a grey square with the reason."""
     from c2v.media.decode import choose_decoder
-    from c2v.media.frames import FrameShape
+    from c2v.media.picture import FrameShape
     from c2v.media.probe import probe
 
     try:

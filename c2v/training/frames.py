@@ -105,7 +105,7 @@ def _decode(
 ) -> None:  # fmt: skip
     """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video."""
     from c2v.media.decode import choose_decoder
-    from c2v.media.frames import FrameShape
+    from c2v.media.picture import FrameShape
     from c2v.media.probe import probe
     from c2v.media.segments import SegmentMode, plan_segments
 

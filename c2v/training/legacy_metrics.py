@@ -1,8 +1,6 @@
 """The released evaluation code's numbers, ties and all, for comparison with published ones.
 
-Without ties they are those of `metrics` (but for the lower median). With ties the released code
-counts every place where the diagonal's score stands as one more query, and for several captions a
-video it breaks ties by position.
+Without ties they are those of `metrics`, but for the lower median; of ties `ranks` tells.
 """
 
 from __future__ import annotations
@@ -12,26 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.training.metrics import Ranks, best_caption_scores, checked
-
-
-def legacy_ranks(scores: NDArray[Any]) -> Ranks:
-    """Ranks (from 1) of the diagonal of [Q, Q]: as many entries a row as scores equal to it."""
-    descending = -np.sort(-scores, axis=1)
-    columns = np.nonzero(descending == np.diagonal(scores)[:, None])[1]
-    return columns.astype(np.float64) + 1.0
-
-
-def legacy_text_ranks(scores: NDArray[Any], owner: NDArray[np.int64]) -> Ranks:
-    """Text-to-video ranks: [texts, videos], [texts].
-
-    One text a video: `legacy_ranks`. Several: one rank a text; the earlier of two equal videos is
-    before the other.
-    """
-    if np.array_equal(owner, np.arange(scores.shape[1])):
-        return legacy_ranks(scores)
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return np.nonzero(order == owner[:, None])[1].astype(np.float64) + 1.0
+from c2v.training.ranks import (
+    Ranks,
+    best_caption_scores,
+    checked,
+    legacy_ranks,
+    legacy_text_ranks,
+)
 
 
 def legacy_text_to_video(

@@ -7,6 +7,8 @@ import os
 import platform
 from pathlib import Path
 
+from c2v.cores import usable_cores
+
 PACKAGES = ("torch", "open_clip_torch", "onnxruntime", "av", "decord", "hnswlib", "numpy")
 
 
@@ -14,7 +16,7 @@ def describe() -> dict[str, str | int | float]:
     """Processor, cores, memory, system and versions, by name."""
     facts: dict[str, str | int | float] = {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else _cores(),
+        "cores": usable_cores(),
         "memory_gb": _memory_gb(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -31,10 +33,6 @@ def sentence(facts: dict[str, str | int | float]) -> str:
     """The same in one line, for under the table."""
     head = "{processor}, {cores} cores, {memory_gb} GB, {system}, Python {python}".format(**facts)
     return ", ".join([head, *(f"{name} {facts[name]}" for name in PACKAGES)])
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.towers.onnx_image import usable_cores
 from c2v.indexing.decoding import Closed, DecodePool, Failed, Frames
 from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
 from c2v.library import Library
-from c2v.media.frames import FrameShape
+from c2v.media.picture import FrameShape
 from c2v.media.scan import scan
 from tests.benchmarks.clips import SD, make_clips
 from tests.benchmarks.encoders import make_vit_b_32

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.encoder.registry import ensure_bundle
+from c2v.encoder.obtain import ensure_bundle
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -33,7 +33,7 @@ FETCH = """
 import sys, json, time
 import open_clip.pretrained as table
 table._PRETRAINED["ViT-S-32-alt"] = {"toy": table._pcfg(hf_hub="toys/vit/")}
-from c2v.encoder.registry import fetch_bundle
+from c2v.encoder.obtain import fetch_bundle
 from c2v.encoder.bundle import load_bundle
 from c2v.errors import C2VError
 seen = []

@@ -10,14 +10,8 @@ import pytest
 from c2v.config import models_dir
 from c2v.encoder import fetch
 from c2v.encoder.bundle import load_bundle
-from c2v.encoder.registry import (
-    bundle_folder,
-    choose_default,
-    ensure_bundle,
-    fetch_bundle,
-    find_bundle,
-    list_bundles,
-)
+from c2v.encoder.obtain import choose_default, ensure_bundle, fetch_bundle
+from c2v.encoder.registry import bundle_folder, find_bundle, list_bundles
 from c2v.errors import ModelError
 
 
@@ -142,7 +136,8 @@ def test_finding_a_bundle_imports_no_client(
 ) -> None:
     code = """
 import sys
-from c2v.encoder.registry import choose_default, find_bundle, list_bundles
+from c2v.encoder.obtain import choose_default
+from c2v.encoder.registry import find_bundle, list_bundles
 assert find_bundle("tiny") and list_bundles()
 choose_default("tiny")
 print(sorted({"huggingface_hub", "open_clip", "torch", "urllib.request"} & set(sys.modules)))

@@ -21,7 +21,8 @@ from c2v.media.protocols import (
 )
 from c2v.training.bertadam import BertAdam
 from c2v.training.legacy_metrics import legacy_text_to_video, legacy_video_to_text
-from c2v.training.metrics import Ties, retrieval_metrics
+from c2v.training.metrics import retrieval_metrics
+from c2v.training.ranks import Ties
 
 
 @pytest.fixture(scope="module")

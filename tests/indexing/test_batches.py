@@ -21,7 +21,7 @@ from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
 from c2v.library import Library
-from c2v.media.frames import FrameShape
+from c2v.media.picture import FrameShape
 from c2v.media.scan import scan
 
 

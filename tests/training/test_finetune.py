@@ -144,7 +144,7 @@ def test_search_needs_no_torch_after_fine_tuning(train: Train) -> None:
     """The text side of a projected head in NumPy is that of torch."""
     from c2v.encoder.heads.adapters import TorchHead
     from c2v.encoder.heads.settings import HeadSettings
-    from c2v.encoder.official.files import load_state
+    from c2v.encoder.weight_files import load_state
 
     for kind in ("meanP", "clip2video"):
         train(replace(FAST, head=kind, epochs=3, layers=1), name=f"t-{kind}")

@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2v.errors import DataError
-from c2v.training.metrics import (
-    Ties,
-    retrieval_metrics,
-    summarise,
-    text_ranks,
-    video_ranks,
-    video_ranks_by_caption,
-)
+from c2v.training.metrics import retrieval_metrics, summarise
+from c2v.training.ranks import Ties, text_ranks, video_ranks, video_ranks_by_caption
 
 SCORES = np.array(
     [

@@ -150,7 +150,7 @@ def open_head(
         return NumpyMeanP(settings, weights)
 
     def load_video_side() -> TorchHead:
-        from c2v.encoder.official.files import load_state
+        from c2v.encoder.weight_files import load_state
 
         return TorchHead(
             settings, load_state(path), device if isinstance(device, str) else device()

@@ -2,20 +2,18 @@
 
 Stage 1 of c2v: an image tower turns a frame into a feature, a text tower turns the tokens of a
 sentence into features of the same space. Each family of towers lives in its own module, imported
-only when a tower of it is made.
+only when :mod:`c2v.encoder.towers.making` makes one of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.bundle_config import BundleConfig
 from c2v.errors import ModelError
 
 
@@ -52,36 +50,6 @@ class TextTower(Protocol):
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
         """Ids [N, L] and mask [N, L] (True up to the end token) to features; any N."""
         ...
-
-
-def make_image_tower(
-    directory: Path, config: BundleConfig, *, device: str, precision: str
-) -> ImageTower:
-    """The image tower of a bundle; torch or ONNX Runtime load with its first frames.
-
-    Raises:
-        ModelError: the tower cannot run in this precision.
-    """
-    if config.image.family == "onnx":
-        from c2v.encoder.towers.onnx_image import OnnxImageTower
-
-        return OnnxImageTower.load(directory, config)
-    from c2v.encoder.towers.clip_image import make_clip_tower
-
-    return make_clip_tower(directory, config, device=device, precision=precision)
-
-
-def make_text_tower(directory: Path, config: BundleConfig) -> TextTower:
-    """The text tower of a bundle; NumPy is all it needs."""
-    if config.text.family == "minilm":
-        from c2v.encoder.towers.minilm_numpy import MiniLMTextTower
-
-        return MiniLMTextTower.load(directory)
-    from c2v.encoder.tensors import read_tensors
-    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
-
-    tensors = read_tensors(directory / "text.safetensors")
-    return ClipTextTower(TextArchitecture.from_settings(config.text.settings), tensors)
 
 
 def require_keys(

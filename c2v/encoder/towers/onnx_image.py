@@ -6,13 +6,13 @@ rest itself: preprocessing, backbone, projection. ONNX Runtime is imported when 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.cores import usable_cores
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.errors import ModelError
 
@@ -83,10 +83,3 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
     # A waiting thread that spins takes a core from the thread that decodes the next video.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -1,0 +1,40 @@
+"""The towers of a bundle, each imported only when it is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.towers import ImageTower, TextTower
+
+
+def make_image_tower(
+    directory: Path, config: BundleConfig, *, device: str, precision: str
+) -> ImageTower:
+    """The image tower of a bundle, on torch or ONNX Runtime.
+
+    With the precision ``auto`` and a machine that never tried, it loads with its first frames.
+
+    Raises:
+        ModelError: the tower cannot run in this precision.
+    """
+    if config.image.family == "onnx":
+        from c2v.encoder.towers.onnx_image import OnnxImageTower
+
+        return OnnxImageTower.load(directory, config)
+    from c2v.encoder.towers.clip_image import make_clip_tower
+
+    return make_clip_tower(directory, config, device=device, precision=precision)
+
+
+def make_text_tower(directory: Path, config: BundleConfig) -> TextTower:
+    """The text tower of a bundle; NumPy is all it needs."""
+    if config.text.family == "minilm":
+        from c2v.encoder.towers.minilm_numpy import MiniLMTextTower
+
+        return MiniLMTextTower.load(directory)
+    from c2v.encoder.tensors import read_tensors
+    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
+
+    tensors = read_tensors(directory / "text.safetensors")
+    return ClipTextTower(TextArchitecture.from_settings(config.text.settings), tensors)
