@@ -7,13 +7,10 @@ any rebuild, and equal scores are ordered by segment id.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.cores import usable_cores
+from c2v.cores import share_out, usable_cores
 from c2v.library.hnsw import Graph
 from c2v.library.matrix import Matrix
 from c2v.library.records import Nearest, UsedStrategy
@@ -23,8 +20,8 @@ _SCORES_AT_ONCE = 16 << 20
 _GATHER_FRACTION = 0.125
 """Below this share of allowed rows they are picked one by one instead of scanning all."""
 _ROWS_AT_ONCE = 4096
-_THREADED_BYTES = 32 << 20
-"""A scan of so much is shared between threads: 2 ms, against 0.1 ms to start one."""
+_SHARE_BYTES = 16 << 20
+"""So much of a scan is worth a thread: a millisecond, against 0.1 to start one."""
 _MOST_THREADS = 4
 """Few cores use up all that the memory can deliver."""
 _SPARE = 16
@@ -113,48 +110,18 @@ def _scanned_scores(matrix: Matrix, queries: NDArray[np.float32]) -> NDArray[np.
     """Inner products of all rows [Q, N], block by block."""
     scores = np.empty((len(queries), len(matrix.ids)), np.float32)
 
-    def score(start: int, block: NDArray[np.float32]) -> None:
+    def score(numbered: tuple[int, NDArray[np.float32]]) -> None:
+        start, block = numbered
         end = start + len(block)
         if len(queries) == 1:
             np.dot(block, queries[0], out=scores[0, start:end])
         else:
             scores[:, start:end] = queries @ block.T
 
-    large = len(matrix.ids) * matrix.identity.dim * 4 >= _THREADED_BYTES
-    threads = min(usable_cores(), _MOST_THREADS) if large and matrix.is_mapped else 1
-    _share_out(matrix.blocks(), score, threads=threads)
+    shares = len(matrix.ids) * matrix.identity.dim * 4 // _SHARE_BYTES
+    threads = max(1, min(usable_cores(), _MOST_THREADS, shares)) if matrix.is_mapped else 1
+    share_out(matrix.blocks(), score, threads=threads)
     return scores
-
-
-def _share_out(
-    blocks: Iterator[tuple[int, NDArray[np.float32]]],
-    work: Callable[[int, NDArray[np.float32]], None],
-    *,
-    threads: int,
-) -> None:
-    """``work`` on every block, on so many threads, each taking the next block in turn."""
-    taking = threading.Lock()
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            while True:
-                with taking:
-                    taken = next(blocks, None)
-                if taken is None:
-                    return
-                work(*taken)
-        except BaseException as error:
-            errors.append(error)
-
-    helpers = [threading.Thread(target=run, daemon=True) for _ in range(threads - 1)]
-    for helper in helpers:
-        helper.start()
-    run()
-    for helper in helpers:
-        helper.join()
-    if errors:
-        raise errors[0]
 
 
 def _gathered_scores(

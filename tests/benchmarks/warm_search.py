@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.benchmarks import library_growth, made_library
-from tests.benchmarks.measure import ROOT, Asked, Row, Side, plain, python, run
+from tests.benchmarks.measure import ROOT, Asked, Row, Side, plain, python, run, wall
 from tests.benchmarks.measure import environment as environment_of
 
 K = 10
@@ -43,6 +43,13 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
                        [lines for lines, _ in streamed])  # fmt: skip
     rows += _latencies(f"the same, ranking alone (elapsed_ms), {size}",
                        [ranking for _, ranking in streamed])  # fmt: skip
+    lines = folder / "lines.txt"
+    lines.write_text("".join(_line(number) for number in range(2 * count)))
+    batch = Side(python("-m", "c2v", "search", "--batch", lines, "-f", "jsonl",
+                        "--library", large.directory), environment)  # fmt: skip
+    each = [seconds * 1e3 / (2 * count) for seconds in wall([run(batch)])]
+    rows.append(plain(f"a line of a file of {2 * count:,}, start-up included, {size}", each,
+                      unit="ms"))  # fmt: skip
     return rows
 
 
@@ -71,7 +78,7 @@ def stream(
         assert process.stdout is not None
         for number in range(_WARM_UPS + count):
             started = time.perf_counter()
-            process.stdin.write(f"a dog catches frisbee {number} on the beach\n")
+            process.stdin.write(_line(number))
             answer = json.loads(process.stdout.readline())
             waits.append((time.perf_counter() - started) * 1e3)
             rankings.append(answer["elapsed_ms"])
@@ -79,6 +86,11 @@ def stream(
                 time.sleep(10)  # nobody waits: the process loads the graph meanwhile
         process.stdin.close()
     return waits[_WARM_UPS:], rankings[_WARM_UPS:]
+
+
+def _line(number: int) -> str:
+    """A query of its own, as a line."""
+    return f"a dog catches frisbee {number} on the beach\n"
 
 
 def _inner(directory: Path, home: Path, count: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.cores import share_out, usable_cores
 from c2v.encoder.tensors import tensor_shapes
 from c2v.encoder.towers import TextFeatures, require_keys
 from c2v.errors import ModelError
@@ -25,6 +26,7 @@ from c2v.errors import ModelError
 Array = NDArray[np.float32]
 
 _MAX_TEXTS = 128  # a batch at a time: bounds the memory of the attention scores
+_TEXTS_A_THREAD = 4  # fewer take nearly as long as one: reading the weights is most of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +124,16 @@ class ClipTextTower:
         L is the longest masked length of the batch. The last masked position of a row holds the
         pooled feature.
         """
-        rows = range(0, len(ids), _MAX_TEXTS)
         length = int(mask.sum(axis=1).max(initial=1))
-        parts = [self._encode(ids[i : i + _MAX_TEXTS], mask[i : i + _MAX_TEXTS]) for i in rows]
         tokens = np.zeros((len(ids), length, self.architecture.output_dim), np.float32)
-        for i, part in zip(rows, parts, strict=True):
-            tokens[i : i + len(part), : part.shape[1]] = part
+
+        def encode(start: int) -> None:
+            part = self._encode(ids[start : start + step], mask[start : start + step])
+            tokens[start : start + len(part), : part.shape[1]] = part
+
+        threads = min(usable_cores(), max(1, len(ids) // _TEXTS_A_THREAD))
+        step = min(_MAX_TEXTS, -(-len(ids) // threads)) or 1
+        share_out(range(0, len(ids), step), encode, threads=threads)
         return TextFeatures(tokens, mask[:, :length].copy())
 
     def _encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> Array:
