@@ -19,7 +19,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
         TORCH: Side(python("-c", "import torch")),
         "c2v --help": Side((*c2v, "--help"), home),
         "completion (Tab)": Side(c2v, asking | {"_C2V_COMPLETE": "complete_bash"}),
-        "c2v --show-completion": Side((*c2v, "--show-completion", "bash"), home),
+        "completion script": Side(c2v, home | {"_C2V_COMPLETE": "source_bash"}),
     }
     found = interleave(sides, runs=min(runs, 3) if short else max(runs, 15))
     theirs = wall(found.pop(TORCH))
