@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
-from c2v.indexing.decoding import Clip, Frames
+from c2v.indexing.events import Clip, Frames
 from c2v.library import SegmentData
 
 _WORTH_DOUBLING = 1.1

@@ -2,8 +2,9 @@
 
 Each worker takes a task, opens the file and puts what it finds on one bounded queue, in this
 order: :class:`Opened`, any number of :class:`Frames`, then :class:`Closed` or :class:`Failed`.
-A long file is split into parts that other idle workers take, so one film does not leave the
-other cores without work. The queue's bound is the pipeline's bound on memory.
+A long file is split into parts. Whoever opened it goes on with them; a worker for which no file is
+left helps another, so one film does not leave the other cores without work. The queue's bound, and
+a file a worker, are the pipeline's bounds on memory.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
+from c2v.indexing.events import Clip, Closed, Crashed, Event, Failed, Frames, Opened
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import Decoder, Frame
 from c2v.media.opening import OpenVideo, open_video
 from c2v.media.picture import FrameShape
-from c2v.media.probe import VideoInfo, look
-from c2v.media.segments import Segment, SegmentMode, plan_segments
+from c2v.media.probe import look
+from c2v.media.segments import SegmentMode, plan_segments
 from c2v.media.shots import find_cuts
 
 SAMPLING_SEPARATOR = "+"
@@ -43,74 +45,19 @@ SHORTEST_PART_FRAMES = 24
 """A part begins inside a group of pictures, whose beginning is decoded again: not too often."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clip:
-    """An opened file: what it is, how it is cut and when it is sampled."""
-
-    job: Job
-    info: VideoInfo
-    segments: tuple[Segment, ...]
-    times: NDArray[np.float64]
-    """All sample times of all segments, one after the other, in seconds [N]."""
-    problems: list[str]
-    """Reasons why parts of it could not be read; filled while it is decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    clip: Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Frames of a clip and the pictures they show.
-
-    Neighbours that show the same picture share it: several times near one keyframe, or a screen on
-    which nothing moves. It is encoded once.
-    """
-
-    clip: Clip
-    indices: NDArray[np.intp]
-    """[n] into the clip's ``times``."""
-    seconds: NDArray[np.float32]
-    """[n] the real time of each."""
-    pixels: NDArray[np.uint8]
-    """[m, side, side, 3] RGB, the m <= n pictures."""
-    shown: NDArray[np.intp]
-    """[n] which of the pictures each frame shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    clip: Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    job: Job
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Crashed:
-    """A worker met something nobody planned for: the run ends with this error."""
-
-    error: BaseException
-
-
-Event = Opened | Frames | Closed | Failed | Crashed
-
-
 class Stopped(Exception):  # noqa: N818 - a request, not an error
     """Raised inside a worker when the run is being ended."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Open:
-    """Parts of one clip still being decoded; the last one to finish closes it."""
+    """A clip that is being decoded; whoever finishes its last part closes it."""
 
     clip: Clip
+    parts: deque[tuple[int, int]]
+    """Ranges of its times that nobody has begun."""
     left: int
+    """Parts that are not finished."""
     failures: list[str] = field(default_factory=list)
     delivered: bool = False
 
@@ -123,7 +70,7 @@ class DecodePool:
     ) -> None:
         self.events: Queue[Event] = Queue(maxsize=QUEUED_CHUNKS)
         self._jobs = deque(jobs)
-        self._parts: deque[tuple[_Open, int, int]] = deque()
+        self._open_clips: list[_Open] = []
         self._shape = shape
         self._options = options
         self._lock = threading.Condition()
@@ -150,7 +97,7 @@ class DecodePool:
         try:
             while (task := self._next_task()) is not None:
                 if isinstance(task, Job):
-                    self._open(task)
+                    self._decode_file(task)
                 else:
                     self._decode_part(*task)
         except Stopped:
@@ -159,54 +106,63 @@ class DecodePool:
             self._stop.set()
             self.events.put(Crashed(error))
 
-    def _next_task(self) -> Job | tuple[_Open, int, int] | None:
-        """The next part of an open file, else the next file; None when nothing can come."""
+    def _next_task(self) -> Job | tuple[_Open, tuple[int, int]] | None:
+        """The next file, else a part of another worker's; None when nothing can come."""
         with self._lock:
             while not self._stop.is_set():
-                if self._parts:
-                    return self._parts.popleft()
                 if self._jobs:
                     self._opening += 1
                     return self._jobs.popleft()
+                longest = max(self._open_clips, key=lambda one: len(one.parts), default=None)
+                if longest is not None and longest.parts:
+                    return longest, longest.parts.popleft()
                 if not self._opening:
                     return None
                 self._lock.wait()
         return None
+
+    def _next_part(self, opened: _Open) -> tuple[int, int] | None:
+        with self._lock:
+            return opened.parts.popleft() if opened.parts else None
 
     def _shares(self) -> int:
         """How many workers a file opened now is to be shared between: near the end, all of them."""
         with self._lock:
             return len(self._threads) if len(self._jobs) < len(self._threads) - 1 else 1
 
-    def _open(self, job: Job) -> None:
-        """Open a file, decode its first part from there, and leave the others to all workers."""
+    def _decode_file(self, job: Job) -> None:
+        """Open a file and decode its parts, the first from where looking at it ended."""
+        opened = None
         with ExitStack() as closing:
-            parts: list[tuple[_Open, int, int]] = []
             try:
                 video = closing.enter_context(open_video(job.file.path))
-                clip = lay_out(job, video, self._options)
-                ranges = split(len(clip.times), shares=self._shares())
-                opened = _Open(clip, left=len(ranges))
-                parts = [(opened, first, last) for first, last in ranges]
-                self._put(Opened(clip))
+                opened = self._lay_out(job, video)
             except MediaError as error:
                 self._put(Failed(job, error.message))
             finally:
                 with self._lock:
                     self._opening -= 1
-                    self._parts.extend(parts[1:])
+                    self._open_clips += [opened] if opened else []
                     self._lock.notify_all()
-            if parts:
-                self._decode_part(*parts[0], video)
+            if opened and (part := self._next_part(opened)):
+                self._decode_part(opened, part, video)
+        while opened and (part := self._next_part(opened)):
+            self._decode_part(opened, part)
+
+    def _lay_out(self, job: Job, video: OpenVideo) -> _Open:
+        clip = lay_out(job, video, self._options)
+        parts = split(len(clip.times), shares=self._shares())
+        self._put(Opened(clip))
+        return _Open(clip, deque(parts), left=len(parts))
 
     def _decode_part(
-        self, opened: _Open, first: int, last: int, video: OpenVideo | None = None
+        self, opened: _Open, part: tuple[int, int], video: OpenVideo | None = None
     ) -> None:
         clip = opened.clip
         reason = ""
         try:
             for chunk in decode_range(
-                clip, first, last, shape=self._shape, options=self._options, video=video
+                clip, *part, shape=self._shape, options=self._options, video=video
             ):
                 opened.delivered = True
                 self._put(chunk)
@@ -216,9 +172,9 @@ class DecodePool:
             opened.left -= 1
             if reason:
                 opened.failures.append(reason)
-            done = opened.left == 0
-        if not done:
-            return
+            if opened.left:
+                return
+            self._open_clips.remove(opened)
         if opened.delivered:
             clip.problems.extend(opened.failures)
             self._put(Closed(clip))

@@ -19,17 +19,8 @@ from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
 from c2v.indexing.assembly import Assembly, Batch, BatchSize, to_segments
-from c2v.indexing.decoding import (
-    SAMPLING_SEPARATOR,
-    Clip,
-    Closed,
-    Crashed,
-    DecodePool,
-    Event,
-    Failed,
-    Frames,
-    Opened,
-)
+from c2v.indexing.decoding import SAMPLING_SEPARATOR, DecodePool
+from c2v.indexing.events import Clip, Closed, Crashed, Event, Failed, Frames, Opened
 from c2v.indexing.plan import Job, Plan, make_plan
 from c2v.indexing.report import (
     ConfirmPrune,

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.indexing.decoding import Closed, DecodePool, Failed, Frames
+from c2v.indexing.decoding import DecodePool
+from c2v.indexing.events import Closed, Failed, Frames
 from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
