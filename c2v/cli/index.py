@@ -180,7 +180,7 @@ def _print_report(session: Session, report: "IndexReport") -> None:
         )
         if count
     ]
-    line = ", ".join(done) or "no videos found"
+    line = ", ".join(done) or ("nothing finished" if report.interrupted else "no videos found")
     if report.seconds_of_video:
         rate = report.seconds_of_video / max(report.elapsed_seconds, 1e-9)
         line += (

@@ -289,6 +289,20 @@ def test_ended_in_the_middle_it_goes_on(
     assert sorted(paths) == sorted(map(str, many_videos.iterdir()))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_interrupted_before_anything_is_finished(many_videos: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    command = [sys.executable, "-m", "c2v", "index", str(many_videos), "-L", str(library)]
+    with subprocess.Popen(
+        [*command, "--model", "mini"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        wait_for_videos(library, 0, process=process)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, (output, errors)
+    assert "no videos found" not in output
+
+
 def test_two_indexers_do_not_meet(many_videos: Path, c2v: Run, tmp_path: Path) -> None:
     library = tmp_path / "library"
     command = [sys.executable, "-m", "c2v", "index", str(many_videos), "-L", str(library)]
