@@ -79,6 +79,7 @@ def index(
     A second run reads nothing that has not changed. Interrupt it whenever you like.
     """
     from c2v.cli.progress import IndexDisplay
+    from c2v.indexing.memory import return_large_blocks
     from c2v.indexing.opening import open_for_indexing
     from c2v.indexing.pipeline import index as run_index
     from c2v.indexing.report import IndexOptions, refuse
@@ -98,6 +99,7 @@ def index(
         retry_failed=retry_failed,
     )
     _check_paths(paths, session.library_dir())
+    return_large_blocks()
     with open_for_indexing(
         session.library_dir(),
         model=model,

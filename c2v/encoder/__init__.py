@@ -37,7 +37,7 @@ __all__ = ["Bundle", "TextFeatures", "choose_default", "from_official", "load_bu
 _HOMES = {
     "Bundle": "c2v.encoder.bundle",
     "TextFeatures": "c2v.encoder.towers",
-    "choose_default": "c2v.encoder.registry",
+    "choose_default": "c2v.encoder.obtain",
     "from_official": "c2v.encoder.official.reference",
     "load_bundle": "c2v.encoder.bundle",
 }

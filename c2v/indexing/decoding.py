@@ -131,7 +131,16 @@ class DecodePool:
             return len(self._threads) if len(self._jobs) < len(self._threads) - 1 else 1
 
     def _decode_file(self, job: Job) -> None:
-        """Open a file and decode its parts, the first from where looking at it ended."""
+        """Open a file and decode its parts, as long as nobody else takes them."""
+        opened = self._begin(job)
+        while opened and (part := self._next_part(opened)):
+            self._decode_part(opened, part)
+
+    def _begin(self, job: Job) -> _Open | None:
+        """Open a file and decode its first part from where looking at it ended.
+
+        Then the file is closed and forgotten: of 4K, a decoder holds a hundred megabytes.
+        """
         opened = None
         with ExitStack() as closing:
             try:
@@ -146,8 +155,7 @@ class DecodePool:
                     self._lock.notify_all()
             if opened and (part := self._next_part(opened)):
                 self._decode_part(opened, part, video)
-        while opened and (part := self._next_part(opened)):
-            self._decode_part(opened, part)
+        return opened
 
     def _lay_out(self, job: Job, video: OpenVideo) -> _Open:
         clip = lay_out(job, video, self._options)

@@ -1,0 +1,23 @@
+"""Memory of a long run."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+_M_MMAP_THRESHOLD = -3
+"""glibc's malloc.h."""
+LARGE_BYTES = 1 << 20
+"""The luma of a picture of 1080p is twice that."""
+
+
+def return_large_blocks() -> None:
+    """Let the C library give blocks of a megabyte and more back as soon as they are free.
+
+    By itself glibc stops doing so after the first large block was freed, and keeps them for every
+    thread: after a 4K film has passed through two workers 250 MB more are resident. Other C
+    libraries have no such habit. For the whole process, so it is for programs to call.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
