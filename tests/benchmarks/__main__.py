@@ -62,8 +62,8 @@ def _measured(name: str, scratch: Path, *, runs: int, short: bool) -> list[Row]:
     print(f"{name} ...", end=" ", file=sys.stderr, flush=True)
     started = time.monotonic()
     module = importlib.import_module(MEASUREMENTS[name])
-    folder = scratch / name
-    folder.mkdir(exist_ok=True)
+    folder = scratch / ("short" if short else "full") / name
+    folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = module.measure(folder, runs=runs, short=short)
     print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
     return rows

@@ -8,7 +8,12 @@ from c2v.encoder.building import ClipSource, write_clip_bundle
 
 
 def make_vit_b_32(folder: Path) -> Path:
-    """A bundle of ViT-B/32 with random weights: what it says means nothing, its speed does."""
+    """A bundle of ViT-B/32 with random weights: what it says means nothing, its speed does.
+
+    Made on first use.
+    """
+    if folder.exists():
+        return folder
     import open_clip
     import torch
 

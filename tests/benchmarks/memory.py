@@ -49,8 +49,13 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
 
 
 def make_long_videos(folder: Path, sizes: Sizes) -> Path:
-    """The folder of long videos; 4K ones are spread over the order in which they are indexed."""
-    videos = folder / "videos"
+    """The folder of long videos, 4K ones spread over the order in which they are indexed.
+
+    Made on first use.
+    """
+    videos = folder / f"videos-{sizes.files}"
+    if videos.exists():
+        return videos
     videos.mkdir()
     (small,) = make_clips(folder / "small", 1, SMALL)
     (large,) = make_clips(folder / "large", 1, UHD)
@@ -89,7 +94,8 @@ def repeat(clip: Path, path: Path, *, seconds: float) -> None:
 
 def watch(videos: Path, folder: Path) -> list[float]:
     """Resident megabytes of ``c2v index``, a few times a second until it ends."""
-    command = (*python("-m", "c2v", "index", videos), "-L", folder / "library", "--model", "mini")
+    command = (*python("-m", "c2v", "index", videos), "-L", folder / "library", "--model", "mini",
+               "--rebuild")  # fmt: skip
     process = subprocess.Popen(
         list(map(str, command)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"C2V_HOME": str(folder / "home")},

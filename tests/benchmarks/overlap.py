@@ -6,6 +6,7 @@ nothing: 1.0 is ideal, less is time in which a core waited.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -36,13 +37,16 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
     bundle.encode_frames(np.zeros((8, 224, 224, 3), np.uint8))  # loads, and settles on a precision
     apart: list[float] = []
     together: list[float] = []
-    for number in range(1 if short else min(runs, 5)):
+    for _ in range(1 if short else min(runs, 5)):
         started = time.perf_counter()
         pictures = decode(folder / "clips", bundle)
         for start in range(0, len(pictures), 32):
             bundle.encode_frames(pictures[start : start + 32])
         apart.append(time.perf_counter() - started)
-        with Library.create(folder / f"library-{number}") as library:
+        with (
+            tempfile.TemporaryDirectory(dir=folder) as place,
+            Library.create(Path(place) / "library") as library,
+        ):
             library.set_model(model_record(bundle))
             started = time.perf_counter()
             index(library, bundle, [folder / "clips"], options=IndexOptions())
