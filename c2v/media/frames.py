@@ -60,7 +60,7 @@ class Decoder(Protocol):
         A time whose picture cannot be read is left out and told to `on_problem` (one sentence for
         a run of them). MediaError when not one picture can be read. Asking for a part of the
         times costs only that part, so a long file can be shared between workers. `video` is the
-        same file, open and looked at, from which nothing was decoded yet; without it the file is
-        opened.
+        same file, still open after `probe.look` and read on from there, so it serves one call;
+        without it the file is opened.
         """
         ...

@@ -248,6 +248,14 @@ def test_remove_forgets_and_leaves_the_file(c2v: Run, demo_videos: Path, tmp_pat
     assert "whiskers.mp4" in done.stderr
 
 
+def indexing(videos: Path, library: Path) -> subprocess.Popen[str]:
+    """``c2v index`` of a folder, running."""
+    command = [sys.executable, "-m", "c2v", "index", videos, "-L", library, "--model", "mini"]
+    return subprocess.Popen(
+        list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
 def wait_for_videos(library: Path, count: int, *, process: subprocess.Popen[str]) -> None:
     """Until the library on disk has so many videos (read by another connection)."""
     import sqlite3
@@ -270,10 +278,7 @@ def test_ended_in_the_middle_it_goes_on(
     c2v: Run, many_videos: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     library = tmp_path / "library"
-    command = [sys.executable, "-m", "c2v", "index", str(many_videos), "-L", str(library)]
-    with subprocess.Popen(
-        [*command, "--model", "mini"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with indexing(many_videos, library) as process:
         wait_for_videos(library, 3, process=process)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
@@ -292,10 +297,7 @@ def test_ended_in_the_middle_it_goes_on(
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_interrupted_before_anything_is_finished(many_videos: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
-    command = [sys.executable, "-m", "c2v", "index", str(many_videos), "-L", str(library)]
-    with subprocess.Popen(
-        [*command, "--model", "mini"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with indexing(many_videos, library) as process:
         wait_for_videos(library, 0, process=process)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
@@ -305,8 +307,7 @@ def test_interrupted_before_anything_is_finished(many_videos: Path, tmp_path: Pa
 
 def test_two_indexers_do_not_meet(many_videos: Path, c2v: Run, tmp_path: Path) -> None:
     library = tmp_path / "library"
-    command = [sys.executable, "-m", "c2v", "index", str(many_videos), "-L", str(library)]
-    with subprocess.Popen([*command, "--model", "mini"], stderr=subprocess.PIPE) as process:
+    with indexing(many_videos, library) as process:
         wait_for_videos(library, 1, process=process)
         done = c2v("index", many_videos, "-L", library, code=None)
         assert c2v("search", "a cat", "-L", library, "--format", "paths").stdout

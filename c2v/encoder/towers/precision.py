@@ -67,7 +67,7 @@ MakeTower = Callable[[Choice, int | None], ImageTower]
 
 
 class ProbedTower:
-    """An image tower that settles on a choice when it sees its first frames.
+    """An image tower that settles on a choice when it sees its first frames, if none is noted.
 
     Attributes:
         choice: None until then.
