@@ -30,7 +30,7 @@ from c2v.encoder.towers.onnx_image import session_options
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:
-    import onnxruntime  # type: ignore[import-untyped]
+    from c2v.encoder.towers.onnx_runtime import InferenceSession
 
 _BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
 _BLOCK = 128  # inputs that share a scale
@@ -122,7 +122,7 @@ class OnnxClipTower:
         result = graph.write(mean=config.mean, std=config.std)
         source = ("images", "uint8", ("n", shape.side, shape.side, 3))
         try:
-            self._session: onnxruntime.InferenceSession = graph.session(
+            self._session: InferenceSession = graph.session(
                 source=source, result=result, options=session_options(threads)
             )
         except Exception as error:  # the runtime's errors have no common class of their own

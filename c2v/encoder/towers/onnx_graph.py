@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.encoder.towers.onnx_runtime import onnx_runtime
+
 if TYPE_CHECKING:
-    import onnxruntime  # type: ignore[import-untyped]
+    from c2v.encoder.towers.onnx_runtime import InferenceSession, SessionOptions
 
 _OPSET = 17
 _IR_VERSION = 8  # read by every ONNX Runtime since 1.14
@@ -61,21 +63,21 @@ class Graph:
 
     def session(
         self, *, source: tuple[str, str, Sequence[int | str]], result: str,
-        options: onnxruntime.SessionOptions,
-    ) -> onnxruntime.InferenceSession:  # fmt: skip
+        options: SessionOptions,
+    ) -> InferenceSession:  # fmt: skip
         """A session on the CPU that computes ``result`` from ``source`` (name, type, shape).
 
         The arrays of the constants are shared with the session, not copied. Whatever ONNX Runtime
         raises is passed on: an operator that this version lacks, for one.
         """
-        import onnxruntime
-
+        runtime = onnx_runtime()
         large = {n: a for n, a in self._constants.items() if a.nbytes > _SMALL_BYTES}
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in large.values()]
+        values = [runtime.OrtValue.ortvalue_from_numpy(array) for array in large.values()]
         options.add_external_initializers(list(large), values)
-        return onnxruntime.InferenceSession(
+        session: InferenceSession = runtime.InferenceSession(
             self._model(source, result), options, providers=["CPUExecutionProvider"]
         )
+        return session
 
     def _model(self, source: tuple[str, str, Sequence[int | str]], result: str) -> bytes:
         graph = b"".join(_bytes(1, node) for node in self._nodes) + _text(2, "tower")

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.towers.onnx_runtime import onnx_runtime
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:
-    import onnxruntime  # type: ignore[import-untyped]
+    from c2v.encoder.towers.onnx_runtime import InferenceSession, SessionOptions
 
 IMAGE_NAME = "image.onnx"
 _BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
@@ -26,7 +27,7 @@ _BATCH = 16  # pictures at once: their activations stay in the cache, memory sta
 class OnnxImageTower:
     """Frames to features. Thread-safe, as a session of ONNX Runtime is."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, *, feature_dim: int) -> None:
+    def __init__(self, session: InferenceSession, *, feature_dim: int) -> None:
         self._session = session
         self._feature_dim = feature_dim
         self._input = session.get_inputs()[0].name
@@ -58,26 +59,25 @@ class OnnxImageTower:
         return features
 
 
-def make_session(path: Path, *, threads: int | None = None) -> onnxruntime.InferenceSession:
+def make_session(path: Path, *, threads: int | None = None) -> InferenceSession:
     """A session on the CPU that leaves the cores to the decoders while it has nothing to do.
 
     Raises:
         ModelError: the file is absent or damaged.
     """
-    import onnxruntime
-
-    options = session_options(threads)
+    runtime, options = onnx_runtime(), session_options(threads)
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session: InferenceSession = runtime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
     except Exception as error:  # the runtime's errors have no common class of their own
         raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+    return session
 
 
-def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
+def session_options(threads: int | None = None) -> SessionOptions:
     """How every session runs: on ``threads`` cores, by default all this process may use."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options: SessionOptions = onnx_runtime().SessionOptions()
     options.intra_op_num_threads = usable_cores() if threads is None else threads
     options.inter_op_num_threads = 1
     # A waiting thread that spins takes a core from the thread that decodes the next video.
