@@ -7,6 +7,7 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     ├── LibraryError    3   no library, or a library of another model
     ├── MediaError      1   one video cannot be read (data of a report, rarely the end of a run)
     ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
+    │   └── UnreachableError    the host of the weights does not answer, or may not be asked
     ├── DeviceError     1   a device was asked for and is not there
     └── DataError       1   a captions or labels file cannot be used
 
@@ -52,6 +53,17 @@ class MediaError(C2VError):
 
 class ModelError(C2VError):
     """An encoder bundle is absent, damaged or cannot be fetched."""
+
+
+class UnreachableError(ModelError):
+    """The host that has the weights does not answer, or may not be asked.
+
+    ``reason`` goes after the name of the model: "is not on this machine and ...".
+    """
+
+    def __init__(self, name: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{name} {reason}", hint=hint)
+        self.reason = reason
 
 
 class DeviceError(C2VError):

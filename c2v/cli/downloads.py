@@ -1,13 +1,41 @@
-"""A progress bar for weights that are fetched."""
+"""Weights that are fetched: said before the first connection, and a bar while they come."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from c2v.cli.session import Session
 
 
+def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead: str = "") -> Path:
+    """Fetch a model for the user: the one road of the command line to a connection.
+
+    ``instead`` is a command that needs none. The line that names host and size is shown with
+    --quiet too.
+
+    Raises:
+        ModelError: see :func:`c2v.encoder.obtain.fetch_bundle`.
+    """
+    from c2v.encoder.obtain import fetch_bundle
+
+    def announce(line: str) -> None:
+        session.problem(f"{line}; {instead} needs none" if instead else line)
+
+    try:
+        with _download_bar(session, name) as on_progress:
+            return fetch_bundle(
+                name, announce=announce, on_progress=on_progress, overwrite=overwrite
+            )
+    except KeyboardInterrupt:
+        session.notice(
+            f"{name} was not fetched in full and no model was made of it; to fetch it, or what is "
+            f"missing of it where the hub's client kept a part: c2v model pull {name}"
+        )
+        raise
+
+
 @contextmanager
-def download_bar(session: Session, name: str) -> Iterator[Callable[[int, int], None]]:
+def _download_bar(session: Session, name: str) -> Iterator[Callable[[int, int], None]]:
     """A function to tell how many bytes of how many have come."""
     from rich.progress import (
         BarColumn,

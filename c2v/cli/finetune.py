@@ -245,6 +245,7 @@ class _Job:
             self._index(new, run, model=model)
 
     def _index(self, new: list[Path], run: "Run", *, model: str | None) -> None:
+        from c2v.cli.downloads import fetch_model
         from c2v.cli.progress import IndexDisplay
         from c2v.indexing.opening import open_for_indexing
         from c2v.indexing.pipeline import index
@@ -257,6 +258,7 @@ class _Job:
             open_for_indexing(
                 session.library_dir(), model=model, configured=settings.model,
                 device=settings.device, precision=settings.precision, notice=session.notice,
+                fetch=lambda name: fetch_model(session, name, instead="c2v finetune --model mini"),
             ) as (library, bundle),
             IndexDisplay(session.err, shown=not session.quiet) as display,
         ):  # fmt: skip

@@ -78,6 +78,7 @@ def index(
 
     A second run reads nothing that has not changed. Interrupt it whenever you like.
     """
+    from c2v.cli.downloads import fetch_model
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.memory import return_large_blocks
     from c2v.indexing.opening import open_for_indexing
@@ -107,6 +108,7 @@ def index(
         device=settings.device,
         precision=settings.precision,
         notice=session.notice,
+        fetch=lambda name: fetch_model(session, name, instead="c2v index --model mini"),
         rebuild=rebuild,
     ) as (library, bundle):
         display = IndexDisplay(session.err, shown=not session.quiet)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from c2v.cli.downloads import download_bar
+from c2v.cli.downloads import fetch_model
 from c2v.cli.render import PlainFormat, PlainFormatFlag, print_json
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
@@ -90,11 +90,11 @@ def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFor
 
 
 def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:
-    """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai."""
-    from c2v.encoder.obtain import fetch_bundle
+    """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai.
 
-    with download_bar(session, name) as on_progress:
-        folder = fetch_bundle(name, on_progress=on_progress, overwrite=overwrite)
+    Host and size are named before the first connection.
+    """
+    folder = fetch_model(session, name, overwrite=overwrite)
     session.notice(f"fetched {name} into {folder}")
 
 

@@ -7,7 +7,7 @@ tower is made when the first frame is encoded.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -189,27 +189,27 @@ def load_bundle(
     *,
     device: str = "auto",
     precision: str = "auto",
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> Bundle:
-    """Open an encoder by name (shipped, imported, or an open_clip model to fetch) or by folder.
+    """Open an encoder of this machine by name (shipped, fetched, imported, trained) or by folder.
+
+    Nothing is fetched: that is what ``c2v model pull`` is for.
 
     Args:
         name_or_directory: for instance ``mini``, ``ViT-B-32``, ``ViT-B-16-quickgelu/openai``, or
             the folder of a bundle.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         precision: ``auto``, ``fp32``, ``bf16``, ``fp16`` or ``int8``, of the image tower.
-        on_progress: called with bytes done and bytes in all while weights are fetched.
 
     Raises:
-        ModelError: there is no such encoder, it cannot be fetched, or its folder is damaged.
+        ModelError: there is no such encoder here, or its folder is damaged.
         DeviceError: a device that is asked for is not there.
         UsageError: a malformed device or precision.
     """
-    from c2v.encoder.obtain import ensure_bundle
+    from c2v.encoder.obtain import locate_bundle
 
     if device not in ("auto", "cpu"):
         resolve_device(device)  # asked for and absent: said before any work
-    directory = ensure_bundle(name_or_directory, on_progress=on_progress)
+    directory = locate_bundle(name_or_directory)
     config = read_config(directory)
     check_unchanged(directory, config)
     if config.image.family == "onnx" and device not in ("auto", "cpu"):

@@ -2,7 +2,8 @@
 
 The client's settings count: ``HF_HOME``, ``HF_HUB_CACHE``, ``HF_HUB_OFFLINE``, ``HF_ENDPOINT``.
 Left alone it takes more than twenty seconds to find out that there is no network, so that is
-asked first, with a limit of its own.
+asked first, with a limit of its own. That is a connection too: whoever calls has announced it
+(:mod:`c2v.encoder.announcement`).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from c2v.encoder.announcement import endpoint, host
 from c2v.encoder.architecture import Preprocess, model_config
-from c2v.errors import ModelError
+from c2v.encoder.registry import DEFAULT_SOURCE
+from c2v.errors import ModelError, UnreachableError
 
 PROBE_SECONDS: Final = 4.0
 _DEFAULT_REPOSITORY: Final = "timm/vit_base_patch32_clip_224.openai"
@@ -41,20 +44,25 @@ class HubModel:
     preprocess: Preprocess
 
 
+def offline_by_choice() -> str:
+    """The variable by which the user forbade connections, as the hub's client reads it, or ""."""
+    for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if os.environ.get(variable):  # the first one that is set decides
+            forbidden = os.environ[variable].upper() in ("1", "ON", "YES", "TRUE")
+            return variable if forbidden else ""
+    return ""
+
+
 def hub_reachable() -> bool:
-    """Whether the hub answers, known within four seconds; False at once with HF_HUB_OFFLINE."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    """Whether the hub answers, known within four seconds; False at once where that is forbidden."""
+    if offline_by_choice():
         return False
     answer: list[bool] = []
     # A thread, because resolving a name has no time limit of its own.
-    probe = threading.Thread(target=lambda: answer.append(_answers(_endpoint())), daemon=True)
+    probe = threading.Thread(target=lambda: answer.append(_answers(endpoint())), daemon=True)
     probe.start()
     probe.join(PROBE_SECONDS)
     return answer == [True]
-
-
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
 
 
 def _answers(url: str) -> bool:
@@ -115,6 +123,20 @@ def default_is_cached() -> bool:
     return any(isinstance(try_to_load_from_cache(_DEFAULT_REPOSITORY, name), str) for name in names)
 
 
+def is_cached(source: str) -> bool:
+    """Whether ``ARCHITECTURE/TAG`` can be had without a connection: the hub's cache holds it."""
+    if source == DEFAULT_SOURCE:
+        return default_is_cached()
+    if not weights_cached():
+        return False
+    from huggingface_hub import try_to_load_from_cache
+
+    architecture, _, tag = source.partition("/")
+    model = hub_model(architecture, tag)
+    found = (try_to_load_from_cache(model.repository, file) for file in model.files)
+    return any(isinstance(path, str) for path in found)
+
+
 def weights_cached() -> bool:
     """Whether the hub's cache holds weights of any open_clip model (which one takes seconds)."""
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -155,23 +177,40 @@ def download(model: HubModel, *, name: str, on_progress: Progress | None = None)
     raise ModelError(f"{model.repository} holds none of {', '.join(model.files)}")
 
 
-def require_network(name: str) -> None:
-    """Say within five seconds that a model cannot be fetched.
+def require_online(name: str) -> None:
+    """Say, without a connection, that there is to be none.
 
     Raises:
-        ModelError: the hub does not answer.
+        UnreachableError: a variable forbids connections.
     """
+    if variable := offline_by_choice():
+        value = os.environ[variable]
+        raise _unreachable(name, f"{variable}={value} forbids to fetch it")
+
+
+def require_network(name: str) -> None:
+    """Say within five seconds that a model cannot be fetched. Connects.
+
+    Raises:
+        UnreachableError: the hub does not answer, or a variable forbids to ask it.
+    """
+    require_online(name)
     if not hub_reachable():
-        raise ModelError(
-            f"{name} is not on this machine and {_endpoint()} cannot be reached",
-            hint=f"use --model mini, or c2v model import FILE --name {name.replace('/', '-')}",
-        )
+        raise _unreachable(name, f"{host()} cannot be reached")
+
+
+def _unreachable(name: str, why: str) -> UnreachableError:
+    return UnreachableError(
+        name,
+        f"is not on this machine and {why}",
+        hint=f"use --model mini, or c2v model import FILE --name {name.replace('/', '-')}",
+    )
 
 
 def _refused(name: str, error: Exception) -> ModelError:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return ModelError(
-        f"{name} could not be fetched from {_endpoint()}: {first}",
+        f"{name} could not be fetched from {endpoint()}: {first}",
         hint="try again, use --model mini, or c2v model import FILE",
     )
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.obtain import choose_default
+from c2v.encoder.obtain import Fetch, choose_default, default_for_new_library
 from c2v.errors import LibraryError
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.library import Library, ModelRecord
@@ -22,14 +22,16 @@ def open_for_indexing(
     device: str,
     precision: str,
     notice: Callable[[str], None],
+    fetch: Fetch | None = None,
     rebuild: bool = False,
 ) -> Iterator[tuple[Library, Bundle]]:
     """Open (or create) the library at ``directory`` for writing, with the encoder it takes.
 
-    ``model`` is the encoder asked for by name; None takes the library's own, else the default
-    of DESIGN section 4 starting from ``configured``. An encoder with the towers of the library's
-    but another head is welcome: the stored frame features are embedded again. One with other
-    towers is refused, and nothing is changed, unless ``rebuild`` is set: then the library
+    ``model`` is the encoder asked for by name; None takes the library's own, else ``configured``,
+    else ``ViT-B-32`` if it is here or, for a library without a model, ``fetch`` can get it, else
+    ``mini`` with a notice. Without ``fetch`` nothing is fetched. An encoder with the towers of the
+    library's but another head is welcome: the stored frame features are embedded again. One with
+    other towers is refused, and nothing is changed, unless ``rebuild`` is set: then the library
     forgets every video first.
 
     Raises:
@@ -39,7 +41,8 @@ def open_for_indexing(
     library = Library.open(directory) if exists else None
     try:
         held = library.model if library else None
-        bundle = _load(held, model, configured, device=device, precision=precision, notice=notice)
+        name = model or _default(held, configured, fetch=fetch, notice=notice)
+        bundle = load_bundle(name, device=device, precision=precision)
         same_towers = held is None or held.towers_fingerprint == bundle.towers_fingerprint
         if held is not None and not same_towers and not rebuild:
             raise _other_model(directory, held, bundle)
@@ -59,21 +62,20 @@ def open_for_indexing(
             library.close()
 
 
-def _load(
+def _default(
     held: ModelRecord | None,
-    model: str | None,
     configured: str,
     *,
-    device: str,
-    precision: str,
+    fetch: Fetch | None,
     notice: Callable[[str], None],
-) -> Bundle:
-    if model is not None:
-        return load_bundle(model, device=device, precision=precision)
-    name, remark = choose_default(library_model=held.name if held else None, configured=configured)
+) -> str:
+    if held is None and fetch is not None:
+        name, remark = default_for_new_library(configured, fetch)
+    else:
+        name, remark = choose_default(held.name if held else None, configured)
     if remark:
         notice(remark)
-    return load_bundle(name, device=device, precision=precision)
+    return name
 
 
 def _other_model(directory: Path, held: ModelRecord, bundle: Bundle) -> LibraryError:

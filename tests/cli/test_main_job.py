@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.encoder.obtain import ensure_bundle
+from c2v.encoder.obtain import locate_bundle
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -179,7 +179,7 @@ def test_renamed_changed_and_vanished(
 def test_an_encoder_in_a_folder_of_its_own(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     """It is found again from another folder, and after a move once it is named anew."""
     bundle, library = tmp_path / "encoder", tmp_path / "library"
-    shutil.copytree(ensure_bundle("mini"), bundle)
+    shutil.copytree(locate_bundle("mini"), bundle)
     video = demo_videos / "garage.mp4"
     (tmp_path / "link").symlink_to(bundle)
     c2v("index", "--model", tmp_path / "link", video, "-L", library)

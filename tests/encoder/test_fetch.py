@@ -38,7 +38,11 @@ from c2v.encoder.bundle import load_bundle
 from c2v.errors import C2VError
 seen = []
 try:
-    folder = fetch_bundle(sys.argv[1], on_progress=lambda done, total: seen.append((done, total)))
+    folder = fetch_bundle(
+        sys.argv[1],
+        announce=lambda line: print("announced", line),
+        on_progress=lambda done, total: seen.append((done, total)),
+    )
     bundle = load_bundle(sys.argv[1], device="cpu")
     print(json.dumps({"folder": str(folder), "seen": seen, "source": bundle.config.source,
                       "vectors": bundle.embed_text(["a dog"]).shape}))

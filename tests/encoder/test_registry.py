@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,17 @@ import pytest
 
 from c2v.config import models_dir
 from c2v.encoder import fetch
+from c2v.encoder.announcement import announcement
+from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import load_bundle
-from c2v.encoder.obtain import choose_default, ensure_bundle, fetch_bundle
+from c2v.encoder.obtain import (
+    choose_default,
+    default_for_new_library,
+    fetch_bundle,
+    locate_bundle,
+)
 from c2v.encoder.registry import bundle_folder, find_bundle, list_bundles
-from c2v.errors import ModelError
+from c2v.errors import ModelError, UnreachableError
 
 
 @pytest.fixture
@@ -25,9 +33,9 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bundles_are_found_by_name_and_by_folder(tiny_folder: Path) -> None:
-    assert find_bundle("tiny") == ensure_bundle("tiny") == tiny_folder
-    assert ensure_bundle(tiny_folder) == tiny_folder
-    assert ensure_bundle(str(tiny_folder)) == tiny_folder
+    assert find_bundle("tiny") == locate_bundle("tiny") == tiny_folder
+    assert locate_bundle(tiny_folder) == tiny_folder
+    assert locate_bundle(str(tiny_folder)) == tiny_folder
     (found,) = [bundle for bundle in list_bundles() if bundle.origin == "user"]
     assert (found.name, found.directory, found.problem) == ("tiny", tiny_folder, "")
     assert found.size_bytes > 1000
@@ -56,7 +64,7 @@ def test_a_fetched_name_with_a_slash_is_one_folder(tiny_folder: Path) -> None:
 def test_odd_names_find_nothing(name: str) -> None:
     assert find_bundle(name) is None
     with pytest.raises(ModelError, match="no model named"):
-        ensure_bundle(name)
+        locate_bundle(name)
 
 
 def test_unknown_name_lists_what_is_here(tiny_folder: Path) -> None:
@@ -69,24 +77,44 @@ def test_unknown_name_lists_what_is_here(tiny_folder: Path) -> None:
     "name", ["ViT-B-32", "ViT-B-32-quickgelu/openai", "MobileCLIP2-S0/dfndr2b"]
 )
 def test_no_network_is_known_at_once(offline: None, home: Path, name: str) -> None:
+    said: list[str] = []
     start = time.monotonic()
-    with pytest.raises(ModelError, match=r"(ViT-B-32|dfndr2b) is not on this machine") as caught:
-        load_bundle(name, device="cpu")
+    with pytest.raises(UnreachableError, match=r"(32|dfndr2b) is not on this machine") as caught:
+        fetch_bundle(name, announce=said.append)
     assert time.monotonic() - start < 5
     assert "--model mini" in caught.value.hint
+    (line,) = said
+    assert "from 127.0.0.1:9 (" in line
+    assert " MB)" in line
     assert not home.exists()
 
 
 def test_offline_by_choice_asks_nobody(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    def never(url: str) -> bool:
-        raise AssertionError(url)
+    def never(text: str) -> bool:
+        raise AssertionError(text)
 
     monkeypatch.setattr(fetch, "_answers", never)
     monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert choose_default()[0] == "mini"
-    with pytest.raises(ModelError):
-        fetch_bundle("ViT-B-32")
+    for name in ("ViT-B-32", "ViT-B-16-quickgelu/openai"):
+        with pytest.raises(UnreachableError, match="HF_HUB_OFFLINE=1"):
+            fetch_bundle(name, announce=never)
+    assert not home.exists()
+
+
+def test_a_model_by_name_is_never_fetched(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("somebody connects")
+
+    monkeypatch.setattr(socket.socket, "connect", never)
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    for name in ("ViT-B-32", "ViT-B-32-quickgelu/openai", "ViT-B-16-quickgelu/openai"):
+        with pytest.raises(ModelError, match=f"model {name} is not on this machine") as caught:
+            load_bundle(name, device="cpu")
+        assert f"c2v model pull {name}" in caught.value.hint
+        assert "mini" in caught.value.hint
+    assert choose_default()[0] == "mini"
     assert not home.exists()
 
 
@@ -101,26 +129,58 @@ def test_default_prefers_library_then_settings(offline: None) -> None:
     assert "\n" not in notice
 
 
-def test_default_is_the_big_model_where_it_can_be_had(
-    offline: None, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetch, "hub_reachable", lambda: True)
-    assert choose_default() == ("ViT-B-32", None)
-    monkeypatch.setattr(fetch, "hub_reachable", lambda: False)
-    monkeypatch.setattr(fetch, "default_is_cached", lambda: True)
-    assert choose_default() == ("ViT-B-32", None)
-    monkeypatch.setattr(fetch, "default_is_cached", lambda: False)
+def test_default_is_the_big_model_where_it_can_be_had(offline: None, tiny_folder: Path) -> None:
+    asked: list[str] = []
+
+    def fetched(name: str) -> Path:
+        asked.append(name)
+        return Path(name)
+
+    def unreachable(name: str) -> Path:
+        return fetch_bundle(name, announce=asked.append)
+
+    def broken(name: str) -> Path:
+        raise ModelError(f"{name} could not be fetched")
+
     assert choose_default()[0] == "mini"
+    assert default_for_new_library("auto", fetched) == ("ViT-B-32", None)
+    name, remark = default_for_new_library(None, unreachable)
+    assert name == "mini"
+    assert remark is not None
+    assert "127.0.0.1:9 cannot be reached" in remark
+    assert "c2v model pull ViT-B-32" in remark
+    with pytest.raises(ModelError, match="could not be fetched"):  # no silent way out
+        default_for_new_library("auto", broken)
+    assert len(asked) == 2
     shutil.copytree(tiny_folder, models_dir() / "ViT-B-32")
     assert choose_default() == ("ViT-B-32", None)
+    assert default_for_new_library("auto", broken) == ("ViT-B-32", None)
+    assert default_for_new_library("theirs", broken) == ("theirs", None)
+
+
+def test_the_line_before_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes on the hub, in MB: 605, 599, 1710, and 1793 with an image tower out of timm."""
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+
+    def line(name: str, architecture: str) -> str:
+        return announcement(name, model_config(architecture))
+
+    assert line("ViT-B-32", "ViT-B-32-quickgelu").endswith("from huggingface.co (605 MB)")
+    assert line("x/y", "ViT-B-32-quickgelu").endswith("(about 605 MB)")
+    assert line("x/y", "ViT-L-14").endswith("(about 1710 MB)")
+    assert line("x/y", "PE-Core-B-16").endswith("(more than 1416 MB)")
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:secret@hub.example:8443/path")
+    assert "from hub.example:8443 (" in line("x/y", "ViT-L-14")
+    with pytest.raises(ModelError, match="hf_model_name"):  # nothing to fetch it for
+        line("x/y", "roberta-ViT-B-32")
 
 
 def test_unknown_architecture_or_tag(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     with pytest.raises(ModelError, match="no architecture 'ViT-Z-1'"):
-        load_bundle("ViT-Z-1/openai")
+        fetch_bundle("ViT-Z-1/openai", announce=print)
     monkeypatch.setattr(fetch, "weights_cached", lambda: True)
     with pytest.raises(ModelError, match="'opnai'") as caught:
-        load_bundle("ViT-B-16-quickgelu/opnai")
+        fetch_bundle("ViT-B-16-quickgelu/opnai", announce=print)
     assert "openai" in caught.value.hint
     assert not home.exists()
 
@@ -128,7 +188,7 @@ def test_unknown_architecture_or_tag(monkeypatch: pytest.MonkeyPatch, home: Path
 def test_no_double_fetch(tiny_folder: Path) -> None:
     shutil.copytree(tiny_folder, models_dir() / "ViT-B-32")
     with pytest.raises(ModelError, match="already"):
-        fetch_bundle("ViT-B-32")
+        fetch_bundle("ViT-B-32", announce=print)
 
 
 def test_finding_a_bundle_imports_no_client(
