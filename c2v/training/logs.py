@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.training.loop import EpochReport, StepReport
 
 CSV_NAME = "log.csv"
@@ -114,6 +115,7 @@ def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> boo
     """Loss and validation recall by epoch as a PNG; False where matplotlib is not installed."""
     if importlib.util.find_spec("matplotlib") is None:
         return False
+    keep_caches_here()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch  # noqa: TID253
 from torch import nn  # noqa: TID253
 
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.errors import UsageError
 from c2v.training.bertadam import BertAdam, warmup_cosine
 from c2v.training.recipe import Recipe
@@ -74,6 +75,7 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
 
     Matrices decay; biases, norms, embeddings of single things and the temperature do not.
     """
+    keep_caches_here()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:

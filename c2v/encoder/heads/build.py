@@ -8,6 +8,7 @@ from typing import Any
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.encoder.heads.base import Head
 from c2v.encoder.heads.clip2video import Clip2Video
 from c2v.encoder.heads.meanp import MeanP
@@ -27,6 +28,7 @@ HEAD_CLASSES: dict[str, type[Head]] = {
 
 def new_head(settings: HeadSettings) -> Head:
     """A head of that shape whose parameters hold torch's own random values."""
+    keep_caches_here()
     return HEAD_CLASSES[settings.type](settings)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.encoder.towers import require_keys
 from c2v.errors import DeviceError, ModelError
 
@@ -33,6 +34,7 @@ _SMALL_TEXT = {"context_length": 2, "vocab_size": 2, "width": 2, "heads": 1, "la
 
 def build_visual(settings: Mapping[str, Any]) -> torch.nn.Module:
     """The visual module of an open_clip config (``image.settings``), with untrained weights."""
+    keep_caches_here()
     import open_clip
 
     vision = {**settings["vision_cfg"], "timm_model_pretrained": False}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.training.mini.repeatable import one_thread
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _descend(
     """Train both sides in place on views [V, N, I] and texts [N, C, J]; the loss of each step."""
     import torch
 
+    keep_caches_here()
     random = torch.Generator().manual_seed(recipe.seed)
     log_scale = torch.nn.Parameter(torch.tensor(-math.log(recipe.first_temperature)))
     parameters = [*photo_side.parameters(), *caption_side.parameters(), log_scale]
