@@ -28,8 +28,8 @@ def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead
             )
     except KeyboardInterrupt:
         session.notice(
-            f"{name} was not fetched in full and no model was made of it; to fetch it, or what is "
-            f"missing of it where the hub's client kept a part: c2v model pull {name}"
+            f"{name} was not fetched in full, and no model was made of it; to try again: "
+            f"c2v model pull {name}"
         )
         raise
 

@@ -127,6 +127,7 @@ def run_fetch(hub: Hub, home: Path, **environment: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     assert "%|" not in done.stderr, "the client drew a bar of its own"
+    answer["announced"] = [line for line in done.stdout.splitlines() if "announced" in line]
     return answer
 
 
@@ -144,6 +145,8 @@ def test_fetch_and_use(hub: Hub, home: Path, weights: bytes) -> None:
     done, total = answer["seen"][-1]
     assert done == total == len(weights)
     assert len(answer["seen"]) > 1
+    assert len(answer["announced"]) == 1
+    assert answer["announced"][0].startswith(f"announced fetching {NAME} from 127.0.0.1:")
 
     # Again from the client's cache, with nobody to ask.
     asked = len(hub.asked)
@@ -152,6 +155,7 @@ def test_fetch_and_use(hub: Hub, home: Path, weights: bytes) -> None:
         hub, home, C2V_HOME=str(other), HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(home / "hf" / "hub")
     )
     assert left_over(other) == ["ViT-S-32-alt--toy"]
+    assert answer["announced"] == []
     assert len(hub.asked) == asked
 
 
