@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +23,10 @@ LINE = "fetching ViT-B-32 from 127.0.0.1:{port} (605 MB)"
 
 
 class Hub(ThreadingHTTPServer):
-    """Answers, and has nothing; notes what was on the asker's standard error at each request."""
+    """Answers, and has nothing; notes what was on the asker's standard error at each request.
+
+    With ``endless`` it has a large file, sends the first of it and then waits.
+    """
 
     daemon_threads = True
 
@@ -29,20 +35,34 @@ class Hub(ThreadingHTTPServer):
         self.said = said
         self.asked: list[tuple[str, str, str]] = []  # path, user agent, what was said before
         self.port = self.server_address[1]
+        self.endless = False
+        self.sending = threading.Event()
+        self.over = threading.Event()
 
 
 class Handler(BaseHTTPRequestHandler):
     server: Hub
 
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        if self.server.endless and self.path.endswith(".safetensors"):
+            self.wfile.write(bytes(1 << 20))
+            self.server.sending.set()
+            self.server.over.wait(120)
+
     def do_HEAD(self) -> None:
         said = self.server.said.read_text() if self.server.said.exists() else ""
         self.server.asked.append((self.path, self.headers.get("user-agent", ""), said))
-        self.send_response(404)
-        self.send_header("X-Error-Code", "EntryNotFound")
-        self.send_header("Content-Length", "0")
+        if self.server.endless and self.path.endswith(".safetensors"):
+            self.send_response(200)
+            self.send_header("Content-Length", str(64 << 20))
+            self.send_header("ETag", '"0123"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+        else:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
         self.end_headers()
-
-    do_GET = do_POST = do_HEAD  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
         """Nothing: pytest's output is not a server's log."""
@@ -54,6 +74,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
+    server.over.set()
     server.shutdown()
     server.server_close()
 
@@ -196,6 +217,30 @@ def test_one_line_comes_before_a_connection(
         assert path == "/" or REPOSITORY in path  # nothing else is asked for
         assert "torch/" not in agent
     assert not (clips.parent / "home" / "data" / "libraries" / "default").exists()
+
+
+@pytest.mark.parametrize("command", ["pull", "index"])
+def test_interrupted_while_it_comes(hub: Hub, clips: Path, tmp_path: Path, command: str) -> None:
+    hub.endless = True
+    home = tmp_path / "home"
+    settings = {"HF_ENDPOINT": f"http://127.0.0.1:{hub.port}", "HF_HOME": str(tmp_path / "hf")}
+    words = ["model", "pull", "ViT-B-32"] if command == "pull" else ["index", str(clips)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "c2v", *words],
+        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        env=os.environ | settings | {"C2V_HOME": str(home)},
+    )  # fmt: skip
+    assert hub.sending.wait(120)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = said.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(LINE.format(port=hub.port))
+    assert lines[1].startswith("ViT-B-32 was not fetched in full")
+    assert lines[1].endswith("c2v model pull ViT-B-32")
+    assert not list(home.rglob("*.safetensors"))
+    assert not (home / "data" / "libraries").exists()
 
 
 def test_no_hub_to_be_reached(ask: Callable[..., str], hub: Hub, clips: Path) -> None:
