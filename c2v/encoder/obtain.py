@@ -18,6 +18,7 @@ from c2v.encoder.registry import (
     list_bundles,
 )
 from c2v.errors import ModelError
+from c2v.optional import require
 
 AUTO: Final = "auto"
 SMALL_NAME: Final = "mini"
@@ -64,6 +65,7 @@ def fetch_bundle(
     Raises:
         ModelError: it is no open_clip model, cannot be fetched, cannot be run by c2v, or is there
             already. Nothing is left half-written.
+        MissingPartError: it is not ``ViT-B-32``, and open_clip is not installed.
     """
     from c2v.encoder.architecture import model_config
     from c2v.encoder.fetch import default_is_cached, require_network, weights_cached
@@ -73,6 +75,8 @@ def fetch_bundle(
     if find_bundle(name) is not None and not overwrite:
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
     source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
+    if source != DEFAULT_SOURCE:
+        require(f"the model {source}", "torch", "open_clip")
     model_config(source.partition("/")[0])
     if not (default_is_cached() if name == DEFAULT_NAME else weights_cached()):
         require_network(name)  # before open_clip, whose import takes seconds

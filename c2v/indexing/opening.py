@@ -34,12 +34,16 @@ def open_for_indexing(
 
     Raises:
         LibraryError: another process is writing, or the library is of another model.
+        MissingPartError: the encoder takes a part of c2v that is not installed.
     """
     exists = Library.exists(directory)
     library = Library.open(directory) if exists else None
     try:
         held = library.model if library else None
         bundle = _load(held, model, configured, device=device, precision=precision, notice=notice)
+        bundle.check_parts()
+        if bundle.slower_because:
+            notice(bundle.slower_because)
         same_towers = held is None or held.towers_fingerprint == bundle.towers_fingerprint
         if held is not None and not same_towers and not rebuild:
             raise _other_model(directory, held, bundle)
