@@ -67,7 +67,7 @@ def missing_part(wish: str, modules: list[str]) -> MissingPartError:
     names = " and ".join(part.title for part in parts)
     verb = "is" if len(parts) == 1 else "are"
     return MissingPartError(
-        f"{wish} takes {names}, which {verb} not installed", hint=how_to_get(*modules)
+        f"{wish} needs {names}, which {verb} not installed", hint=how_to_get(*modules)
     )
 
 
