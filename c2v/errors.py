@@ -9,7 +9,8 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
     │   └── UnreachableError    the host of the weights does not answer, or may not be asked
     ├── DeviceError     1   a device was asked for and is not there
-    └── DataError       1   a captions or labels file cannot be used
+    ├── DataError       1   a captions or labels file cannot be used
+    └── MissingPartError 1  an optional part of c2v was asked for and is not installed
 
 Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
 """
@@ -72,3 +73,7 @@ class DeviceError(C2VError):
 
 class DataError(C2VError):
     """A captions or labels file cannot be used."""
+
+
+class MissingPartError(C2VError):
+    """An optional part of c2v was asked for and is not installed; the hint is how to get it."""

@@ -13,6 +13,7 @@ from c2v.cli.lean_help import import_help
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
+from c2v.optional import missing_import
 
 app = typer.Typer(
     name="c2v",
@@ -78,6 +79,8 @@ def run(arguments: Sequence[str]) -> int:
             return _complain_usage(error)
         if verbose:
             raise
+        if missing := missing_import(error):
+            return _complain(missing.message, missing.hint, missing.exit_code)
         return _complain(
             f"unexpected {type(error).__name__}: {error}",
             "run it again with --verbose and report what it prints",

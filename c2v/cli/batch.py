@@ -62,6 +62,8 @@ def answer_batch(
             for answer in find_all(library, bundle, text_queries(bundle, texts), options):
                 show(answer)
             sys.stdout.flush()
+    if library.slower_because:
+        session.notice(library.slower_because)
     return EXIT_PARTIAL if bad else EXIT_OK
 
 

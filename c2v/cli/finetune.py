@@ -14,6 +14,7 @@ from c2v.cli.models import DeviceFlag, ModelFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag
 from c2v.cli.session import Session, command, stop_on_signals
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, DataError
+from c2v.optional import has, remark, require
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
@@ -61,6 +62,7 @@ def finetune(
     Videos that are not in the library yet are indexed first. Nothing in the library changes
     otherwise: c2v index --model NAME takes the new model into use.
     """
+    require("c2v finetune", "torch", "open_clip")
     # Threads that spin while they wait make a step ten times as long on a machine that has other
     # work to do; read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -183,6 +185,8 @@ class _Job:
                 session.notice(odd)
             if not run.group.leads:
                 return finetune(library, bundle, captions, self.choices, run, validation=self.later)
+            if not has("tensorboard", "matplotlib"):
+                session.notice(remark("the run leaves fewer logs", "tensorboard", "matplotlib"))
             with RunLog(run.folder) as log:
                 display = TrainingDisplay(session.err, shown=not session.quiet, log=log)
                 run.watcher = display

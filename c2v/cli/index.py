@@ -84,6 +84,7 @@ def index(
     from c2v.indexing.opening import open_for_indexing
     from c2v.indexing.pipeline import index as run_index
     from c2v.indexing.report import IndexOptions, refuse
+    from c2v.media.decode import choose_decoder
     from c2v.media.segments import SegmentMode
 
     settings = session.settings(
@@ -99,6 +100,7 @@ def index(
         prune=prune,
         retry_failed=retry_failed,
     )
+    choose_decoder(settings.decoder, sampling=sampling.value)  # said before any work
     _check_paths(paths, session.library_dir())
     return_large_blocks()
     with open_for_indexing(
@@ -122,6 +124,8 @@ def index(
                 confirm_prune=display.confirm_prune if interactive() else refuse,
                 stop=stop,
             )
+    if library.slower_because:
+        session.notice(library.slower_because)
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:

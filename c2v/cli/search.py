@@ -96,7 +96,11 @@ def search(
 
             return answer_batch(session, batch, library, bundle, options, style)
         question = _text_query(bundle, query) if query else _clip_query(bundle, video)
+        if video is not None and bundle.slower_because:
+            session.notice(bundle.slower_because)
         print_answer(session, find(library, bundle, question, options), style)
+        if library.slower_because:
+            session.notice(library.slower_because)
     return EXIT_OK
 
 
@@ -165,6 +169,8 @@ def describe(
     if notice:
         session.notice(notice)
     bundle = load_bundle(name, device=settings.device, precision=settings.precision)
+    if bundle.slower_because:
+        session.notice(bundle.slower_because)
     ranked = rank_labels(bundle, embed_clip(video, bundle).vector, sentences)[:top]
     ranked = [label for label in ranked if min_score is None or label.score >= min_score]
     rows = [{"rank": r.rank, "label": r.label, "score": round(r.score, 6)} for r in ranked]

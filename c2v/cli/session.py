@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,7 +109,9 @@ def command(function: Callable[..., int | None]) -> Callable[..., int]:
 
     ``function(session, ...)`` returns its exit code; None is 0.
     """
-    hints = get_type_hints(function, include_extras=True)
+    # Not typing.get_type_hints, which wraps a default of None in Optional before Python 3.11: the
+    # annotation inside is then out of Typer's sight.
+    hints = inspect.get_annotations(function, eval_str=True)
     own = [
         parameter.replace(annotation=hints[name])
         for name, parameter in list(inspect.signature(function).parameters.items())[1:]

@@ -47,4 +47,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package costs nothing."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "from_official":
+        from c2v.optional import require
+
+        require("c2v.encoder.from_official", "torch")
     return getattr(importlib.import_module(_HOMES[name]), name)

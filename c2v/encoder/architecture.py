@@ -1,13 +1,12 @@
 """Model configs of open_clip, understood: which image tower, which text tower, which tokenizer.
 
-The JSON files and the vocabulary are read from the folder where open_clip is installed, without
-importing it (that takes seconds).
+The JSON files are read from the folder where open_clip is installed, without importing it (that
+takes seconds). The default model is known without it.
 """
 
 from __future__ import annotations
 
 import difflib
-import gzip
 import importlib.util
 import json
 from collections.abc import Mapping
@@ -16,9 +15,17 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from c2v.encoder.bundle_config import ImageConfig, TextConfig
+from c2v.encoder.default_model import (
+    DEFAULT_ARCHITECTURE,
+    MERGES_FILE,
+    MERGES_TENSOR,
+    default_config,
+)
+from c2v.encoder.tensors import read_tensors
 from c2v.encoder.tokenizer import merge_table
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError
+from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
@@ -44,21 +51,25 @@ class Preprocess:
     resize: str = "shortest"
 
 
-def open_clip_folder() -> Path:
-    """The folder of the installed open_clip package.
+def open_clip_folder(wish: str) -> Path:
+    """The folder of the installed open_clip package; ``wish`` is what it is needed for.
 
     Raises:
-        ModelError: it is not installed.
+        MissingPartError: it is not installed.
     """
     spec = importlib.util.find_spec("open_clip")
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError("open_clip is not installed", hint="pip install open_clip_torch")
+        raise missing_part(wish, ["open_clip"])
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def architectures() -> dict[str, Path]:
-    """Every architecture open_clip knows, with the file of its config."""
-    folder = open_clip_folder() / "model_configs"
+def architectures(wish: str) -> dict[str, Path]:
+    """Every architecture open_clip knows, with the file of its config.
+
+    Raises:
+        MissingPartError: open_clip is not installed; ``wish`` is what they are needed for.
+    """
+    folder = open_clip_folder(wish) / "model_configs"
     return {path.stem: path for path in sorted(folder.glob("*.json"), key=lambda path: path.stem)}
 
 
@@ -67,8 +78,11 @@ def model_config(architecture: str) -> dict[str, Any]:
 
     Raises:
         ModelError: there is none of that name; the hint has the nearest ones.
+        MissingPartError: it is not the default one, and open_clip is not installed.
     """
-    known = architectures()
+    if architecture == DEFAULT_ARCHITECTURE:
+        return default_config()
+    known = architectures(f"the architecture {architecture}")
     if architecture not in known:
         near = difflib.get_close_matches(architecture, known, n=3, cutoff=0.4)
         raise ModelError(
@@ -189,17 +203,12 @@ def text_config(
 
 
 def clip_merges() -> dict[str, Any]:
-    """CLIP's merges as the tensors of a bundle's tokenizer, from open_clip's vocabulary file.
+    """CLIP's merges as the tensors of a bundle's tokenizer.
 
     Raises:
-        ModelError: the installed open_clip has no such file, or another one.
+        ModelError: the file that c2v brings is damaged.
     """
-    path = open_clip_folder() / "bpe_simple_vocab_16e6.txt.gz"
-    try:
-        lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    pairs = [tuple(line.split()) for line in lines[1 : 1 + _MERGES]]
-    if len(pairs) != _MERGES or any(len(pair) != 2 for pair in pairs):
-        raise ModelError(f"{path} is not CLIP's vocabulary")
-    return merge_table([(pair[0], pair[1]) for pair in pairs])
+    merges = read_tensors(MERGES_FILE)[MERGES_TENSOR]
+    if merges.shape != (_MERGES, 2):
+        raise ModelError(f"{MERGES_FILE} is not CLIP's table of merges", hint="install c2v again")
+    return merge_table(merges)

@@ -16,9 +16,11 @@ from c2v.encoder.bundle_config import BundleConfig, HeadConfig, ImageConfig, Par
 from c2v.encoder.tensors import tensor_shapes, write_tensors
 from c2v.encoder.tokenizer import MERGES_NAME
 from c2v.encoder.towers import require_keys
+from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.encoder.write import bundle_draft, seal_bundle
 from c2v.errors import ModelError
+from c2v.optional import require
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +50,7 @@ class ClipSource:
     of a text, by default all that the tower can take.
     """
 
-    state: Mapping[str, torch.Tensor]
+    state: Mapping[str, torch.Tensor | NDArray[Any]]
     model: Mapping[str, Any]
     preprocess: Preprocess = field(default_factory=Preprocess)
     head: HeadConfig | None = None
@@ -105,7 +107,7 @@ def write_clip_bundle(
         )
 
 
-def split_towers(state: Mapping[str, torch.Tensor]) -> tuple[Arrays, Arrays, Arrays]:
+def split_towers(state: Mapping[str, torch.Tensor | NDArray[Any]]) -> tuple[Arrays, Arrays, Arrays]:
     """open_clip's keys to image tower, text tower (both without prefix) and the rest, in fp32."""
     visual: Arrays = {}
     textual: Arrays = {}
@@ -156,15 +158,23 @@ def check_towers(image: ImageConfig, text: TextConfig, visual: Arrays, textual: 
     Raises:
         ModelError: naming the first weight that is missing, unknown or of another shape.
     """
-    from c2v.encoder.towers.clip_image_torch import visual_shapes
-
     shapes = TextArchitecture.from_settings(text.settings).shapes()
     require_keys(tensor_shapes(textual), shapes, what="the text tower")
+    require_keys(tensor_shapes(visual), _image_shapes(image), what="the image tower")
+
+
+def _image_shapes(image: ImageConfig) -> Mapping[str, tuple[int, ...]]:
+    """Every weight of an image tower with its shape; of a plain ViT known without open_clip."""
+    plain = VisionShape.of(image)
+    if plain is not None:
+        return plain.tensors()
+    require("an image tower that is no plain vision transformer", "torch", "open_clip")
+    from c2v.encoder.towers.clip_image_torch import visual_shapes
+
     try:
-        expected = visual_shapes(image.settings)
+        return visual_shapes(image.settings)
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"open_clip cannot build this image tower: {error}") from error
-    require_keys(tensor_shapes(visual), expected, what="the image tower")
 
 
 def _write_origin(path: Path, clip: ClipSource) -> None:

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
-from c2v.encoder.devices import check_device_name, resolve_device
+from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
 from c2v.encoder.towers import TextFeatures
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
+from c2v.optional import has, remark
 
 if TYPE_CHECKING:
     from c2v.encoder.heads import Head
@@ -169,6 +170,35 @@ class Bundle:
                 features.tokens, features.mask
             )
         return vectors
+
+    def check_parts(self) -> None:
+        """Say before any work that encoding videos takes parts that are not installed.
+
+        Raises:
+            MissingPartError: naming the part, with the command that brings it.
+        """
+        from c2v.encoder.heads import check_video_side, head_settings
+
+        check_video_side(head_settings(self.config), of=self.name)
+        if self.config.image.family != "onnx":
+            from c2v.encoder.towers.clip_image import check_parts
+
+            check_parts(self.config, device=self.device, precision=self.precision)
+
+    @property
+    def slower_because(self) -> str:
+        """A line on what ``auto`` would have chosen if PyTorch were here; empty if nothing else."""
+        if self.config.image.family == "onnx" or has("torch", "open_clip"):
+            return ""
+        gpu = usable_gpu() if self.device == "auto" else ""
+        if gpu:
+            return remark(f"{gpu} is here and stays unused", "torch", "open_clip")
+        from c2v.encoder.towers.precision import cpu_has_bf16
+
+        if self.precision == "auto" and cpu_has_bf16():
+            gain = f"{self.name} runs in fp32 or int8 on a processor that is quick in bf16"
+            return remark(gain, "torch", "open_clip")
+        return ""
 
     def verify(self) -> None:
         """Hash every file again and compare with what was noted when the bundle was written.

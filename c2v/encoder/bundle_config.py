@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from c2v.errors import ModelError
+from c2v.optional import upgrade_hint
 
 FORMAT = 1
 CONFIG_NAME = "config.json"
@@ -137,7 +138,7 @@ def read_config(directory: Path) -> BundleConfig:
     if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
         raise ModelError(
             f"{path} has format {content['format']!r}, this c2v reads format {FORMAT}",
-            hint="pip install --upgrade c2v",
+            hint=upgrade_hint(),
         )
     try:
         config = _decode(BundleConfig, content, "")

@@ -5,13 +5,17 @@ A device that is asked for and is not there is an error, never a silent run on t
 
 from __future__ import annotations
 
+import platform
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
 from c2v.errors import DeviceError, UsageError
+from c2v.optional import has, require
 
+_NVIDIA_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi")
 _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 _NAME = re.compile(r"auto|cpu|mps|cuda(?::(\d+))?")
 
@@ -27,6 +31,18 @@ def check_device_name(device: str) -> str:
             f"--device {device} is not a device", hint="choose auto, cpu, cuda, cuda:N or mps"
         )
     return device
+
+
+def usable_gpu() -> str:
+    """What a GPU that PyTorch's own packages can use is called here; empty where none is seen.
+
+    Nothing is imported: it is what the drivers left there that is looked at.
+    """
+    if sys.platform == "darwin":
+        return "Apple's GPU" if platform.machine() == "arm64" else ""
+    if sys.platform == "win32":
+        return "an NVIDIA GPU" if shutil.which("nvidia-smi") else ""
+    return "an NVIDIA GPU" if any(Path(path).exists() for path in _NVIDIA_NODES) else ""
 
 
 def gpu_in_sight() -> bool:
@@ -46,10 +62,12 @@ def resolve_device(device: str) -> str:
     Raises:
         UsageError: the name is malformed.
         DeviceError: the device is not there.
+        MissingPartError: a GPU is asked for, and PyTorch is not installed.
     """
     check_device_name(device)
-    if device == "cpu" or (device == "auto" and not gpu_in_sight()):
+    if device == "cpu" or (device == "auto" and not (has("torch") and gpu_in_sight())):
         return "cpu"
+    require(f"--device {device}", "torch")
     import torch
 
     if device == "auto":

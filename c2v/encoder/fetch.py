@@ -22,11 +22,12 @@ from typing import Any, Final
 
 from c2v.encoder.announcement import endpoint, host
 from c2v.encoder.architecture import Preprocess, model_config
+from c2v.encoder.default_model import DEFAULT_REPOSITORY
 from c2v.encoder.registry import DEFAULT_SOURCE
 from c2v.errors import ModelError, UnreachableError
+from c2v.optional import has, require
 
 PROBE_SECONDS: Final = 4.0
-_DEFAULT_REPOSITORY: Final = "timm/vit_base_patch32_clip_224.openai"
 _SAFE_NAME: Final = "open_clip_model.safetensors"
 _PICKLE_NAME: Final = "open_clip_pytorch_model.bin"
 
@@ -80,11 +81,15 @@ def _answers(url: str) -> bool:
 
 
 def hub_model(architecture: str, tag: str) -> HubModel:
-    """Look up a pretrained tag of open_clip (imports open_clip: seconds).
+    """Look up a pretrained tag of open_clip: it is imported (seconds) unless it is the default.
 
     Raises:
         ModelError: no such architecture or tag, or its weights are not on the hub.
+        MissingPartError: open_clip is needed for that and not installed.
     """
+    if f"{architecture}/{tag}" == DEFAULT_SOURCE:
+        return HubModel(architecture, tag, DEFAULT_REPOSITORY, _readable_names(), Preprocess())
+    require(f"the model {architecture}/{tag}", "torch", "open_clip")
     model_config(architecture)
     import open_clip
 
@@ -119,8 +124,13 @@ def default_is_cached() -> bool:
     """Whether the weights of the default model lie in the hub's cache already."""
     from huggingface_hub import try_to_load_from_cache
 
-    names = (_SAFE_NAME, _PICKLE_NAME)
-    return any(isinstance(try_to_load_from_cache(_DEFAULT_REPOSITORY, name), str) for name in names)
+    cached = (try_to_load_from_cache(DEFAULT_REPOSITORY, name) for name in _readable_names())
+    return any(isinstance(path, str) for path in cached)
+
+
+def _readable_names() -> tuple[str, ...]:
+    """Names of weight files in order of preference; only PyTorch reads pickles."""
+    return (_SAFE_NAME, _PICKLE_NAME) if has("torch") else (_SAFE_NAME,)
 
 
 def is_cached(source: str) -> bool:

@@ -29,9 +29,10 @@ from c2v.encoder.building import (
 from c2v.encoder.bundle_config import HeadConfig, read_config
 from c2v.encoder.fetch import Progress, download, hub_model
 from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE, bundle_folder, find_bundle
-from c2v.encoder.tensors import read_tensors
+from c2v.encoder.tensors import has_numpy_types, read_tensors
 from c2v.encoder.write import check_bundle_name
 from c2v.errors import ModelError
+from c2v.optional import require
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,9 @@ def import_checkpoint(
     Raises:
         ModelError: the file cannot be read, a key is missing or unknown, or the name is taken.
         UsageError: the name cannot be one.
+        MissingPartError: PyTorch or open_clip is not installed.
     """
+    require("c2v model import", "torch", "open_clip")
     from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
@@ -110,6 +113,7 @@ def import_open_clip(
     Raises:
         ModelError: the weights do not fit the architecture, or fit more than one.
     """
+    require("importing a CLIP", "torch", "open_clip")
     from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
@@ -135,12 +139,10 @@ def bundle_from_hub(
     source: str, *, name: str, on_progress: Progress | None = None, overwrite: bool = False
 ) -> Path:
     """Fetch ``ARCHITECTURE/TAG`` from the hub and make the bundle ``name`` of it."""
-    from c2v.encoder.weight_files import load_state
-
     architecture, _, tag = source.partition("/")
     hub = hub_model(architecture, tag)
     target = bundle_folder(name)
-    state: State = dict(load_state(download(hub, name=name, on_progress=on_progress)))
+    state = _hub_state(download(hub, name=name, on_progress=on_progress))
     clip = ClipSource(
         state=state,
         model=model_config(architecture),
@@ -151,6 +153,16 @@ def bundle_from_hub(
     )
     write_clip_bundle(target, name=name, clip=clip, overwrite=overwrite)
     return target
+
+
+def _hub_state(file: Path) -> Mapping[str, torch.Tensor | NDArray[Any]]:
+    """The weights of a file from the hub: without PyTorch where NumPy knows all of its types."""
+    if file.suffix == ".safetensors" and has_numpy_types(file):
+        return read_tensors(file)
+    require(f"reading {file.name}", "torch")
+    from c2v.encoder.weight_files import load_state
+
+    return load_state(file)
 
 
 def official_source(
@@ -198,6 +210,7 @@ def export_checkpoint(name: str, file: Path) -> None:
     Raises:
         ModelError: there is no such bundle, or its towers have no official layout.
     """
+    require("c2v model export", "torch")
     from c2v.encoder.heads.settings import HeadSettings
     from c2v.encoder.official.keys import join_official
 
@@ -277,7 +290,8 @@ def _check_free(name: str, target: Path, *, overwrite: bool) -> None:
 
 def _only_fit(state: Mapping[str, torch.Tensor], file: Path) -> str:
     """The one architecture these weights fit."""
-    fits = [name for name in architectures() if _fits(state, model_config(name))]
+    known = architectures(f"telling the architecture of {file.name}")
+    fits = [name for name in known if _fits(state, model_config(name))]
     if len(fits) == 1:
         return fits[0]
     if fits:

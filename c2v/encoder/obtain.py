@@ -19,6 +19,7 @@ from c2v.encoder.registry import (
     list_bundles,
 )
 from c2v.errors import ModelError, UnreachableError
+from c2v.optional import require
 
 AUTO: Final = "auto"
 SMALL_NAME: Final = "mini"
@@ -70,6 +71,7 @@ def fetch_bundle(
             already. Nothing is left half-written.
         UnreachableError: the hub does not answer (known within five seconds), or
             ``HF_HUB_OFFLINE`` is set.
+        MissingPartError: it is not ``ViT-B-32``, and open_clip is not installed.
     """
     from c2v.encoder.announcement import announcement
     from c2v.encoder.architecture import model_config
@@ -80,6 +82,8 @@ def fetch_bundle(
     if find_bundle(name) is not None and not overwrite:
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
     source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
+    if source != DEFAULT_SOURCE:
+        require(f"the model {source}", "torch", "open_clip")
     model = model_config(source.partition("/")[0])
     if not is_cached(source):
         require_online(name)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
+from c2v.optional import require
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -28,6 +29,7 @@ def resize_and_crop(picture: Image.Image | NDArray[np.uint8], size: int = 224) -
     The long side is cut down to a whole number of pixels, and an odd margin is split with Python's
     rounding to even, as torchvision's Resize and CenterCrop do.
     """
+    require("c2v.encoder.preprocess", "PIL")
     from PIL import Image
 
     if isinstance(picture, np.ndarray):

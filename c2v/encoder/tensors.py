@@ -30,23 +30,49 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         ModelError: the file is absent, cut short, damaged, or holds a type NumPy lacks (bfloat16).
     """
+    content = _mapped(path)
     try:
-        with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
-    try:
-        header_bytes = int.from_bytes(content[:8], "little")
-        if header_bytes > min(_MAX_HEADER_BYTES, len(content) - 8):
-            raise ValueError("the header is longer than the file")
-        header = json.loads(content[8 : 8 + header_bytes])
-        header.pop("__metadata__", None)
-        start = 8 + header_bytes
+        header, start = _header(content)
         return {name: _view(content, start, entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path} is not a whole safetensors file: {error}", hint="c2v model list"
-        ) from error
+        raise _damaged(path, error) from error
+
+
+def has_numpy_types(path: Path) -> bool:
+    """Whether :func:`read_tensors` knows every type in a safetensors file; reads its header alone.
+
+    Raises:
+        ModelError: the file is absent, cut short or damaged.
+    """
+    content = _mapped(path)
+    try:
+        return all(entry["dtype"] in _DTYPES for entry in _header(content)[0].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, error) from error
+    finally:
+        content.close()
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+
+
+def _header(content: mmap.mmap) -> tuple[dict[str, Any], int]:
+    """What the file says of each tensor, and where their data begin."""
+    header_bytes = int.from_bytes(content[:8], "little")
+    if header_bytes > min(_MAX_HEADER_BYTES, len(content) - 8):
+        raise ValueError("the header is longer than the file")
+    header: dict[str, Any] = json.loads(content[8 : 8 + header_bytes])
+    header.pop("__metadata__", None)
+    return header, 8 + header_bytes
+
+
+def _damaged(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path} is not a whole safetensors file: {error}", hint="c2v model list")
 
 
 def _view(content: mmap.mmap, start: int, entry: Mapping[str, Any]) -> NDArray[Any]:

@@ -153,36 +153,12 @@ def byte_ids() -> list[int]:
     return ids
 
 
-def merge_table(merges: Sequence[tuple[str, str]]) -> dict[str, NDArray[Any]]:
-    """The tensors of :data:`MERGES_NAME` from a list of merges, best first.
-
-    Args:
-        merges: pairs of pieces, bytes written as CLIP's vocabulary file writes them, the end of a
-            word as ``</w>``.
-
-    Raises:
-        ModelError: a merge names a piece that no earlier merge makes.
-    """
-    pieces = _byte_pieces()
-    pairs = np.empty(len(merges), np.uint64)
-    for rank, (left, right) in enumerate(merges):
-        if left not in pieces or right not in pieces or left + right in pieces:
-            raise ModelError(f"merge {rank} of the vocabulary ({left} {right}) does not fit")
-        pairs[rank] = pieces[left] << 32 | pieces[right]
-        pieces[left + right] = len(pieces)
+def merge_table(merges: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
+    """The tensors of :data:`MERGES_NAME` from the ids that each merge joins [M, 2], best first."""
+    left, right = merges.astype(np.uint64).T
+    pairs = left << np.uint64(32) | right
     order = np.argsort(pairs)
     return {"pairs": pairs[order], "ids": (order + 512).astype(np.int32)}
-
-
-def _byte_pieces() -> dict[str, int]:
-    """The 512 pieces every merge starts from, by the characters that stand for their bytes."""
-    ids = byte_ids()
-    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
-    hidden = [byte for byte in range(256) if byte not in printable]
-    names = {byte: chr(256 + index) for index, byte in enumerate(hidden)}
-    inside = {names.get(byte, chr(byte)): ids[byte] for byte in range(256)}
-    ordered = dict(sorted(inside.items(), key=lambda item: item[1]))
-    return ordered | {piece + "</w>": token + 256 for piece, token in ordered.items()}
 
 
 def _repair(text: str) -> str:

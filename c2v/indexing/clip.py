@@ -30,8 +30,10 @@ class EmbeddedClip:
 def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
     """Decode and embed one file as a whole.
 
-    Raises :class:`MediaError` naming the file when nothing of it can be read.
+    Raises :class:`MediaError` naming the file when nothing of it can be read, and
+    :class:`MissingPartError` when the encoder takes a part of c2v that is not installed.
     """
+    bundle.check_parts()
     try:
         status = path.stat()
         job = Job(

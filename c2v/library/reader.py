@@ -176,6 +176,11 @@ class LibraryReader:
             raise UsageError(f"{k} results were asked for")
         return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=segment_ids)
 
+    @property
+    def slower_because(self) -> str:
+        """A line on why searches of this library are slower than they could be; mostly empty."""
+        return self._searcher.slower_because
+
     def warm(self) -> None:
         """Load what makes later searches of this process fast (a server, a batch of queries)."""
         self._searcher.warm()

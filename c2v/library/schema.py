@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from c2v.errors import C2VError, LibraryError
+from c2v.optional import upgrade_hint
 
 DATABASE_NAME = "library.db"
 APPLICATION_ID = 0x63327631
@@ -196,7 +197,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path, *, read_only:
     if version > newest:
         raise LibraryError(
             f"{path} was written by a newer c2v (format {version}, this one knows {newest})",
-            hint="pip install --upgrade c2v",
+            hint=upgrade_hint(),
         )
     if version == newest:
         return

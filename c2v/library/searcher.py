@@ -16,6 +16,7 @@ from c2v.library.database import Database
 from c2v.library.matrix import Matrix
 from c2v.library.records import HnswSettings, Identity, ModelRecord, Nearest
 from c2v.library.segment_table import SegmentTable
+from c2v.optional import has, remark, require
 
 _WINNERS_COMPARED = 16
 """Best rows of a search that are compared with SQLite: 10 microseconds each from the page cache, a
@@ -27,6 +28,8 @@ _GROUP_SPEEDUP = 4.0
 _LOAD_BYTES_PER_SECOND = 0.4e9
 """Summing and loading a graph."""
 _GRAPH_QUERY_SECONDS = 5e-3
+_GRAPH_BYTES_A_ROW = 1200
+"""What a graph would take on disk that cannot be built here."""
 
 
 class Searcher:
@@ -38,6 +41,14 @@ class Searcher:
         self._settings = settings
         self.caches = Caches(directory, database, self._segments, settings)
         self._scanned_seconds = 0.0  # spent so far on scans that a graph could have spared
+        self._rows_without_graph = 0
+
+    @property
+    def slower_because(self) -> str:
+        """A line on what ``auto`` would have chosen if hnswlib were here; empty if nothing else."""
+        if not self._rows_without_graph:
+            return ""
+        return remark(f"{self._rows_without_graph:,} segments are searched one by one", "hnswlib")
 
     def nearest(
         self,
@@ -48,6 +59,8 @@ class Searcher:
         segment_ids: NDArray[np.int64] | None,
     ) -> Nearest:
         """See Library.nearest."""
+        if strategy == "hnsw":
+            require("--strategy hnsw", "hnswlib")
         with self._database.reading():
             self._database.refuse_in_write("a search")
             model, identity = self._database.model(), self._database.identity()
@@ -76,7 +89,7 @@ class Searcher:
             if identity is None:
                 return
             matrix = self.caches.matrix(identity)
-            if len(matrix.ids) >= self._settings.from_rows:
+            if len(matrix.ids) >= self._settings.from_rows and has("hnswlib"):
                 self.caches.graph(matrix, build=False)
 
     def refresh(self) -> int | None:
@@ -90,7 +103,8 @@ class Searcher:
             if identity is None:
                 return None
             try:
-                self.caches.refresh(identity)
+                if not self.caches.refresh(identity):
+                    self._rows_without_graph = self._segments.count_vectors()
             except OSError as error:
                 raise C2VError(
                     f"cannot write {self.caches.folder}: {error.strerror}; the library itself is "
@@ -161,12 +175,16 @@ class Searcher:
         asking = queries * _GRAPH_QUERY_SECONDS
         if self.caches.graph_in_memory:
             return asking < scans
-        size = self.caches.graph_file_bytes()
+        is_here = has("hnswlib")
+        size = self.caches.graph_file_bytes() if is_here else len(matrix.ids) * _GRAPH_BYTES_A_ROW
         loading = size / _LOAD_BYTES_PER_SECOND
         # How many questions will follow is unknown: once scanning has cost what loading costs,
         # load. That is never twice as slow as having known.
         self._scanned_seconds += max(0.0, scans - asking)
-        return size > 0 and loading < self._scanned_seconds
+        is_faster = size > 0 and loading < self._scanned_seconds
+        if is_faster and not is_here:
+            self._rows_without_graph = len(matrix.ids)
+        return is_faster and is_here
 
     def _compare(self, matrix: Matrix, found: Nearest) -> None:
         """The best rows must be, to the bit, what SQLite holds."""

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Literal
 
 from c2v.errors import UsageError
 from c2v.media.frames import Decoder, Sampling
 from c2v.media.pyav_decoder import PyAVDecoder
+from c2v.optional import has, require
 
 DecoderName = Literal["auto", "pyav", "decord"]
 
 
 def decoder_names_available() -> tuple[DecoderName, ...]:
     """The names `choose_decoder` accepts on this machine."""
-    return ("auto", "pyav", "decord") if find_spec("decord") else ("auto", "pyav")
+    return ("auto", "pyav", "decord") if has("decord") else ("auto", "pyav")
 
 
 def choose_decoder(name: DecoderName, *, sampling: Sampling = "exact") -> Decoder:
@@ -22,14 +22,14 @@ def choose_decoder(name: DecoderName, *, sampling: Sampling = "exact") -> Decode
 
     `auto` is PyAV for every file: it is right for all of them, and since it decodes only the
     wanted pictures decord is no longer faster once its process is counted (figures: see
-    decord_decoder). UsageError when decord is asked for and not installed, or with `fast`.
+    decord_decoder).
+
+    Raises:
+        MissingPartError: decord is asked for and not installed.
+        UsageError: decord is asked for with `fast`.
     """
     if name == "decord":
-        if "decord" not in decoder_names_available():
-            raise UsageError(
-                "the decoder decord is not installed (it has wheels for x86-64 Linux and Windows)",
-                hint="use --decoder pyav, which reads every video decord does",
-            )
+        require("--decoder decord", "decord")
         if sampling == "fast":
             raise UsageError(
                 "the decoder decord only does exact sampling", hint="use --decoder pyav"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from c2v.errors import MediaError
+from c2v.media.pyav_versions import open_options
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -60,7 +61,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
             str(path),
             mode="r",
             options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
+            **open_options(),
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(_why_not_opened(path, error)) from error

@@ -182,7 +182,7 @@ def _start_seconds(video: OpenVideo) -> float:
     start: int | None = video.container.start_time  # PyAV's stub forgets None
     if start is not None:
         return float(start / av.time_base)
-    if video.stream.start_time is not None and video.stream.time_base is not None:
+    if video.stream.start_time is not None and video.stream.time_base:
         return float(video.stream.start_time * video.stream.time_base)
     return 0.0
 

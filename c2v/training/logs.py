@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from c2v.encoder.foreign_caches import keep_caches_here
+from c2v.optional import has
 from c2v.training.loop import EpochReport, StepReport
 
 CSV_NAME = "log.csv"
@@ -25,7 +25,7 @@ class RunLog:
     """Writes the logs of one run; a watcher of the loop.
 
     The CSV is always written. TensorBoard events are written where the package ``tensorboard`` is
-    installed (``pip install 'c2v[train]'``). A resumed run goes on where its checkpoint stands:
+    installed (the extra ``train``). A resumed run goes on where its checkpoint stands:
     what was logged after it is dropped.
     """
 
@@ -104,7 +104,7 @@ def _figures(report: EpochReport) -> dict[str, float]:
 
 def _events(folder: Path, *, first_step: int) -> Any:
     """A TensorBoard writer, or None where the package is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
+    if not has("tensorboard"):
         return None
     from torch.utils.tensorboard import SummaryWriter
 
@@ -113,7 +113,7 @@ def _events(folder: Path, *, first_step: int) -> Any:
 
 def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> bool:
     """Loss and validation recall by epoch as a PNG; False where matplotlib is not installed."""
-    if importlib.util.find_spec("matplotlib") is None:
+    if not has("matplotlib"):
         return False
     keep_caches_here()
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -3,7 +3,15 @@
 `settings`, `numpy_heads` and `adapters` cost NumPy alone; `build` and what is behind it, torch.
 """
 
-from c2v.encoder.heads.adapters import Head, SplitHead, TorchHead, load_head, open_head
+from c2v.encoder.heads.adapters import (
+    Head,
+    SplitHead,
+    TorchHead,
+    check_video_side,
+    head_settings,
+    load_head,
+    open_head,
+)
 from c2v.encoder.heads.numpy_heads import NumpyMeanP, NumpyTextSide
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings
 
@@ -15,6 +23,8 @@ __all__ = [
     "NumpyTextSide",
     "SplitHead",
     "TorchHead",
+    "check_video_side",
+    "head_settings",
     "load_head",
     "open_head",
 ]

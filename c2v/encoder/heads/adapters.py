@@ -18,6 +18,7 @@ from c2v.encoder.heads.numpy_heads import (
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
+from c2v.optional import require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -150,6 +151,7 @@ def open_head(
         return NumpyMeanP(settings, weights)
 
     def load_video_side() -> TorchHead:
+        check_video_side(settings)
         from c2v.encoder.weight_files import load_state
 
         return TorchHead(
@@ -159,6 +161,22 @@ def open_head(
     return SplitHead(settings, weights, load_video_side)
 
 
+def check_video_side(settings: HeadSettings, *, of: str = "") -> None:
+    """Say before any work that the video side of a head (``of`` a model) takes PyTorch.
+
+    Raises:
+        MissingPartError: it does, and PyTorch is not installed.
+    """
+    if settings.type != "meanP":
+        require(f"the {settings.type} head{f' of {of}' if of else ''}", "torch")
+
+
+def head_settings(config: BundleConfig) -> HeadSettings:
+    """The head that a bundle's config describes."""
+    named = {"type": config.head.type, "feature_dim": config.feature_dim}
+    return HeadSettings.from_dict({**config.head.settings, **named})
+
+
 def load_head(directory: Path, config: BundleConfig, *, device: str = "auto") -> Head:
     """The head of a bundle: its folder, its config, the device as it was asked for.
 
@@ -166,6 +184,5 @@ def load_head(directory: Path, config: BundleConfig, *, device: str = "auto") ->
     """
     from c2v.encoder.devices import resolve_device
 
-    named = {"type": config.head.type, "feature_dim": config.feature_dim}
-    settings = HeadSettings.from_dict({**config.head.settings, **named})
+    settings = head_settings(config)
     return open_head(settings, directory / HEAD_FILE, device=lambda: resolve_device(device))

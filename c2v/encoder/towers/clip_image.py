@@ -10,6 +10,10 @@ from c2v.encoder.towers import ImageTower
 from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
 from c2v.encoder.towers.precision import Choice, ProbedTower, choices_on, note_path
 from c2v.errors import ModelError
+from c2v.optional import has, require
+
+TORCH_TOWER = ("torch", "open_clip")
+"""What an image tower that is no graph takes."""
 
 
 def make_clip_tower(
@@ -19,19 +23,39 @@ def make_clip_tower(
 
     Raises:
         ModelError: ``int8`` for a tower or on a device that has no such way.
+        MissingPartError: it takes PyTorch, which is not installed.
     """
+    check_parts(config, device=device, precision=precision)
     has_graph = VisionShape.of(config.image) is not None
     make = partial(_make, directory, config, device)
     if precision == "auto":
-        choices = choices_on(device, has_graph=has_graph)
+        choices = choices_on(device, has_graph=has_graph, has_torch=has(*TORCH_TOWER))
         return ProbedTower(make, choices, note=note_path(config, device), on_cpu=device == "cpu")
-    on_graph = has_graph and device == "cpu" and precision in ("fp32", "int8")
+    on_graph = _on_graph(config, device=device, precision=precision)
     if precision == "int8" and not on_graph:
         raise ModelError(
             f"--precision int8 was asked for, which {config.name} cannot do on {device}",
             hint="--precision auto",
         )
     return make(Choice("onnx" if on_graph else "torch", precision), None)
+
+
+def check_parts(config: BundleConfig, *, device: str, precision: str) -> None:
+    """Say before any work that a tower takes PyTorch.
+
+    Raises:
+        MissingPartError: it does, and PyTorch or open_clip is not installed.
+    """
+    if precision == "int8" or _on_graph(config, device=device, precision=precision):
+        return
+    has_graph = VisionShape.of(config.image) is not None
+    require(f"--precision {precision}" if has_graph else f"the model {config.name}", *TORCH_TOWER)
+
+
+def _on_graph(config: BundleConfig, *, device: str, precision: str) -> bool:
+    """Whether ONNX Runtime can do it."""
+    has_graph = VisionShape.of(config.image) is not None
+    return has_graph and device in ("auto", "cpu") and precision in ("auto", "fp32", "int8")
 
 
 def _make(

