@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.padding import pad
 from c2v.encoder.towers import TextFeatures
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from c2v.encoder.towers import ImageTower, TextTower
 
 _TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
+_SEGMENTS_AT_ONCE = 64
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
@@ -157,6 +159,24 @@ class Bundle:
     ) -> NDArray[np.float32]:
         """Frame features [B, T, D] with mask [B, T] to vectors [B, V] of unit length."""
         return self.head.embed_video(np.asarray(features, np.float32), np.asarray(mask, np.bool_))
+
+    def embed_segments(
+        self,
+        segments: Sequence[NDArray[Any]],
+        *,
+        length: int = 0,
+        filler: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Frame features [T_i, D] of B segments to vectors [B, V] of unit length; any B.
+
+        They are padded and masked a batch at a time (:func:`c2v.encoder.padding.pad`).
+        """
+        vectors = np.empty((len(segments), self.vector_dim), np.float32)
+        for first in range(0, len(segments), _SEGMENTS_AT_ONCE):
+            batch = segments[first : first + _SEGMENTS_AT_ONCE]
+            padded, mask = pad(batch, length=length, filler=filler)
+            vectors[first : first + len(batch)] = self.embed_video(padded, mask)
+        return vectors
 
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Texts to vectors [N, V] of unit length."""

@@ -22,7 +22,8 @@ from c2v.training.ranks import checked, text_ranks, video_ranks, video_ranks_by_
 from c2v.training.stored import Missing, by_length, find_videos, read_features
 
 CLIP_SCALE = 100.0
-_SEGMENTS_AT_ONCE = 64
+_SCORES_AT_ONCE = 1 << 26
+"""Scores of texts with segments at a time: 256 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,21 +221,7 @@ def video_vectors(
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]
     column = [n for n, segments in enumerate(found.segments) for _ in segments]
-    return _embed(bundle, features), np.asarray(column, np.int64)
-
-
-def _embed(bundle: Bundle, features: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
-    """Frame features [T_i, D] of S segments to vectors [S, V]."""
-    vectors = np.empty((len(features), bundle.vector_dim), np.float32)
-    for first in range(0, len(features), _SEGMENTS_AT_ONCE):
-        part = features[first : first + _SEGMENTS_AT_ONCE]
-        padded = np.zeros((len(part), max(map(len, part)), bundle.feature_dim), np.float32)
-        mask = np.zeros(padded.shape[:2], np.bool_)
-        for row, frames in enumerate(part):
-            padded[row, : len(frames)] = frames
-            mask[row, : len(frames)] = True
-        vectors[first : first + len(part)] = bundle.embed_video(padded, mask)
-    return vectors
+    return bundle.embed_segments(features), np.asarray(column, np.int64)
 
 
 def similarity_matrix(
@@ -244,11 +231,26 @@ def similarity_matrix(
     videos: int,
 ) -> NDArray[np.float32]:
     """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
+    order = np.argsort(column, kind="stable")
+    shown, starts = np.unique(column[order], return_index=True)  # videos that have a segment
+    stored = vectors[order]
+    copies, originals = _copies(stored)
     similarity = np.full((len(texts), videos), -np.inf, np.float32)
-    for segment, video in enumerate(column):
-        scores = texts @ vectors[segment]
-        np.maximum(similarity[:, video], scores, out=similarity[:, video])
+    step = max(1, _SCORES_AT_ONCE // max(1, len(stored)))
+    for first in range(0, len(texts), step):
+        scores = texts[first : first + step] @ stored.T  # [n, S]
+        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
+        scores[:, copies] = scores[:, originals]
+        similarity[first : first + step, shown] = np.maximum.reduceat(scores, starts, axis=1)
     return similarity
+
+
+def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
+    """Rows that equal an earlier one, and the first such row of each."""
+    seen: dict[bytes, int] = {}
+    first = [seen.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)]
+    copies = [row for row, original in enumerate(first) if original != row]
+    return copies, [first[row] for row in copies]
 
 
 def score_scale(bundle: Bundle) -> float:
