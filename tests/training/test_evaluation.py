@@ -18,7 +18,7 @@ from c2v.errors import DataError, LibraryError, UsageError
 from c2v.indexing.reembedding import reembed
 from c2v.library import Library
 from c2v.training.captions import Captions
-from c2v.training.evaluation import evaluate_library, similarity_matrix
+from c2v.training.evaluation import Measure, evaluate_library, similarity_matrix
 from c2v.training.failures import query_results, write_page, write_queries
 from c2v.training.intervals import recall_intervals
 from c2v.training.normalisation import dual_softmax, qb_norm
@@ -105,7 +105,7 @@ def test_missing_videos_are_named_with_a_reason(
         broken: "cannot be read: no video stream",
     }
     with pytest.raises(DataError, match="none of its videos"):
-        evaluate_library(library, bundle, captions.only([gone]))
+        evaluate_library(library, bundle, toys.only(captions, [gone]))
 
 
 def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) -> None:
@@ -155,16 +155,18 @@ def test_qb_norm_touches_only_queries_near_a_hub() -> None:
 
 def test_normalised_results_say_so(library: Library, captions: Captions, bundle: Bundle) -> None:
     plain = evaluate_library(library, bundle, captions)
-    dual = evaluate_library(library, bundle, captions, normalize="dual-softmax")
+    dual = evaluate_library(library, bundle, captions, Measure.of(normalize="dual-softmax"))
     assert (plain.normalize, dual.normalize) == ("none", "dual-softmax")
     assert dual.as_dict()["normalize"] == "dual-softmax"
     bank = [text + " once" for text in captions.texts]
-    banked = evaluate_library(library, bundle, captions, normalize="qb-norm", bank=bank)
+    banked = evaluate_library(library, bundle, captions, Measure.of(normalize="qb-norm", bank=bank))
     assert banked.metrics.video_to_text == plain.metrics.video_to_text
     with pytest.raises(UsageError, match="needs captions to compare"):
-        evaluate_library(library, bundle, captions, normalize="qb-norm")
+        Measure.of(normalize="qb-norm")
     with pytest.raises(UsageError, match="--normalize softmax"):
-        evaluate_library(library, bundle, captions, normalize="softmax")
+        Measure.of(normalize="softmax")
+    with pytest.raises(UsageError, match="--ties fair"):
+        Measure.of(ties="fair")
 
 
 # -- intervals and reports -------------------------------------------------------------------------

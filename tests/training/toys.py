@@ -54,6 +54,12 @@ def captions_for(folder: Path, count: int, *, a_video: int = 1) -> Captions:
     return from_pairs(folder / "captions.csv", pairs)
 
 
+def only(captions: Captions, videos: Sequence[str]) -> Captions:
+    """The pairs of these videos."""
+    pairs = zip(captions.paths, captions.texts, strict=True)
+    return from_pairs(captions.file, [pair for pair in pairs if pair[0] in videos])
+
+
 def fill_library(
     folder: Path, bundle: Bundle, captions: Captions, *, noise: float = 1.0, frames: int = 5,
     segments: int = 1, without: Sequence[str] = (),
