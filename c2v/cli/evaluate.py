@@ -9,12 +9,16 @@ from c2v.cli.evaluate_report import ReportFormat, print_report
 from c2v.cli.finetune_options import AnnotationsFlag, DataFlag, VideosFlag
 from c2v.cli.finetune_report import say_what_is_odd
 from c2v.cli.models import DeviceFlag, library_bundle, open_library
+from c2v.cli.render import printable
 from c2v.cli.session import Session, command
+from c2v.errors import EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.library import Library
     from c2v.training.captions import Captions
+    from c2v.training.evaluation import Evaluation, Measure
+    from c2v.training.published_videos import Protocol
 
 SplitFlag = Annotated[
     str, typer.Option("--split", metavar="train|val|test", help="Part of a benchmark.")
@@ -27,6 +31,22 @@ ModelsFlag = Annotated[
         metavar="NAME",
         help="The encoder; several are set side by side.  \\[default: the library's]",
         show_default=False,
+    ),
+]
+ProtocolFlag = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="library|clip4clip|clip2video",
+        help="Whose frames: those of the library, or those a paper takes, read from the videos.",
+    ),
+]
+TiesFlag = Annotated[
+    str,
+    typer.Option(
+        "--ties",
+        metavar="optimistic|average|pessimistic|legacy",
+        help="What an equal score counts as; legacy: as the papers' code does.",
     ),
 ]
 NormalizeFlag = Annotated[
@@ -75,29 +95,34 @@ def evaluate(
     annotations: AnnotationsFlag = None,
     split: SplitFlag = "test",
     model: ModelsFlag = None,
+    protocol: ProtocolFlag = "library",
     normalize: NormalizeFlag = "none",
     bank: BankFlag = None,
+    ties: TiesFlag = "optimistic",
     per_query: PerQueryFlag = None,
     html: HtmlFlag = None,
     device: DeviceFlag = None,
     style: ReportFormatFlag = ReportFormat.TABLE,
-) -> None:
+) -> int:
     """Measure retrieval: R@1/5/10/50, median and mean rank, text to video and video to text.
 
-    The videos of the file are looked up in the library; those not in it are reported.
+    The videos of the file are looked up in the library, or with --protocol read from the disk and
+    looked at as in the paper. Those that cannot be ranked are reported.
     """
-    from c2v.training.evaluation import evaluate_library
+    from c2v.training.evaluation import Measure
     from c2v.training.failures import write_page, write_queries
     from c2v.training.published import published_rows
+    from c2v.training.published_videos import published_protocol
 
     captions = _load(data, split=split, videos=videos, annotations=annotations)
+    paper = published_protocol(protocol, data=data, first_seconds=captions.first_seconds)
     say_what_is_odd(session, captions)
     banked = _bank(bank, data, normalize, videos=videos, annotations=annotations)
-    with open_library(session) as library:
-        results = [
-            evaluate_library(library, bundle, captions, normalize=normalize, bank=banked)
-            for bundle in _bundles(session, library, model, device=device)
-        ]
+    measure = Measure.of(normalize=normalize, bank=banked, ties=ties)
+    if paper is None:
+        results = _over_library(session, captions, measure, names=model, device=device)
+    else:
+        results = _over_files(session, captions, measure, paper, names=model, device=device)
     print_report(session, results, published_rows(captions.benchmark), style)
     if per_query is not None:
         write_queries(results, per_query)
@@ -105,6 +130,47 @@ def evaluate(
     if html is not None:
         write_page(results[0], html)
         session.notice(f"the worst failures of {results[0].model}: {html}")
+    return EXIT_PARTIAL if paper is not None and results[0].missing else EXIT_OK
+
+
+def _over_library(
+    session: Session, captions: "Captions", measure: "Measure", *, names: list[str] | None,
+    device: str | None,
+) -> "list[Evaluation]":  # fmt: skip
+    from c2v.training.evaluation import evaluate_library
+
+    with open_library(session) as library:
+        return [
+            evaluate_library(library, bundle, captions, measure)
+            for bundle in _bundles(session, library, names, device=device)
+        ]
+
+
+def _over_files(
+    session: Session, captions: "Captions", measure: "Measure", paper: "Protocol", *,
+    names: list[str] | None, device: str | None,
+) -> "list[Evaluation]":  # fmt: skip
+    """Of the videos themselves; there need be no library."""
+    from c2v.cli.counting import Counting
+    from c2v.library import Library
+    from c2v.training.evaluation import evaluate_candidates
+    from c2v.training.published_videos import embed_published
+
+    folder = session.library_dir()
+    if names is None and Library.exists(folder):
+        with Library.open(folder) as library:
+            bundles = _bundles(session, library, names, device=device)
+    else:
+        bundles = _bundles(session, None, names, device=device)
+    with Counting(session.err, "videos read", shown=not session.quiet) as counting:
+        candidates = embed_published(
+            bundles, captions.videos, paper.sampling, on_progress=counting.update,
+            on_problem=lambda said: session.problem(printable(said)),
+        )  # fmt: skip
+    return [
+        evaluate_candidates(bundle, captions, ranked, measure, paper)
+        for bundle, ranked in zip(bundles, candidates, strict=True)
+    ]
 
 
 def _load(data: str, *, split: str, videos: Path | None, annotations: Path | None) -> "Captions":
@@ -135,14 +201,20 @@ def _bank(
 
 
 def _bundles(
-    session: Session, library: "Library", names: list[str] | None, *, device: str | None
+    session: Session, library: "Library | None", names: list[str] | None, *, device: str | None
 ) -> "list[Bundle]":
-    """The encoders asked for, or the library's own."""
+    """The encoders asked for, or the library's own, or the default."""
     from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.obtain import choose_default
 
-    if not names:
-        return [library_bundle(session, library, device=device)]
     settings = session.settings(device=device)
+    if not names:
+        if library is not None and library.model is not None:
+            return [library_bundle(session, library, device=device)]
+        name, remark = choose_default(configured=settings.model)
+        if remark:
+            session.notice(remark)
+        names = [name]
     return [
         load_bundle(name, device=settings.device, precision=settings.precision) for name in names
     ]

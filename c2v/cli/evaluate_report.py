@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from c2v.training.evaluation import Evaluation
     from c2v.training.published import PublishedRow
 
+PAPERS = {"clip4clip": "CLIP4Clip", "clip2video": "CLIP2Video"}
 METRICS = ("R@1", "R@5", "R@10", "R@50", "MdR", "MnR")
 MOST_LISTED = 20
 ROOMY_COLUMNS = 100
 """A terminal narrower than this shows intervals in a line of their own."""
+ANOTHER_WAY = "measured another way"
 DIRECTIONS = {
     "text_to_video": "text to video",
     "video_to_text": "video to text",
@@ -44,10 +46,15 @@ def print_report(
         print_json_lines(result.as_dict() for result in results)
     elif style is ReportFormat.CSV:
         intervals = [f"{name}_{end}" for name in METRICS[:4] for end in ("low", "high")]
-        print_csv(("model", "normalize", "direction", *METRICS, *intervals), _csv_rows(results))
+        print_csv(
+            ("model", "protocol", "normalize", "direction", *METRICS, *intervals),
+            _csv_rows(results),
+        )
     else:
         _print_tables(session, results, published)
     _say_what_was_measured(session, results[0], table=style is ReportFormat.TABLE)
+    if style is ReportFormat.TABLE:
+        _say_what_compares(session, results[0], published)
 
 
 def _as_dict(results: "list[Evaluation]", published: "tuple[PublishedRow, ...]") -> dict[str, Any]:
@@ -56,7 +63,11 @@ def _as_dict(results: "list[Evaluation]", published: "tuple[PublishedRow, ...]")
     if len(results) > 1:
         content["models"] = [result.as_dict() for result in results]
     if published:
-        content["published"] = [row.as_dict() for row in published]
+        protocol = results[0].protocol
+        content["published"] = [
+            {**row.as_dict(), "measured_another_way": not row.is_measured_like(protocol)}
+            for row in published
+        ]
     return content
 
 
@@ -66,7 +77,7 @@ def _csv_rows(results: "list[Evaluation]") -> Iterator[list[object]]:
         for direction in DIRECTIONS:
             figures = content[direction]
             bounds = result.intervals.get(direction, {})
-            row: list[object] = [result.model, result.normalize, direction]
+            row: list[object] = [result.model, result.protocol, result.normalize, direction]
             row += [f"{figures[name]:.4f}" for name in METRICS]
             for name in METRICS[:4]:
                 row += [f"{end:.4f}" for end in bounds[name]] if name in bounds else ["", ""]
@@ -110,11 +121,14 @@ def _table(
         else:
             pairs = zip(cells, METRICS, strict=True)
             table.add_row(label, *(_with(cell, spans.get(name)) for cell, name in pairs))
-    for row in published:
+    for row in sorted(published, key=lambda row: not row.is_measured_like(results[0].protocol)):
         known = row.as_dict()[key]
         if known is not None:
             cells = ["-" if known.get(name) is None else f"{known[name]:.1f}" for name in METRICS]
-            table.add_row(f"{row.model} ({row.source})", *cells, style="dim")
+            label = f"{row.model} ({row.source})"
+            if not row.is_measured_like(results[0].protocol):
+                label = f"{ANOTHER_WAY}: {label}"
+            table.add_row(label, *cells, style="dim")
     return table
 
 
@@ -122,10 +136,23 @@ def _with(cell: str, span: str | None) -> str:
     return cell if span is None else f"{cell} [{span}]".replace("[", "\\[")
 
 
+def _say_what_compares(
+    session: Session, first: "Evaluation", published: "tuple[PublishedRow, ...]"
+) -> None:
+    others = sorted({row.protocol for row in published if not row.is_measured_like(first.protocol)})
+    if others:
+        session.notice(
+            f"published rows that were {ANOTHER_WAY} looked at other frames of the videos; to "
+            f"measure like them: --protocol {' or '.join(others)}"
+        )
+
+
 def _say_what_was_measured(session: Session, first: "Evaluation", *, table: bool) -> None:
     note = f"{first.texts:,} texts, {first.videos:,} videos"
     if table:
         note += "; ranges: 95 % by bootstrap over videos"
+    if first.protocol != "library":
+        note += f"; frames, pictures and words as in {PAPERS[first.protocol]}"
     if first.normalize == "dual-softmax":
         note += "; dual softmax over all queries of the test: not what a single search gives"
     elif first.normalize == "qb-norm":

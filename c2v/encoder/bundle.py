@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.padding import pad
 from c2v.encoder.towers import TextFeatures
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from c2v.encoder.towers import ImageTower, TextTower
 
 _TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
+_SEGMENTS_AT_ONCE = 64
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
@@ -142,15 +144,18 @@ class Bundle:
             return np.zeros((0, self.feature_dim), np.float32)
         return self.image_tower.encode(images)
 
-    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
+    def encode_text(self, texts: Sequence[str], *, most_tokens: int | None = None) -> TextFeatures:
         """Texts to token features [N, L, D] and mask [N, L], **not** normalised.
 
         L is the longest text of the batch in tokens; the feature at the last masked position of a
-        row is the feature of the whole text.
+        row is the feature of the whole text. A text of more than ``most_tokens`` is cut to them,
+        the end token being the last (papers read 32 or 64 where a tower could read 77).
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
         ids, mask = self.tokenizer.encode(texts)  # [N, L]
+        if most_tokens is not None:
+            ids, mask = _cut(ids, mask, most_tokens, pad_id=self.config.text.pad_id)
         return self.text_tower.encode(ids, mask)
 
     def embed_video(
@@ -159,13 +164,34 @@ class Bundle:
         """Frame features [B, T, D] with mask [B, T] to vectors [B, V] of unit length."""
         return self.head.embed_video(np.asarray(features, np.float32), np.asarray(mask, np.bool_))
 
-    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Texts to vectors [N, V] of unit length."""
+    def embed_segments(
+        self,
+        segments: Sequence[NDArray[Any]],
+        *,
+        length: int = 0,
+        filler: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Frame features [T_i, D] of B segments to vectors [B, V] of unit length; any B.
+
+        They are padded and masked a batch at a time (:func:`c2v.encoder.padding.pad`).
+        """
+        vectors = np.empty((len(segments), self.vector_dim), np.float32)
+        for first in range(0, len(segments), _SEGMENTS_AT_ONCE):
+            batch = segments[first : first + _SEGMENTS_AT_ONCE]
+            padded, mask = pad(batch, length=length, filler=filler)
+            vectors[first : first + len(batch)] = self.embed_video(padded, mask)
+        return vectors
+
+    def embed_text(
+        self, texts: Sequence[str], *, most_tokens: int | None = None
+    ) -> NDArray[np.float32]:
+        """Texts to vectors [N, V] of unit length; ``most_tokens`` as in ``encode_text``."""
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of texts, got one text")
         vectors = np.zeros((len(texts), self.vector_dim), np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            features = self.encode_text(texts[start : start + _TEXTS_AT_ONCE])
+            part = texts[start : start + _TEXTS_AT_ONCE]
+            features = self.encode_text(part, most_tokens=most_tokens)
             vectors[start : start + _TEXTS_AT_ONCE] = self.head.embed_text(
                 features.tokens, features.mask
             )
@@ -212,6 +238,21 @@ class Bundle:
                     f"{self.directory / name} was changed or damaged after the bundle was written",
                     hint=f"c2v model pull {self.name} --overwrite",
                 )
+
+
+def _cut(
+    ids: NDArray[np.int64], mask: NDArray[np.bool_], most: int, *, pad_id: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Ids and mask [N, L] with at most so many tokens a row; the last one stays the last."""
+    if most >= ids.shape[1]:
+        return ids, mask
+    lengths = mask.sum(axis=1)
+    cut = np.flatnonzero(lengths > most)
+    ids, mask = ids.copy(), mask.copy()
+    ids[cut, most - 1] = ids[cut, lengths[cut] - 1]
+    ids[cut, most:] = pad_id
+    mask[:, most:] = False
+    return ids, mask
 
 
 def load_bundle(

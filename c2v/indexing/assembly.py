@@ -146,25 +146,8 @@ def to_segments(assembly: Assembly, bundle: Bundle) -> list[SegmentData]:
             )
     if not parts:
         raise MediaError("no frame of it could be decoded")
-    vectors = embed_segments([features for *_, features in parts], bundle)
+    vectors = bundle.embed_segments([features for *_, features in parts])
     return [
         SegmentData(start, end, seconds, features, vector)
         for (start, end, seconds, features), vector in zip(parts, vectors, strict=True)
     ]
-
-
-def embed_segments(
-    segments: list[NDArray[np.float16]], bundle: Bundle, *, batch_size: int = 64
-) -> NDArray[np.float32]:
-    """Head vectors [B, V] of segments of frame features [T_i, D], padded and masked per batch."""
-    vectors = np.empty((len(segments), bundle.vector_dim), np.float32)
-    for first in range(0, len(segments), batch_size):
-        batch = segments[first : first + batch_size]
-        longest = max(len(features) for features in batch)
-        padded = np.zeros((len(batch), longest, bundle.feature_dim), np.float32)
-        mask = np.zeros((len(batch), longest), np.bool_)
-        for row, features in enumerate(batch):
-            padded[row, : len(features)] = features
-            mask[row, : len(features)] = True
-        vectors[first : first + len(batch)] = bundle.embed_video(padded, mask)
-    return vectors

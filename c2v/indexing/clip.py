@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
-from c2v.indexing.assembly import embed_segments
 from c2v.indexing.decoding import decode_range, lay_out
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
@@ -59,4 +58,4 @@ def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
             f"{path}: {error.message}", hint=error.hint or "give a video file"
         ) from error
     stored = features.astype(np.float16)
-    return EmbeddedClip(stored, embed_segments([stored], bundle)[0])
+    return EmbeddedClip(stored, bundle.embed_segments([stored])[0])

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.registry import find_bundle
-from c2v.indexing.assembly import embed_segments
 from c2v.library import Library, ModelRecord
 
 SEGMENTS_A_BATCH = 256
@@ -43,4 +42,4 @@ def _vectors(
     library: Library, bundle: Bundle
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     for batch in library.all_features(batch_size=SEGMENTS_A_BATCH):
-        yield batch.segment_ids, embed_segments(list(batch.features), bundle)
+        yield batch.segment_ids, bundle.embed_segments(list(batch.features))

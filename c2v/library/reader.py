@@ -83,14 +83,6 @@ class LibraryReader:
         """The video at exactly this absolute path."""
         return self._videos.by_path(path)
 
-    def videos_by_content(self, content_id: str) -> list[VideoRecord]:
-        """Videos of this content: the original and its copies, by path."""
-        return self._videos.by_content(content_id)
-
-    def videos_by_id(self, video_ids: Sequence[int]) -> dict[int, VideoRecord]:
-        """Those of the ids that exist."""
-        return self._videos.by_id(video_ids)
-
     def failures(self) -> list[FailureRecord]:
         """Files that could not be indexed, by path."""
         return self._videos.failures()

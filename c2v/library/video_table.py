@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from c2v.library.database import Database, Row
 from c2v.library.paths import decode_path, encode_path, folder_range
@@ -42,16 +42,6 @@ class VideoTable:
         """The video at exactly this path."""
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
         return _video(rows[0]) if rows else None
-
-    def by_content(self, content_id: str) -> list[VideoRecord]:
-        """Videos of this content, by path: the original and its copies."""
-        rows = self._database.all(f"{_SELECT} WHERE content_id = ? ORDER BY path", content_id)
-        return [_video(row) for row in rows]
-
-    def by_id(self, video_ids: Sequence[int]) -> dict[int, VideoRecord]:
-        """The videos of these ids; ids that do not exist are left out."""
-        rows = self._database.all_in(f"{_SELECT} WHERE id IN", video_ids)
-        return {video.id: video for video in map(_video, rows)}
 
     def replace(self, video: NewVideo) -> int:
         """Store a video in place of what its path held before; returns its new id."""

@@ -9,18 +9,13 @@ from fnmatch import translate
 from pathlib import Path
 
 
-def path_matches(path: str, patterns: Sequence[str]) -> bool:
-    """Whether ``path`` (absolute) is meant by at least one of ``patterns``.
+def path_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a path (absolute) is meant by at least one of ``patterns``.
 
     A pattern is a file, a folder (everything below it) or a glob in which ``*`` also crosses
     folders. Relative ones are tried from the current folder and then at any depth, so that
     ``holidays``, ``holidays/*.mp4`` and ``*.mkv`` all mean what they seem to.
     """
-    return path_filter(patterns)(path)
-
-
-def path_filter(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """:func:`path_matches` for many paths: the patterns are read once."""
     globs = [glob for pattern in patterns for glob in _globs(pattern)]
     if not globs:
         return lambda _path: False

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads import SplitHead
+from c2v.encoder.padding import pad
 from c2v.errors import UsageError
 from c2v.library import Library, SegmentRow
 
@@ -38,12 +39,7 @@ def rerank(
         return ranked
     features = library.features([segment.segment_id for _, segment in ranked])
     frames = [features[segment.segment_id][1] for _, segment in ranked]
-    longest = max(len(rows) for rows in frames)
-    padded = np.zeros((len(frames), longest, bundle.feature_dim), np.float32)
-    mask = np.zeros((len(frames), longest), np.bool_)
-    for row, rows in enumerate(frames):
-        padded[row, : len(rows)] = rows
-        mask[row, : len(rows)] = True
+    padded, mask = pad(frames)
     texts = np.repeat(text_feature[None], len(frames), axis=0)
     logits = head.torch_head.score_pairs(texts, padded, mask)
     return [ranked[row] for row in np.argsort(-logits, kind="stable")]

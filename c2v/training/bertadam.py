@@ -60,10 +60,6 @@ class BertAdam(torch.optim.Optimizer):
         }
         super().__init__(params, defaults)
 
-    def rates(self) -> list[float]:
-        """The learning rate that the next step uses, one per group."""
-        return [self._rate(group) for group in self.param_groups]
-
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""

@@ -45,22 +45,6 @@ class Captions:
             content.update(json.dumps([os.path.basename(path), text]).encode())  # noqa: PTH119
         return content.hexdigest()
 
-    def only(self, videos: Iterable[str]) -> Captions:
-        """The pairs of these videos."""
-        wanted = frozenset(videos)
-        pairs = [
-            (path, text)
-            for path, text in zip(self.paths, self.texts, strict=True)
-            if path in wanted
-        ]
-        return Captions(
-            self.file,
-            tuple(path for path, _ in pairs),
-            tuple(text for _, text in pairs),
-            first_seconds=self.first_seconds,
-            benchmark=self.benchmark,
-        )
-
 
 def read_captions(file: Path, *, videos: Path | None = None) -> Captions:
     """Read a CSV, TSV, JSON or JSONL file of videos and captions.

@@ -1,10 +1,10 @@
-"""Retrieval quality of encoders on a captions file, over the videos of a library (spec 4)."""
+"""Retrieval quality of encoders on a captions file, over a library or as a paper measures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,13 @@ from c2v.training.captions import Captions
 from c2v.training.intervals import recall_intervals
 from c2v.training.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.training.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
-from c2v.training.ranks import checked, text_ranks, video_ranks, video_ranks_by_caption
+from c2v.training.published_videos import Candidates, Protocol, ProtocolName
+from c2v.training.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.training.stored import Missing, by_length, find_videos, read_features
 
 CLIP_SCALE = 100.0
-_SEGMENTS_AT_ONCE = 64
+_SCORES_AT_ONCE = 1 << 26
+"""Scores of texts with segments at a time: 256 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,12 +60,15 @@ class Evaluation:
     videos: int
     missing: tuple[Missing, ...]
     normalize: Normalisation
+    protocol: ProtocolName
+    """Whose frames were ranked: the library's, or those a paper takes."""
+    ties: Ties
     intervals: dict[str, dict[str, tuple[float, float]]]
     scores: Scores
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Paths that the captions file names and the library does not hold."""
+        """Paths that the captions file names and that could not be ranked."""
         return tuple(missing.path for missing in self.missing)
 
     @property
@@ -80,8 +85,9 @@ class Evaluation:
             "skipped": list(self.skipped),
             "skipped_because": {missing.path: missing.reason for missing in self.missing},
             "model": self.model,
+            "protocol": self.protocol,
             "normalize": self.normalize,
-            "ties": "optimistic",
+            "ties": self.ties,
             "tied_texts": self.scores.tied,
             "intervals_95": {
                 direction: {name: list(bounds) for name, bounds in found.items()}
@@ -90,13 +96,43 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """How scores become figures.
+
+    ``normalize`` corrects for hubs; ``bank`` are the training captions that ``qb-norm`` needs.
+    ``ties`` says what an equal score counts as (see :mod:`c2v.training.ranks`).
+    """
+
+    normalize: Normalisation = "none"
+    bank: tuple[str, ...] = ()
+    ties: Ties = "optimistic"
+
+    @classmethod
+    def of(cls, *, normalize: str = "none", bank: Sequence[str] = (), ties: str = "optimistic",
+           ) -> Measure:  # fmt: skip
+        """From words a user typed.
+
+        Raises:
+            UsageError: an unknown normalisation or kind of ties, or ``qb-norm`` without a bank.
+        """
+        if normalize == "qb-norm" and not bank:
+            raise UsageError(
+                "--normalize qb-norm needs captions to compare with",
+                hint="--bank FILE, the captions of the training videos",
+            )
+        if normalize not in NORMALISATIONS:
+            raise UsageError(f"--normalize {normalize}", hint=f"one of {', '.join(NORMALISATIONS)}")
+        if ties not in get_args(Ties):
+            raise UsageError(f"--ties {ties}", hint=f"one of {', '.join(get_args(Ties))}")
+        return cls(normalize, tuple(bank), ties)  # type: ignore[arg-type]
+
+
 def evaluate_library(
     library: Library,
     bundle: Bundle,
     captions: Captions,
-    *,
-    normalize: str = "none",
-    bank: Sequence[str] = (),
+    measure: Measure | None = None,
 ) -> Evaluation:
     """Rank the videos of the file for each caption, and its captions for each video.
 
@@ -108,15 +144,12 @@ def evaluate_library(
         library: holds the videos.
         bundle: the encoder to measure.
         captions: sentences and videos.
-        normalize: ``none``, ``dual-softmax`` or ``qb-norm``.
-        bank: training captions for ``qb-norm``.
+        measure: corrections and ties, none and optimistic if not given.
 
     Raises:
         DataError: none of the videos is in the library.
         LibraryError: the library's features are of other towers.
-        UsageError: an unknown normalisation, or ``qb-norm`` without a bank.
     """
-    normalisation = _normalisation(normalize, bank)
     found, missing = find_videos(library, captions)
     if not found:
         raise DataError(
@@ -124,7 +157,31 @@ def evaluate_library(
             f"({missing[0].path}: {missing[0].reason})",
             hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
-    position = {path: number for number, path in enumerate(found)}
+    vectors, column = video_vectors(library, bundle, found, first_seconds=captions.first_seconds)
+    candidates = Candidates(tuple(found), vectors, column, missing)
+    return evaluate_candidates(bundle, captions, candidates, measure or Measure())
+
+
+def evaluate_candidates(
+    bundle: Bundle,
+    captions: Captions,
+    candidates: Candidates,
+    measure: Measure,
+    protocol: Protocol | None = None,
+) -> Evaluation:
+    """Rank videos that are embedded already; ``protocol`` is the paper's by which they are.
+
+    Raises:
+        DataError: there is not one.
+    """
+    if not candidates.paths:
+        first = candidates.missing[0]
+        raise DataError(
+            f"--data {captions.file}: not one of its videos can be ranked "
+            f"({first.path}: {first.reason})",
+            hint="check the paths, and --videos DIR for where the videos are",
+        )
+    position = {path: number for number, path in enumerate(candidates.paths)}
     pairs = [
         (text, position[path])
         for path, text in zip(captions.paths, captions.texts, strict=True)
@@ -132,39 +189,35 @@ def evaluate_library(
     ]
     texts = [text for text, _ in pairs]
     owner = np.asarray([video for _, video in pairs], np.int64)
-    vectors, column = video_vectors(library, bundle, found, first_seconds=captions.first_seconds)
-    similarity = similarity_matrix(text_vectors(bundle, texts), vectors, column, len(found))
+    most_tokens = protocol.most_tokens if protocol else None
+
+    def similarity_to(sentences: Sequence[str]) -> NDArray[np.float32]:
+        asked = text_vectors(bundle, sentences, most_tokens=most_tokens)
+        return similarity_matrix(
+            asked, candidates.vectors, candidates.column, len(candidates.paths)
+        )
+
+    similarity = similarity_to(texts)
     to_video, to_text = similarity, similarity
-    if normalisation == "dual-softmax":
+    if measure.normalize == "dual-softmax":
         to_video, to_text = dual_softmax(similarity, scale=score_scale(bundle))
-    elif normalisation == "qb-norm":
-        banked = similarity_matrix(text_vectors(bundle, bank), vectors, column, len(found))
-        to_video = qb_norm(similarity, banked)
-    scores = Scores(to_video, to_text, owner, tuple(texts), tuple(found))
+    elif measure.normalize == "qb-norm":
+        to_video = qb_norm(similarity, similarity_to(measure.bank))
+    scores = Scores(to_video, to_text, owner, tuple(texts), candidates.paths)
     return Evaluation(
-        model=bundle.name, metrics=_metrics(scores), texts=len(texts), videos=len(found),
-        missing=missing, normalize=normalisation, intervals=_intervals(scores), scores=scores,
+        model=bundle.name, metrics=_metrics(scores, measure.ties), texts=len(texts),
+        videos=len(candidates.paths), missing=candidates.missing, normalize=measure.normalize,
+        protocol=protocol.name if protocol else "library", ties=measure.ties,
+        intervals=_intervals(scores, measure.ties), scores=scores,
     )  # fmt: skip
 
 
-def _normalisation(name: str, bank: Sequence[str]) -> Normalisation:
-    for known in NORMALISATIONS:
-        if known == name:
-            if name == "qb-norm" and not bank:
-                raise UsageError(
-                    "--normalize qb-norm needs captions to compare with",
-                    hint="--bank FILE, the captions of the training videos",
-                )
-            return known
-    raise UsageError(f"--normalize {name}", hint=f"one of {', '.join(NORMALISATIONS)}")
-
-
-def _metrics(scores: Scores) -> RetrievalMetrics:
+def _metrics(scores: Scores, ties: Ties) -> RetrievalMetrics:
     """Both directions, each from its own matrix."""
-    first = retrieval_metrics(scores.text_to_video, scores.owner)
+    first = retrieval_metrics(scores.text_to_video, scores.owner, ties=ties)
     if scores.video_to_text is scores.text_to_video:
         return first
-    second = retrieval_metrics(scores.video_to_text, scores.owner)
+    second = retrieval_metrics(scores.video_to_text, scores.owner, ties=ties)
     return RetrievalMetrics(
         text_to_video=first.text_to_video,
         video_to_text=second.video_to_text,
@@ -174,22 +227,27 @@ def _metrics(scores: Scores) -> RetrievalMetrics:
     )
 
 
-def _intervals(scores: Scores) -> dict[str, dict[str, tuple[float, float]]]:
-    to_text, owner = checked(scores.video_to_text, scores.owner)
+def _intervals(scores: Scores, ties: Ties) -> dict[str, dict[str, tuple[float, float]]]:
+    """Over videos. The released code's ties make more ranks than queries: optimistic ones then."""
+    ties = "optimistic" if ties == "legacy" else ties
+    to_video, owner = checked(scores.text_to_video, scores.owner)
+    to_text, _ = checked(scores.video_to_text, owner)
     asked = np.unique(owner)
-    by_caption = video_ranks_by_caption(to_text, owner)
+    by_caption = video_ranks_by_caption(to_text, owner, ties=ties)
     return {
-        "text_to_video": recall_intervals(scores.ranks(), owner),
-        "video_to_text": recall_intervals(video_ranks(to_text, owner), asked),
+        "text_to_video": recall_intervals(text_ranks(to_video, owner, ties=ties), owner),
+        "video_to_text": recall_intervals(video_ranks(to_text, owner, ties=ties), asked),
         "video_to_text_by_caption": recall_intervals(by_caption, asked),
     }
 
 
-def text_vectors(bundle: Bundle, texts: Sequence[str]) -> NDArray[np.float32]:
+def text_vectors(
+    bundle: Bundle, texts: Sequence[str], *, most_tokens: int | None = None
+) -> NDArray[np.float32]:
     """Vectors [N, V] of N texts, computed with texts of like length together."""
     order = by_length(texts)
     vectors = np.empty((len(texts), bundle.vector_dim), np.float32)
-    vectors[order] = bundle.embed_text([texts[place] for place in order])
+    vectors[order] = bundle.embed_text([texts[place] for place in order], most_tokens=most_tokens)
     return vectors
 
 
@@ -220,21 +278,7 @@ def video_vectors(
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]
     column = [n for n, segments in enumerate(found.segments) for _ in segments]
-    return _embed(bundle, features), np.asarray(column, np.int64)
-
-
-def _embed(bundle: Bundle, features: Sequence[NDArray[np.float16]]) -> NDArray[np.float32]:
-    """Frame features [T_i, D] of S segments to vectors [S, V]."""
-    vectors = np.empty((len(features), bundle.vector_dim), np.float32)
-    for first in range(0, len(features), _SEGMENTS_AT_ONCE):
-        part = features[first : first + _SEGMENTS_AT_ONCE]
-        padded = np.zeros((len(part), max(map(len, part)), bundle.feature_dim), np.float32)
-        mask = np.zeros(padded.shape[:2], np.bool_)
-        for row, frames in enumerate(part):
-            padded[row, : len(frames)] = frames
-            mask[row, : len(frames)] = True
-        vectors[first : first + len(part)] = bundle.embed_video(padded, mask)
-    return vectors
+    return bundle.embed_segments(features), np.asarray(column, np.int64)
 
 
 def similarity_matrix(
@@ -244,11 +288,26 @@ def similarity_matrix(
     videos: int,
 ) -> NDArray[np.float32]:
     """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
+    order = np.argsort(column, kind="stable")
+    shown, starts = np.unique(column[order], return_index=True)  # videos that have a segment
+    stored = vectors[order]
+    copies, originals = _copies(stored)
     similarity = np.full((len(texts), videos), -np.inf, np.float32)
-    for segment, video in enumerate(column):
-        scores = texts @ vectors[segment]
-        np.maximum(similarity[:, video], scores, out=similarity[:, video])
+    step = max(1, _SCORES_AT_ONCE // max(1, len(stored)))
+    for first in range(0, len(texts), step):
+        scores = texts[first : first + step] @ stored.T  # [n, S]
+        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
+        scores[:, copies] = scores[:, originals]
+        similarity[first : first + step, shown] = np.maximum.reduceat(scores, starts, axis=1)
     return similarity
+
+
+def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
+    """Rows that equal an earlier one, and the first such row of each."""
+    seen: dict[bytes, int] = {}
+    first = [seen.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)]
+    copies = [row for row, original in enumerate(first) if original != row]
+    return copies, [first[row] for row in copies]
 
 
 def score_scale(bundle: Bundle) -> float:

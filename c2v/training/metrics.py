@@ -90,8 +90,12 @@ def retrieval_metrics(
         DataError: the shapes do not fit together, or there is nothing to measure.
     """
     scores, owner = checked(similarity, video_of_text)
+    several = len(owner) > len(np.unique(owner))
     return RetrievalMetrics(
-        text_to_video=summarise(text_ranks(scores, owner, ties=ties)),
+        # The released code takes the lower of two middle ranks, but for one caption a video.
+        text_to_video=summarise(
+            text_ranks(scores, owner, ties=ties), lower_median=ties == "legacy" and several
+        ),
         video_to_text=summarise(video_ranks(scores, owner, ties=ties)),
         video_to_text_by_caption=summarise(video_ranks_by_caption(scores, owner, ties=ties)),
         texts=scores.shape[0],
@@ -99,14 +103,16 @@ def retrieval_metrics(
     )
 
 
-def summarise(ranks: Ranks) -> RankMetrics:
-    """Metrics of a list of ranks (from 1)."""
+def summarise(ranks: Ranks, *, lower_median: bool = False) -> RankMetrics:
+    """Metrics of a list of ranks (from 1); the median of an even number is their mean or the
+    lower one."""
+    lower = float(np.sort(ranks)[(len(ranks) - 1) // 2])
     return RankMetrics(
         recall_at_1=_recall(ranks, 1),
         recall_at_5=_recall(ranks, 5),
         recall_at_10=_recall(ranks, 10),
         recall_at_50=_recall(ranks, 50),
-        median_rank=float(np.median(ranks)),
+        median_rank=lower if lower_median else float(np.median(ranks)),
         mean_rank=float(np.mean(ranks)),
         queries=len(ranks),
     )

@@ -16,7 +16,8 @@ def contrast(logits: Tensor, owner: Tensor) -> Tensor:
 
     Text i belongs to video ``owner[i]``. Every video stands in one column, so a text has one right
     answer among M. In the other direction each text answers its video against the texts of all
-    *other* videos. With one text a video this is ``losses.contrastive_loss``.
+    *other* videos. With one text a video it is the loss of CLIP, CLIP4Clip and (per branch)
+    CLIP2Video: cross-entropy of rows and of columns with targets on the diagonal.
     """
     own = logits.gather(1, owner[:, None]).squeeze(1)  # [N]
     to_video = F.cross_entropy(logits, owner)

@@ -1,13 +1,17 @@
 """Published results, to stand beside one's own: R@1, R@5, R@10, median and mean rank.
 
 Every row was read in its source, or in a table of a later paper that quotes it (``quoted``). None
-of them is a run of c2v.
+of them is a run of c2v. CLIP4Clip's and CLIP2Video's rows were measured each by its own protocol:
+they say something of a result that was measured so too (``c2v evaluate --protocol``), and of any
+other one only with that remark.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from c2v.training.published_videos import ProtocolName
 
 Figures = tuple[float | None, float | None, float | None, float | None, float | None]
 
@@ -22,10 +26,23 @@ class PublishedRow:
     text_to_video: Figures
     video_to_text: Figures | None = None
 
+    @property
+    def protocol(self) -> Literal["clip4clip", "clip2video"]:
+        """By which it was measured: that of the model's own paper."""
+        return "clip2video" if self.model.startswith("CLIP2Video") else "clip4clip"
+
+    def is_measured_like(self, protocol: ProtocolName) -> bool:
+        """Whether it may stand beside a result of that protocol without a remark."""
+        return self.protocol == protocol
+
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready, under the names of c2v's own results."""
         names = ("R@1", "R@5", "R@10", "MdR", "MnR")
-        content: dict[str, Any] = {"model": self.model, "source": self.source}
+        content: dict[str, Any] = {
+            "model": self.model,
+            "source": self.source,
+            "protocol": self.protocol,
+        }
         for key in ("text_to_video", "video_to_text"):
             figures = getattr(self, key)
             content[key] = None if figures is None else dict(zip(names, figures, strict=True))

@@ -18,6 +18,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.official.clip import Clip, ClipShape
+from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
@@ -46,9 +47,8 @@ class TowerTrainee(nn.Module):
         towers.logit_scale.requires_grad_(False)  # the loop's own stands for it
         self._frames, self._rows = frames, rows
         self._ids, self._mask = ids, mask
-        shape = (1, 1, 3, 1, 1)
-        self.register_buffer("mean", torch.tensor(mean).view(shape), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(shape), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean), persistent=False)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
 
     @property
     def module(self) -> nn.Module:
@@ -73,9 +73,8 @@ class TowerTrainee(nn.Module):
         rows = self._rows[np.asarray(videos)]
         device = self.log_scale.device
         pixels = torch.from_numpy(self._frames.pixels[rows]).to(device)  # [B, T, side, side, 3]
-        clips = pixels.permute(0, 1, 4, 2, 3).float() / 255
-        mean, std = self.get_buffer("mean"), self.get_buffer("std")
-        features = self.towers.encode_clips((clips - mean) / std)
+        clips = normalised(pixels, mean=self.get_buffer("mean"), std=self.get_buffer("std"))
+        features = self.towers.encode_clips(clips)
         mask = torch.from_numpy(self._frames.present[rows]).to(device)
         parts = self.head.video_parts(features, mask.to(features.dtype))
         return parts, list(range(len(rows)))

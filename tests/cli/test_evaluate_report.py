@@ -18,10 +18,13 @@ from c2v.training.failures import write_page
 from c2v.training.intervals import recall_intervals
 from c2v.training.metrics import retrieval_metrics
 from c2v.training.published import published_rows
+from c2v.training.published_videos import ProtocolName
 from c2v.training.stored import Missing
 
 
-def evaluation(model: str, *, captions: int = 1, good: bool = True) -> Evaluation:
+def evaluation(
+    model: str, *, captions: int = 1, good: bool = True, protocol: ProtocolName = "library"
+) -> Evaluation:
     owner = np.repeat(np.arange(6), captions)
     matrix = np.eye(6)[owner] if good else np.random.default_rng(0).random((6 * captions, 6))
     texts = tuple(f"text {n}" for n in range(len(owner)))
@@ -30,6 +33,7 @@ def evaluation(model: str, *, captions: int = 1, good: bool = True) -> Evaluatio
     return Evaluation(
         model=model, metrics=retrieval_metrics(matrix, owner), texts=len(owner), videos=6,
         missing=(Missing("/v/[gone].mp4", "no such file"),), normalize="none",
+        protocol=protocol, ties="optimistic",
         intervals=dict.fromkeys(("text_to_video", "video_to_text"), bounds), scores=scores,
     )  # fmt: skip
 
@@ -60,6 +64,27 @@ def test_both_conventions_are_labelled_and_published_rows_named() -> None:
     assert "best caption of each video" in out
     assert "all captions as candidates" in out
     assert "README of CryhanFang/CLIP2Video" in out
+
+
+@pytest.mark.parametrize("protocol", ["library", "clip4clip", "clip2video"])
+def test_published_rows_stand_beside_a_result_only_if_measured_like_it(
+    protocol: ProtocolName, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = evaluation("mini", captions=3, protocol=protocol)
+    out, err = printed([result], width=160, benchmark="msvd")
+    first = out.split("video to text")[0].splitlines()
+    print_report(Session(quiet=True), [result], published_rows("msvd"), ReportFormat.JSON)
+    content = json.loads(capsys.readouterr().out)
+    assert content["protocol"] == protocol
+    for row in content["published"]:
+        alike = row["protocol"] == protocol
+        assert row["measured_another_way"] is not alike
+        label = f"{row['model']} ("
+        (line,) = [line for line in first if label in line]
+        assert line.startswith("measured another way: ") is not alike
+    for other in {"clip4clip", "clip2video"} - {protocol}:
+        assert other in err
+    assert (f"--protocol {protocol}" in err) is False
 
 
 def test_csv_and_json_lines_have_a_row_for_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from c2v.encoder import Bundle, load_bundle
-from c2v.encoder.towers.minilm_numpy import MiniLMTextTower, gelu
+from c2v.encoder.numpy_layers import gelu
+from c2v.encoder.towers.minilm_numpy import MiniLMTextTower
 from c2v.errors import ModelError
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "data" / "flickr8k"

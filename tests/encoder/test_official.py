@@ -9,19 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
 from c2v.encoder.official.clip import Clip, ClipShape
 from c2v.encoder.official.keys import infer, join_official, rename_old, split_official
 from c2v.encoder.official.reference import from_official
-from c2v.encoder.preprocess import normalise, preprocess, resize_and_crop
 from c2v.encoder.weight_files import load_state
-from c2v.errors import MediaError, ModelError
+from c2v.errors import ModelError
 
 TINY: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "golden" / "own" / "tiny.py"))
 CHECKPOINTS = (
@@ -322,35 +319,3 @@ def test_bad_files_are_a_sentence(write: Any, said: str, tmp_path: Path) -> None
         load_state(path)
     assert str(path) in caught.value.message
     assert "\n" not in caught.value.message
-
-
-# ----------------------------------------------------------------------------- preprocessing
-
-
-@pytest.mark.parametrize(("height", "width"), [(48, 64), (64, 48), (33, 77), (20, 20), (224, 300)])
-def test_preprocess_shapes_and_range(height: int, width: int) -> None:
-    pixels = np.random.RandomState(0).randint(0, 256, (height, width, 3)).astype(np.uint8)
-    out = preprocess(pixels)
-    assert out.shape == (3, 224, 224)
-    assert out.dtype == np.float32
-    assert -1.8 < out.min() < out.max() < 2.2
-    np.testing.assert_array_equal(preprocess(Image.fromarray(pixels)), out)
-
-
-def test_a_picture_of_the_right_size_is_not_touched() -> None:
-    pixels = np.random.RandomState(0).randint(0, 256, (32, 40, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(resize_and_crop(pixels, 32), pixels[:, 4:36])
-
-
-def test_normalise_batches() -> None:
-    pixels = np.random.RandomState(0).randint(0, 256, (2, 5, 4, 4, 3)).astype(np.uint8)
-    out = normalise(pixels)
-    assert out.shape == (2, 5, 3, 4, 4)
-    np.testing.assert_array_equal(out[1, 2], normalise(pixels[1, 2]))
-    plain = normalise(pixels, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    np.testing.assert_allclose(plain[0, 0, 1], pixels[0, 0, :, :, 1] / 127.5 - 1, atol=1e-6)
-
-
-def test_pictures_that_are_none() -> None:
-    with pytest.raises(MediaError, match="float32"):
-        preprocess(np.zeros((4, 4, 3), np.float32))

@@ -14,7 +14,7 @@ from c2v.encoder.heads.base import global_vector
 from c2v.encoder.heads.clip2video import Clip2Video
 from c2v.encoder.heads.tab import words_only
 from c2v.encoder.official.reference import OfficialModel, from_official
-from c2v.training.losses import retrieval_loss
+from c2v.training.objective import batch_loss
 
 RELATIVE = 5e-6
 ABSOLUTE = 5e-5
@@ -183,9 +183,16 @@ def test_losses_and_branch_scores(
         text = model.head.text_parts(tokens, text_mask.float(), end=end)
         parts = model.head.video_parts(model.encode_video(video), real)
         scale = model.clip.logit_scale.exp()
-        total, (overall, aligned) = retrieval_loss(
-            text, parts, weights=model.head.weights, scale=scale
-        )
+
+        def loss(branches: list[int], weights: tuple[float, ...]) -> Tensor:
+            return batch_loss(
+                [text[b] for b in branches], [parts[b] for b in branches], weights=weights,
+                owner=torch.arange(4), video=torch.arange(4), videos=4, scale=scale,
+            )  # fmt: skip
+
+        total, overall, aligned = (
+            loss([0, 1], model.head.weights), loss([0], (1.0,)), loss([1], (1.0,)),
+        )  # fmt: skip
     near(scale * text[0] @ parts[0].T, case[f"out.{name}.sim_global"])
     near(scale * text[1] @ parts[1].T, case[f"out.{name}.sim_tab"])
     near(overall, case[f"out.{name}.loss_global"])

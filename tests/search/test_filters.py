@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.search.filters import path_matches
+from c2v.search.filters import path_filter
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ from c2v.search.filters import path_matches
     ],
 )
 def test_patterns(pattern: str, expected: bool) -> None:
-    assert path_matches("/films/2023/a.mp4", [pattern]) is expected
+    assert path_filter([pattern])("/films/2023/a.mp4") is expected
 
 
 def test_any_pattern_is_enough_and_none_is_nothing() -> None:
-    assert path_matches("/a/b.mp4", ["/x", "/a"])
-    assert not path_matches("/a/b.mp4", [])
+    assert path_filter(["/x", "/a"])("/a/b.mp4")
+    assert not path_filter([])("/a/b.mp4")
 
 
 def test_relative_patterns_start_here_or_anywhere(
@@ -42,13 +42,13 @@ def test_relative_patterns_start_here_or_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     here = str(tmp_path / "holidays" / "a.mp4")
-    assert path_matches(here, ["holidays"])
-    assert path_matches(here, ["./holidays"])
-    assert path_matches("/elsewhere/holidays/a.mp4", ["holidays"])
-    assert not path_matches("/elsewhere/holidays/a.mp4", ["./holidays"])
+    assert path_filter(["holidays"])(here)
+    assert path_filter(["./holidays"])(here)
+    assert path_filter(["holidays"])("/elsewhere/holidays/a.mp4")
+    assert not path_filter(["./holidays"])("/elsewhere/holidays/a.mp4")
 
 
 def test_home_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setenv("USERPROFILE", "/home/me")
-    assert path_matches("/home/me/films/a.mp4", ["~/films"])
+    assert path_filter(["~/films"])("/home/me/films/a.mp4")

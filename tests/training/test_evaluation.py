@@ -18,7 +18,7 @@ from c2v.errors import DataError, LibraryError, UsageError
 from c2v.indexing.reembedding import reembed
 from c2v.library import Library
 from c2v.training.captions import Captions
-from c2v.training.evaluation import evaluate_library
+from c2v.training.evaluation import Measure, evaluate_library, similarity_matrix
 from c2v.training.failures import query_results, write_page, write_queries
 from c2v.training.intervals import recall_intervals
 from c2v.training.normalisation import dual_softmax, qb_norm
@@ -105,7 +105,7 @@ def test_missing_videos_are_named_with_a_reason(
         broken: "cannot be read: no video stream",
     }
     with pytest.raises(DataError, match="none of its videos"):
-        evaluate_library(library, bundle, captions.only([gone]))
+        evaluate_library(library, bundle, toys.only(captions, [gone]))
 
 
 def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) -> None:
@@ -155,16 +155,18 @@ def test_qb_norm_touches_only_queries_near_a_hub() -> None:
 
 def test_normalised_results_say_so(library: Library, captions: Captions, bundle: Bundle) -> None:
     plain = evaluate_library(library, bundle, captions)
-    dual = evaluate_library(library, bundle, captions, normalize="dual-softmax")
+    dual = evaluate_library(library, bundle, captions, Measure.of(normalize="dual-softmax"))
     assert (plain.normalize, dual.normalize) == ("none", "dual-softmax")
     assert dual.as_dict()["normalize"] == "dual-softmax"
     bank = [text + " once" for text in captions.texts]
-    banked = evaluate_library(library, bundle, captions, normalize="qb-norm", bank=bank)
+    banked = evaluate_library(library, bundle, captions, Measure.of(normalize="qb-norm", bank=bank))
     assert banked.metrics.video_to_text == plain.metrics.video_to_text
     with pytest.raises(UsageError, match="needs captions to compare"):
-        evaluate_library(library, bundle, captions, normalize="qb-norm")
+        Measure.of(normalize="qb-norm")
     with pytest.raises(UsageError, match="--normalize softmax"):
-        evaluate_library(library, bundle, captions, normalize="softmax")
+        Measure.of(normalize="softmax")
+    with pytest.raises(UsageError, match="--ties fair"):
+        Measure.of(ties="fair")
 
 
 # -- intervals and reports -------------------------------------------------------------------------
@@ -223,3 +225,24 @@ def test_published_rows_name_their_source() -> None:
     assert all(row.source for row in ROWS)
     (first, *_) = published_rows("msvd")
     assert first.as_dict()["text_to_video"]["R@1"] == 47.0
+
+
+# -- the matrix ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("texts", "videos", "segments"), [(40, 20, 2), (7, 3, 1), (33, 70, 3)])
+def test_a_video_scores_as_its_best_segment_and_copies_tie(
+    texts: int, videos: int, segments: int
+) -> None:
+    random = np.random.default_rng(0)
+    text = random.standard_normal((texts, 32)).astype(np.float32)
+    vectors = random.standard_normal((videos, segments, 32)).astype(np.float32)
+    vectors[-1] = vectors[0]
+    column = np.repeat(np.arange(videos), segments)
+    order = random.permutation(len(column))  # segments need not stand in order
+    given = vectors.reshape(-1, 32)[order]
+    got = similarity_matrix(text, given, column[order], videos + 1)
+    wanted = np.einsum("nd,vsd->nvs", text, vectors).max(axis=2)
+    np.testing.assert_allclose(got[:, :-1], wanted, atol=1e-5)
+    assert np.array_equal(got[:, 0], got[:, -2]), "a copy ties to the bit"
+    assert np.isneginf(got[:, -1]).all(), "nothing of that video is there"

@@ -25,8 +25,7 @@ from c2v.training.choices import Choices, plan
 from c2v.training.distributed import Group
 from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Finetuned, Run, check_texts, finetune
-from c2v.training.losses import contrastive_loss
-from c2v.training.objective import best_segment, contrast
+from c2v.training.objective import batch_loss, best_segment, contrast
 from c2v.training.optimiser import freeze
 from c2v.training.pairs import split
 from c2v.training.ragged import Ragged
@@ -45,10 +44,57 @@ Train = Callable[..., Finetuned]
 # -- the objective ---------------------------------------------------------------------------------
 
 
+def test_by_hand() -> None:
+    logits = torch.tensor([[2.0, 0.0], [1.0, 3.0]])
+    rows = (math.log1p(math.exp(-2)) + math.log1p(math.exp(-2))) / 2
+    columns = (math.log1p(math.exp(-1)) + math.log1p(math.exp(-3))) / 2
+    loss = contrast(logits, torch.arange(2))
+    assert loss.item() == pytest.approx((rows + columns) / 2, rel=1e-6)
+
+
 def test_one_caption_a_video_is_the_published_loss() -> None:
     torch.manual_seed(0)
-    logits = torch.randn(7, 7)
-    torch.testing.assert_close(contrast(logits, torch.arange(7)), contrastive_loss(logits))
+    logits, diagonal = torch.randn(7, 7), torch.arange(7)
+    rows, columns = (torch.nn.functional.cross_entropy(x, diagonal) for x in (logits, logits.T))
+    torch.testing.assert_close(contrast(logits, diagonal), (rows + columns) / 2)
+    torch.testing.assert_close(contrast(logits, diagonal), contrast(logits.T, diagonal))
+
+
+def unit(*shape: int) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.randn(*shape), dim=-1)
+
+
+def loss_of(
+    text: tuple[torch.Tensor, ...], video: tuple[torch.Tensor, ...], weights: tuple[float, ...],
+    scale: torch.Tensor,
+) -> torch.Tensor:  # fmt: skip
+    """The loss of a batch with one segment a video and one caption each."""
+    diagonal = torch.arange(len(text[0]))
+    return batch_loss(text, video, owner=diagonal, video=diagonal, videos=len(diagonal),
+                      weights=weights, scale=scale)  # fmt: skip
+
+
+def test_branches_are_weighted_losses_not_a_loss_of_the_fused_score() -> None:
+    torch.manual_seed(0)
+    text, video = (unit(5, 16), unit(5, 16)), (unit(5, 16), unit(5, 16))
+    scale, diagonal = torch.tensor(20.0), torch.arange(5)
+    total = loss_of(text, video, (0.3, 0.7), scale)
+    logits = [scale * t @ v.T for t, v in zip(text, video, strict=True)]
+    first, second = (contrast(x, diagonal) for x in logits)
+    torch.testing.assert_close(total, 0.3 * first + 0.7 * second)
+    assert (contrast(0.3 * logits[0] + 0.7 * logits[1], diagonal) - total).abs() > 1e-3
+    with pytest.raises(ValueError, match="shorter"):
+        loss_of(text[:1], video[:1], (0.5, 0.5), scale)
+
+
+def test_gradients_flow_to_the_scale() -> None:
+    torch.manual_seed(0)
+    text, video = unit(4, 8), unit(4, 8)
+    log_scale = torch.nn.Parameter(torch.tensor(2.0))
+    total = loss_of((text,), (video,), (1.0,), log_scale.exp())
+    total.backward()  # type: ignore[no-untyped-call]
+    assert log_scale.grad is not None
+    assert log_scale.grad != 0
 
 
 def test_captions_of_one_video_are_not_each_others_negatives() -> None:
@@ -93,17 +139,17 @@ def test_step_zero_is_zero_shot_to_the_bit(bundle: Bundle, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_never_worse_than_zero_shot(
-    train: Train, library: Library, bundle: Bundle, captions: Captions, kind: str
+    train: Train, library: Library, bundle: Bundle, captions: Captions, toys: ModuleType, kind: str
 ) -> None:
     """A rate that ruins the head: what is kept is still as good as the model it came from."""
     ruinous = replace(FAST, head=kind, learning_rate=30.0, epochs=2)
     result = train(ruinous)
     held = [path for path in captions.videos if path in _held_back(captions)]
-    zero_shot = evaluate_library(library, bundle, captions.only(held)).metrics
+    zero_shot = evaluate_library(library, bundle, toys.only(captions, held)).metrics
     before, after = result.outcome.before, result.outcome.after
     assert before["text_to_video"] == zero_shot.text_to_video.as_dict()
     assert _score(after) >= _score(before)
-    tuned = evaluate_library(library, load_bundle("tuned"), captions.only(held)).metrics
+    tuned = evaluate_library(library, load_bundle("tuned"), toys.only(captions, held)).metrics
     assert _score(tuned.as_dict()) >= _score(before)
 
 

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.indexing.assembly import embed_segments
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
 from c2v.training.captions import Captions, from_pairs
@@ -49,7 +48,7 @@ def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Library:
         # As compression does: without it the six ways would be equal, and a tie counts as found.
         features += 0.05 * features.std() * random.standard_normal(features.shape)
         features = features.astype(np.float16)
-        (vector,) = embed_segments([features], mini)
+        (vector,) = mini.embed_segments([features])
         made.put_video(
             NewVideo(
                 path=str(tmp_path / clip.name), size_bytes=1, mtime_ns=1, content_id=clip.name,

@@ -11,7 +11,6 @@ import numpy as np
 from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.registry import bundle_folder
-from c2v.indexing.assembly import embed_segments
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
 from c2v.training.captions import Captions, from_pairs
@@ -55,6 +54,12 @@ def captions_for(folder: Path, count: int, *, a_video: int = 1) -> Captions:
     return from_pairs(folder / "captions.csv", pairs)
 
 
+def only(captions: Captions, videos: Sequence[str]) -> Captions:
+    """The pairs of these videos."""
+    pairs = zip(captions.paths, captions.texts, strict=True)
+    return from_pairs(captions.file, [pair for pair in pairs if pair[0] in videos])
+
+
 def fill_library(
     folder: Path, bundle: Bundle, captions: Captions, *, noise: float = 1.0, frames: int = 5,
     segments: int = 1, without: Sequence[str] = (),
@@ -74,7 +79,7 @@ def fill_library(
             shape = (frames, bundle.feature_dim)
             off = random.standard_normal(shape)
             features = (vector + noise * spread * off).astype(np.float16)
-            (embedded,) = embed_segments([features], bundle)
+            (embedded,) = bundle.embed_segments([features])
             times = np.arange(frames, dtype=np.float32) + part * frames
             parts.append(SegmentData(part * frames, (part + 1) * frames, times, features, embedded))
         library.put_video(

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.heads.numpy_heads import (
-    Array,
-    NumpyMeanP,
-    NumpyTextSide,
-)
+from c2v.encoder.heads.numpy_heads import NumpyMeanP, NumpyTextSide
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.numpy_layers import Array
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
 from c2v.optional import require

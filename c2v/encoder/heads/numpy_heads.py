@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.numpy_layers import Array, softmax_, unit
 from c2v.errors import ModelError
-
-Array = NDArray[np.float32]
 
 
 def project(x: Array, weights: Mapping[str, Array], name: str) -> Array:
@@ -23,13 +22,6 @@ def project(x: Array, weights: Mapping[str, Array], name: str) -> Array:
         return x
     bent: Array = x + x @ weights[f"{name}.weight"] + weights[f"{name}.bias"]
     return bent
-
-
-def unit(x: Array) -> Array:
-    """x / ||x|| over the last axis; a zero vector stays zero."""
-    norm = np.sqrt(np.einsum("...d,...d->...", x, x, dtype=np.float32))
-    scaled: Array = x / np.maximum(norm, np.float32(1e-12))[..., None]
-    return scaled
 
 
 def global_vector(frames: Array, mask: NDArray[Any]) -> Array:
@@ -53,8 +45,8 @@ def sentence_feature(tokens: Array, mask: NDArray[Any]) -> Array:
 def aggregate(tokens: Array, mask: NDArray[Any], *, weight: Array, center: Array) -> Array:
     """The Temporal Alignment Block's sum over centres (see `tab`): [N, L, D], [N, L] -> [N, D]."""
     logits = tokens @ weight.T  # [N, L, K]
-    share = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    share *= (mask.astype(np.float32) / share.sum(axis=-1))[..., None]
+    share = softmax_(logits)
+    share *= mask.astype(np.float32)[..., None]
     residual = share.transpose(0, 2, 1) @ tokens  # [N, K, D]
     residual -= share.sum(axis=1)[..., None] * center
     mean: Array = unit(residual).mean(axis=1)

@@ -124,9 +124,8 @@ class TorchImageTower:
         self._batch = _CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH
         if self.device.type == "cuda":
             self._visual = self._visual.to(memory_format=torch.channels_last)
-        shape = (1, 3, 1, 1)
-        self._mean = torch.tensor(mean, device=self.device).reshape(shape)
-        self._std = torch.tensor(std, device=self.device).reshape(shape)
+        self._mean = torch.tensor(mean, device=self.device)
+        self._std = torch.tensor(std, device=self.device)
 
     @classmethod
     def load(
@@ -178,11 +177,17 @@ class TorchImageTower:
         else:
             frames = frames.to(self.device)
         # A permuted view is channels-last already, which is what convolutions on CUDA like.
-        x = frames.permute(0, 3, 1, 2).float().div_(255).sub_(self._mean).div_(self._std)
+        x = normalised(frames, mean=self._mean, std=self._std)
         if self.device.type != "cuda":
             x = x.contiguous()
         features: torch.Tensor = self._visual(x.to(self._dtype))
         return features
+
+
+def normalised(pixels: torch.Tensor, *, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
+    """uint8 [..., H, W, 3] to float32 [..., 3, H, W]: (x / 255 - mean) / std, mean and std [3]."""
+    mean, std = mean[:, None, None], std[:, None, None]
+    return pixels.movedim(-1, -3).float().div_(255).sub_(mean).div_(std)
 
 
 def _dtypes() -> dict[str, torch.dtype]:

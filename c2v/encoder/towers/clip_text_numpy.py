@@ -11,7 +11,7 @@ text_projection, because TAB needs token features).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.cores import share_out, usable_cores
+from c2v.encoder.numpy_layers import ACTIVATIONS, Array, layer_norm, linear, softmax_
 from c2v.encoder.tensors import tensor_shapes
 from c2v.encoder.towers import TextFeatures, require_keys
 from c2v.errors import ModelError
-
-Array = NDArray[np.float32]
 
 _MAX_TEXTS = 128  # a batch at a time: bounds the memory of the attention scores
 _TEXTS_A_THREAD = 4  # fewer take nearly as long as one: reading the weights is most of it
@@ -63,7 +62,7 @@ class TextArchitecture:
             problem = "missing" if wrong[0] in names else "unknown"
             raise ModelError(f"text.settings: {problem} field {wrong[0]}")
         made = cls(**settings)
-        if made.width % made.heads or made.activation not in _ACTIVATIONS:
+        if made.width % made.heads or made.activation not in ACTIVATIONS:
             raise ModelError(f"text.settings: {made} is not a CLIP text transformer")
         return made
 
@@ -115,7 +114,7 @@ class ClipTextTower:
             if value.dtype != np.float32:
                 raise ModelError(f"the text tower: {name} is {value.dtype}, not float32")
         self.architecture = architecture
-        self._activation = _ACTIVATIONS[architecture.activation]
+        self._activation = ACTIVATIONS[architecture.activation]
         self._weights = dict(tensors)
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
@@ -156,7 +155,7 @@ class ClipTextTower:
         w = self._weights
         n, length, width = x.shape
         heads = self.architecture.heads
-        qkv = _linear(
+        qkv = linear(
             self._norm(x, prefix + "ln_1"),
             w[prefix + "attn.in_proj_weight"], w[prefix + "attn.in_proj_bias"],
         )  # fmt: skip
@@ -165,74 +164,24 @@ class ClipTextTower:
         scores = (q * np.float32((width // heads) ** -0.5)) @ k.swapaxes(-1, -2)  # [n, heads, L, L]
         if hidden is not None:
             scores += hidden
-        scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=-1, keepdims=True)
-        context = (scores @ v).transpose(0, 2, 1, 3).reshape(n, length, width)
-        x = x + _linear(
+        context = (softmax_(scores) @ v).transpose(0, 2, 1, 3).reshape(n, length, width)
+        x = x + linear(
             context, w[prefix + "attn.out_proj.weight"], w[prefix + "attn.out_proj.bias"]
         )
-        inner = _linear(
+        inner = linear(
             self._norm(x, prefix + "ln_2"), w[prefix + "mlp.c_fc.weight"],
             w[prefix + "mlp.c_fc.bias"],
         )  # fmt: skip
         inner = self._activation(inner)
-        return x + _linear(inner, w[prefix + "mlp.c_proj.weight"], w[prefix + "mlp.c_proj.bias"])
+        return x + linear(inner, w[prefix + "mlp.c_proj.weight"], w[prefix + "mlp.c_proj.bias"])
 
     def _norm(self, x: Array, name: str) -> Array:
-        centred: Array = x - x.mean(axis=-1, keepdims=True)
-        variance = np.square(centred).mean(axis=-1, keepdims=True)
-        centred /= np.sqrt(variance + np.float32(self.architecture.eps))
-        centred *= self._weights[name + ".weight"]
-        centred += self._weights[name + ".bias"]
-        return centred
+        weight, bias = self._weights[name + ".weight"], self._weights[name + ".bias"]
+        return layer_norm(x, weight, bias, eps=self.architecture.eps)
 
     def _project(self, x: Array) -> Array:
         w = self._weights
         if self.architecture.projection_bias:
-            return _linear(x, w["text_projection.weight"], w["text_projection.bias"])
+            return linear(x, w["text_projection.weight"], w["text_projection.bias"])
         projected: Array = x.reshape(-1, x.shape[-1]) @ w["text_projection"]
         return projected.reshape(*x.shape[:-1], -1)
-
-
-def _linear(x: Array, weight: Array, bias: Array) -> Array:
-    """x [..., in] with weight [out, in] as one matrix product (NumPy loops over a stack)."""
-    flat: Array = x.reshape(-1, x.shape[-1]) @ weight.T
-    flat += bias
-    return flat.reshape(*x.shape[:-1], -1)
-
-
-def _quick_gelu(x: Array) -> Array:
-    gate = np.multiply(x, np.float32(-1.702))
-    # exp of a very negative input overflows to infinity, and 1 / infinity is the right answer, 0.
-    with np.errstate(over="ignore"):
-        np.exp(gate, out=gate)
-    gate += 1
-    out: Array = x / gate
-    return out
-
-
-def _gelu(x: Array) -> Array:
-    """Exact GELU; erf by Abramowitz and Stegun 7.1.26 (absolute error below 1.5e-7)."""
-    z = np.abs(x) * np.float32(0.5**0.5)
-    t = 1 / (1 + np.float32(0.3275911) * z)
-    poly = np.full_like(t, 1.061405429)
-    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        poly *= t
-        poly += np.float32(coefficient)
-    erf = np.copysign(1 - poly * t * np.exp(-z * z), x)
-    out: Array = np.float32(0.5) * x * (1 + erf)
-    return out
-
-
-def _gelu_tanh(x: Array) -> Array:
-    inner = np.float32((2 / np.pi) ** 0.5) * (x + np.float32(0.044715) * x * x * x)
-    out: Array = np.float32(0.5) * x * (1 + np.tanh(inner))
-    return out
-
-
-_ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "quick_gelu": _quick_gelu,
-    "gelu": _gelu,
-    "gelu_tanh": _gelu_tanh,
-}

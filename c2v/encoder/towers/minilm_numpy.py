@@ -9,7 +9,6 @@ the features depend neither on the kind of CPU nor, beyond rounding, on the batc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.cores import share_out, usable_cores
+from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import TextFeatures
 from c2v.errors import ModelError
@@ -26,8 +26,6 @@ TENSORS_NAME = "text.safetensors"
 _HEAD_WIDTH = 32
 _EPSILON = 1e-12  # of layer norm, as in BERT
 _BATCH_TOKENS = 512  # rows of activations that stay in the cache of a core
-
-Array = NDArray[np.float32]
 
 
 class MiniLMTextTower:
@@ -153,11 +151,7 @@ class _Norm:
         return cls(tensors[f"{name}.weight"], tensors[f"{name}.bias"])
 
     def __call__(self, x: Array) -> Array:
-        x = x - x.mean(-1, keepdims=True)
-        x /= np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(_EPSILON))
-        x *= self._weight
-        x += self._bias
-        return x
+        return layer_norm(x, self._weight, self._bias, eps=_EPSILON)
 
 
 class _Layer:
@@ -181,10 +175,7 @@ class _Layer:
         q, k, v = split.transpose(2, 0, 3, 1, 4)  # each [N, heads, L, 32]
         scores = q @ k.swapaxes(-1, -2)  # [N, heads, L, L]
         scores *= np.float32(_HEAD_WIDTH**-0.5)
-        scores -= scores.max(-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(-1, keepdims=True)
-        mixed: Array = scores @ v  # [N, heads, L, 32]
+        mixed: Array = softmax_(scores) @ v  # [N, heads, L, 32]
         joined: Array = mixed.transpose(0, 2, 1, 3).reshape(x.shape)
         return joined
 
@@ -202,21 +193,3 @@ class _Projection:
     def __call__(self, pooled: Array) -> Array:
         x: Array = (pooled - self._mean) / self._std
         return self._linear(x) + self._down(gelu(self._up(x)))
-
-
-def gelu(x: Array) -> Array:
-    """x times the normal distribution function at x, to 2e-7.
-
-    NumPy has no erf: Abramowitz and Stegun, 7.1.26.
-    """
-    z = np.abs(x) * np.float32(math.sqrt(0.5))
-    t = 1 / (1 + np.float32(0.3275911) * z)
-    poly = np.full_like(t, 1.061405429)
-    for coefficient in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        poly *= t
-        poly += np.float32(coefficient)
-    poly *= t
-    poly *= np.exp(-z * z)  # 1 - erf(|x| / sqrt 2)
-    tail = np.float32(0.5) * x * poly
-    result: Array = np.where(x < 0, tail, x - tail)
-    return result

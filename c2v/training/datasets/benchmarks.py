@@ -22,6 +22,8 @@ Sentences = Mapping[str, list[str]]
 class Benchmark:
     """One published protocol.
 
+    ``frames`` and ``words`` (tokens of a text) are those of CLIP4Clip's recipe, ``picture_step``
+    is CLIP2Video's: every so many pictures of five a second.
     ``videos`` is how many videos a split has. ``read`` turns the folder of official files and a
     split into sentences by video id. ``first_seconds`` is how much of each video is looked at.
     """
@@ -32,6 +34,9 @@ class Benchmark:
     first_seconds: float | None = None
     about: frozenset[str] = frozenset()
     """Splits whose number of videos is only known to a hundredth."""
+    frames: int = 12
+    words: int = 32
+    picture_step: int = 1
 
     def load(self, folder: Path, *, split: Split, videos: Path) -> Captions:
         """The pairs of one split, with the paths the videos have, or should have.
@@ -68,9 +73,14 @@ class Benchmark:
 BENCHMARKS: Mapping[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
-        Benchmark("msrvtt-9k", {"train": 9000, "test": 1000}, layouts.msrvtt_9k),
-        Benchmark("msrvtt-7k", {"train": 7010, "test": 1000}, layouts.msrvtt_7k),
-        Benchmark("msrvtt-full", {"train": 6513, "val": 497, "test": 2990}, layouts.msrvtt_full),
+        Benchmark("msrvtt-9k", {"train": 9000, "test": 1000}, layouts.msrvtt_9k, picture_step=2),
+        Benchmark("msrvtt-7k", {"train": 7010, "test": 1000}, layouts.msrvtt_7k, picture_step=2),
+        Benchmark(
+            "msrvtt-full",
+            {"train": 6513, "val": 497, "test": 2990},
+            layouts.msrvtt_full,
+            picture_step=2,
+        ),
         Benchmark("msvd", {"train": 1200, "val": 100, "test": 670}, layouts.msvd),
         Benchmark("vatex", {"train": 25991, "val": 1500, "test": 1500}, layouts.vatex),
         Benchmark(
@@ -79,8 +89,21 @@ BENCHMARKS: Mapping[str, Benchmark] = {
             layouts.lsmdc,
             about=frozenset({"train", "val"}),
         ),
-        Benchmark("activitynet", {"train": 10009, "test": 4917}, layouts.activitynet),
-        Benchmark("didemo", {"train": 8395, "val": 1065, "test": 1004}, layouts.didemo, 31.0),
+        Benchmark(
+            "activitynet",
+            {"train": 10009, "test": 4917},
+            layouts.activitynet,
+            frames=64,
+            words=64,
+        ),
+        Benchmark(
+            "didemo",
+            {"train": 8395, "val": 1065, "test": 1004},
+            layouts.didemo,
+            31.0,
+            frames=64,
+            words=64,
+        ),
     )
 }
 """ActivityNet publishes no sentences for its test videos: its val_1 split is what papers test on.

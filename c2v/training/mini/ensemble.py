@@ -48,7 +48,7 @@ def fit_ensemble(
 
 def apply(side: Side, features: Array) -> Array:
     """The projection in NumPy: [N, in] to [N, out]."""
-    from c2v.encoder.towers.minilm_numpy import gelu
+    from c2v.encoder.numpy_layers import gelu
 
     x: Array = (features - side["mean"]) / side["std"]
     up: Array = x @ side["up.weight"] + side["up.bias"]

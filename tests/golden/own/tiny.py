@@ -23,6 +23,7 @@ from c2v.encoder.heads.build import new_head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.official.clip import Clip, ClipShape
 from c2v.encoder.official.reference import from_official
+from c2v.training.objective import batch_loss, contrast
 
 OWN = Path(__file__).with_name("own.safetensors")
 WIDTH = 128
@@ -132,7 +133,42 @@ def outputs(case: str) -> dict[str, Tensor]:
             frames = model.encode_video(masked)
             out[f"{case}.{mask}.video"] = model.head.video(frames, given[mask])
         out[f"{case}.text"] = model.head.text(tokens, given["attention_mask"], end=end)
+    out |= losses(case)
     return {name: tensor.contiguous() for name, tensor in out.items()}
+
+
+def losses(case: str) -> dict[str, Tensor]:
+    """The loss that training minimises, and its gradient for the frame features and the scale."""
+    checkpoint, settings = CASES[case]
+    model = from_official(official_state(checkpoint), **settings)
+    given = inputs()
+    video = given["video"] * given["ragged"][:, :, None, None, None]
+    diagonal = torch.arange(3)
+    if checkpoint == "tightTransf":  # scores pairs: its logits are what it has
+        with torch.no_grad():
+            logits = model.score(
+                given["input_ids"], given["attention_mask"], video, given["ragged"]
+            )
+        return {f"{case}.ragged.loss": contrast(logits, diagonal)}
+    with torch.no_grad():
+        tokens, end = model.encode_text(given["input_ids"])
+        frames = model.encode_video(video)
+    frames = frames.clone().requires_grad_()
+    log_scale = torch.tensor(3.0, requires_grad=True)
+    loss = batch_loss(
+        model.head.text_parts(tokens, given["attention_mask"].float(), end=end),
+        model.head.video_parts(frames, given["ragged"]),
+        owner=diagonal, video=diagonal, videos=3, weights=model.head.weights,
+        scale=log_scale.exp(),
+    )  # fmt: skip
+    loss.backward()
+    assert frames.grad is not None
+    assert log_scale.grad is not None
+    return {
+        f"{case}.ragged.loss": loss.detach(),
+        f"{case}.ragged.scale_gradient": log_scale.grad,
+        f"{case}.ragged.frames_gradient": frames.grad[:, :, ::8],  # thinned out
+    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,55 @@
+"""Pictures made small as the papers do it, beside the golden ones."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from c2v.errors import C2VError, MediaError
+from c2v.media.published_pictures import resize_and_crop
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.RandomState(0).randint(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (64, 48), (33, 77), (20, 20), (224, 300)])
+def test_any_picture_becomes_a_square(height: int, width: int) -> None:
+    out = resize_and_crop(noise(height, width))
+    assert out.shape == (224, 224, 3)
+    assert out.dtype == np.uint8
+
+
+def test_a_picture_of_the_right_size_is_not_touched() -> None:
+    pixels = noise(32, 40)
+    np.testing.assert_array_equal(resize_and_crop(pixels, 32), pixels[:, 4:36])
+
+
+def test_what_torchvision_does() -> None:
+    transforms = pytest.importorskip("torchvision.transforms")
+    from PIL import Image
+
+    crop = transforms.Compose(
+        [
+            transforms.Resize(64, interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(64),
+        ]
+    )
+    for height, width in ((120, 160), (201, 99), (65, 333), (50, 41)):
+        pixels = noise(height, width)
+        wanted = np.asarray(crop(Image.fromarray(pixels)))
+        np.testing.assert_array_equal(resize_and_crop(pixels, 64), wanted)
+
+
+def test_pictures_that_are_none() -> None:
+    with pytest.raises(MediaError, match="float32"):
+        resize_and_crop(np.zeros((4, 4, 3), np.float32))  # type: ignore[arg-type]
+
+
+def test_without_pillow_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(C2VError, match="pillow") as caught:
+        resize_and_crop(noise(4, 4), 2)
+    assert caught.value.hint == "pip install pillow"
