@@ -105,8 +105,8 @@ def _can_be_vector(vector: bytes) -> bool:
     if len(vector) % 4:
         return False
     numbers = np.frombuffer(vector, "<f4")
-    # NaN compares false as well.
-    return bool(np.dot(numbers, numbers) <= _LONGEST**2)
+    with np.errstate(all="ignore"):  # NaN and infinity compare false
+        return bool(np.dot(numbers, numbers) <= _LONGEST**2)
 
 
 def _can_be_frames(start: float, end: float, times: bytes, features: bytes) -> bool:
