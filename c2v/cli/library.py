@@ -136,7 +136,9 @@ def tell_damage(session: Session, library: "Library") -> None:
     """One line when searches leave out what is damaged in the library."""
     paths = library.left_out()
     if paths:
-        again = "c2v index reads a video again"
+        import shlex
+
+        again = f"read again: c2v index {printable(shlex.quote(paths[0]))}"
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 

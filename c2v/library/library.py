@@ -287,7 +287,14 @@ class Library(LibraryReader):
             except NoRoomError:
                 pass  # SQLite has undone it
         self._make_room()
-        return self._remove(doomed)
+        try:
+            return self._remove(doomed)
+        except NoRoomError as error:
+            raise NoRoomError(
+                f"no space is left on the disk of the library {self.directory}, not even to take "
+                f"videos out of it ({error.message})",
+                hint="free a megabyte there and run the same command again",
+            ) from error
 
     def _remove(self, video_ids: Sequence[int]) -> int:
         with self._change():
@@ -308,7 +315,7 @@ class Library(LibraryReader):
         """Have the reserve, unless the disk is nearly full: then it is somebody else's turn."""
         path = self.directory / _RESERVE
         with suppress(OSError):
-            if not path.exists() and _free_bytes(self.directory) > 4 * _RESERVE_BYTES:
+            if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
                 write_atomically(path, lambda file: file.write(bytes(_RESERVE_BYTES)))
 
     def bytes_to_give_back(self) -> int:
