@@ -5,6 +5,8 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     C2VError            1   something went wrong
     ├── UsageError      2   the command was typed in a way c2v does not understand
     ├── LibraryError    3   no library, or a library of another model
+    │   └── DamagedRowsError    what a library holds of some videos is not what was written
+    ├── NoRoomError     1   the disk is full, or could not be written
     ├── MediaError      1   one video cannot be read (data of a report, rarely the end of a run)
     ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
     │   └── UnreachableError    the host of the weights does not answer, or may not be asked
@@ -46,6 +48,18 @@ class LibraryError(C2VError):
     """No library where one was expected, or one filled by another model."""
 
     exit_code = EXIT_LIBRARY
+
+
+class DamagedRowsError(LibraryError):
+    """What the library holds of some segments is not what was written."""
+
+    def __init__(self, message: str, *, hint: str, segment_ids: tuple[int, ...]) -> None:
+        super().__init__(message, hint=hint)
+        self.segment_ids = segment_ids
+
+
+class NoRoomError(C2VError):
+    """Something could not be written, most likely because the disk is full."""
 
 
 class MediaError(C2VError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from c2v.cli.library import damaged_line, give_back_room
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
 from c2v.cli.session import Session, command, interactive, stop_on_signals
@@ -124,8 +125,10 @@ def index(
                 confirm_prune=display.confirm_prune if interactive() else refuse,
                 stop=stop,
             )
-    if library.slower_because:
-        session.notice(library.slower_because)
+        if report.removed:
+            give_back_room(session, library)
+        if library.slower_because:
+            session.notice(library.slower_because)
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:
@@ -199,6 +202,8 @@ def _print_report(session: Session, report: "IndexReport") -> None:
         session.out.print(line, markup=False)
     if report.missing:
         session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
+    if report.damaged:
+        session.problem(damaged_line(report.damaged, "were damaged in the library and read again"))
     if report.interrupted:
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)

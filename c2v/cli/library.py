@@ -16,7 +16,7 @@ from c2v.cli.render import (
     short_path,
 )
 from c2v.cli.session import Session, command, interactive
-from c2v.errors import EXIT_ERROR, EXIT_OK, DataError
+from c2v.errors import EXIT_ERROR, EXIT_OK, DataError, NoRoomError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -109,8 +109,37 @@ def remove(
             return EXIT_ERROR
         removed = library.remove_videos([video.id for video in doomed])
         library.clear_failures([video.path for video in doomed])
+        give_back_room(session, library)
     session.notice(f"removed {removed} videos")
     return EXIT_OK
+
+
+def give_back_room(session: Session, library: "Library") -> None:
+    """After a removal: give the disk its room back where that pays, and say so."""
+    room = library.bytes_to_give_back()
+    if not room:
+        return
+    session.notice(f"writing the library anew gives {room / 1e6:.1f} MB back to the disk")
+    try:
+        library.shrink()
+    except NoRoomError as error:
+        session.problem(f"{error.message}; the library stays as large as it is")
+
+
+def damaged_line(paths: list[str], what: str) -> str:
+    """One line about videos of which rows of the library are damaged: the first, how many more."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"rows of {printable(short_path(paths[0]))}{more} {what}"
+
+
+def tell_damage(session: Session, library: "Library") -> None:
+    """One line when searches leave out what is damaged in the library."""
+    paths = library.left_out()
+    if paths:
+        import shlex
+
+        again = f"read again: c2v index {printable(shlex.quote(paths[0]))}"
+        session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
 def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from c2v.cli.library import tell_damage
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag, library_bundle, open_library
 from c2v.cli.render import (
     Format,
@@ -94,14 +95,19 @@ def search(
         if batch is not None:
             from c2v.cli.batch import answer_batch
 
-            return answer_batch(session, batch, library, bundle, options, style)
-        question = _text_query(bundle, query) if query else _clip_query(bundle, video)
-        if video is not None and bundle.slower_because:
-            session.notice(bundle.slower_because)
-        print_answer(session, find(library, bundle, question, options), style)
+            code = answer_batch(session, batch, library, bundle, options, style)
+        else:
+            question = _text_query(bundle, query) if query else _clip_query(bundle, video)
+            if video is not None and bundle.slower_because:
+                session.notice(bundle.slower_because)
+            print_answer(session, find(library, bundle, question, options), style)
+            code = EXIT_OK
+        tell_damage(session, library)
+        if library.graph_not_kept():
+            session.problem(f"the HNSW graph could not be saved in {library.graph_not_kept()}")
         if library.slower_because:
             session.notice(library.slower_because)
-    return EXIT_OK
+    return code
 
 
 def _check_question(

@@ -90,8 +90,15 @@ def library_folder(name: str) -> Path:
             hint="give a name or a folder",
         )
     looks_like_path = any(mark in name for mark in ("/", "\\", "~")) or name.startswith(".")
+    if "\0" in name:
+        raise UsageError("--library: a name with a zero byte", hint="give a name or a folder")
     if looks_like_path:
-        return Path(name).expanduser().absolute()
+        try:
+            return Path(name).expanduser().absolute()
+        except RuntimeError as error:
+            raise UsageError(
+                f"--library {name}: there is no such home folder", hint="write the folder out"
+            ) from error
     return data_dir() / "libraries" / name
 
 

@@ -57,7 +57,12 @@ def open_for_indexing(
                 library.reset(model_record(bundle))
             elif held is not None and held.fingerprint != bundle.fingerprint:
                 notice(f"embedding the library again from its frame features with {bundle.name}")
-                reembed(library, bundle)
+                lacking = reembed(library, bundle)
+                if lacking:
+                    notice(
+                        f"the frame features of {lacking} segments are damaged; index their videos "
+                        "again, searches leave them out until then"
+                    )
             else:
                 library.set_model(model_record(bundle))  # its name may be new
             yield library, bundle

@@ -133,6 +133,9 @@ class _Run:
         self.report.added = len(plan.copies)
         self.report.unchanged = plan.unchanged + len(plan.touched)
         self.report.failed += plan.unreadable
+        self.report.damaged = sorted(
+            video.path for video in self.library.videos_by_id(list(plan.damaged)).values()
+        )
         self._prune(plan, confirm_prune)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:

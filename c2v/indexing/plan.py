@@ -48,6 +48,8 @@ class Plan:
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     """Not to be opened again: they failed before and have not changed since."""
+    damaged: set[int] = field(default_factory=set)
+    """Ids of videos of which the library's rows are not what was written: read again."""
     vanished: list[VideoRecord] = field(default_factory=list)
     """Gone, while the folder they were in is still there."""
     unplugged: list[VideoRecord] = field(default_factory=list)
@@ -70,6 +72,9 @@ def make_plan(
     """
     plan = Plan()
     known = {video.path: video for video in library.videos()}
+    paths = {str(file.path) for file in found}
+    seen = [video.id for video in known.values() if video.path in paths]
+    plan.damaged = library.damaged_videos(seen)
     failures = {failure.path: failure for failure in library.failures()}
     present = {str(file.path) for file in found}
     fresh: list[FoundVideo] = []
@@ -77,7 +82,10 @@ def make_plan(
         path = str(file.path)
         video, failure = known.get(path), failures.get(path)
         if video is not None and _same_file(video.size_bytes, video.mtime_ns, file):
-            if sampling in (None, video.sampling):
+            if video.id in plan.damaged:
+                wanted = sampling or video.sampling
+                plan.jobs.append(Job(file, video.content_id, wanted, updates=True))
+            elif sampling in (None, video.sampling):
                 plan.unchanged += 1
             else:
                 plan.jobs.append(Job(file, video.content_id, sampling, updates=True))
@@ -110,7 +118,8 @@ def _settle_fresh(
     """Decide by content which of the new or changed files must really be decoded."""
     by_content: dict[str, list[VideoRecord]] = defaultdict(list)
     for video in known.values():
-        by_content[video.content_id].append(video)
+        if video.id not in plan.damaged:
+            by_content[video.content_id].append(video)
     changed = {str(file.path) for file in fresh}
     taken: set[int] = set()
     for file in fresh:

@@ -50,6 +50,8 @@ class IndexReport:
     failed: list[Failure] = field(default_factory=list)
     partly: list[Failure] = field(default_factory=list)
     """Videos that are indexed, but not every part of them could be read."""
+    damaged: list[str] = field(default_factory=list)
+    """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
     """Videos of the library below the given folders that are not on disk and were kept."""
     seconds_of_video: float = 0.0

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +32,7 @@ class UntrustedCacheError(Exception):
     """
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Let ``write`` fill a temporary file, then put it in place of ``path``.
 
     Raises:
@@ -109,6 +110,16 @@ def read_record(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:
     return header, arrays
 
 
+def bytes_of(folder: Path, pattern: str) -> int:
+    """Size of the files of ``pattern``; one that goes meanwhile, or cannot be seen, has none."""
+    total = 0
+    with suppress(OSError):
+        for path in folder.glob(pattern):
+            with suppress(OSError):
+                total += path.stat().st_size
+    return total
+
+
 def file_crc(path: Path) -> int:
     """CRC-32 of a whole file, read in bounded memory."""
     crc = 0
@@ -128,5 +139,5 @@ def remove_others(folder: Path, pattern: str, keep: set[str]) -> None:
         if path.name not in keep:
             try:
                 path.unlink(missing_ok=True)
-            except PermissionError:
+            except (PermissionError, IsADirectoryError):
                 continue

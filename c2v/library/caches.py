@@ -5,14 +5,18 @@ Every method but ``forget`` runs inside one snapshot of the database.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from c2v.library import hnsw, matrix
-from c2v.library.cachefile import UntrustedCacheError
+from c2v.library.cachefile import UntrustedCacheError, bytes_of
 from c2v.library.database import Database
-from c2v.library.hnsw import Graph
+from c2v.library.hnsw import Graph, UnreadableGraphError
 from c2v.library.lock import CACHE_LOCK, FileLock
 from c2v.library.matrix import Matrix
 from c2v.library.records import HnswSettings, Identity
@@ -40,6 +44,8 @@ class Caches:
         self._graph: Graph | None = None
         self._followed: Identity | None = None
         self._refused: Identity | None = None
+        self.not_kept = ""
+        """Why a graph that was asked for was built for this process alone; "" when it was not."""
 
     @property
     def graph_in_memory(self) -> bool:
@@ -48,7 +54,7 @@ class Caches:
 
     def graph_file_bytes(self) -> int:
         """Size of the graph on disk, sound or not; 0 when there is none. Reads no file."""
-        return sum(path.stat().st_size for path in self.folder.glob(hnsw.GRAPH_FILES))
+        return bytes_of(self.folder, hnsw.GRAPH_FILES)
 
     def matrix(self, identity: Identity) -> Matrix:
         """The matrix of exactly this generation, from memory, from disk, or caught up."""
@@ -89,8 +95,12 @@ class Caches:
             self._build_graph(current)
             with self._writable(wanted=True) as folder:
                 if folder is not None:
-                    with suppress(OSError):  # no room: this search has its graph in memory
+                    try:
                         self._save_graph(folder, current)
+                    except OSError as error:  # no room: this search has its graph in memory
+                        self.not_kept = f"{self.folder}: {error.strerror}"
+            if self._graph is None:
+                self._build_graph(current)
         return self._graph
 
     def _build_graph(self, current: Matrix) -> None:
@@ -98,8 +108,18 @@ class Caches:
         self._followed = current.identity
 
     def _save_graph(self, folder: Path, current: Matrix) -> None:
-        if self._graph is not None:
+        """Put the graph on disk and work with what was read back.
+
+        Raises:
+            OSError: it cannot be written, or not be read back; there may be none in memory then.
+        """
+        if self._graph is None:
+            return
+        try:
             self._graph = self._graph.saved(folder, current)
+        except UnreadableGraphError as error:
+            self._graph = self._followed = None  # it was given up for the one on disk
+            raise OSError(errno.EIO, str(error)) from error
 
     def _refresh_graph(self, current: Matrix) -> bool:
         """Build, extend or leave the graph on disk; OSError when it cannot be written.
@@ -130,7 +150,7 @@ class Caches:
         Raises:
             OSError: the cache folder cannot be written; searches still work without it.
         """
-        self._lock.acquire(wait_seconds=_LOCK_SECONDS)
+        self._lock.acquire_unexplained(wait_seconds=_LOCK_SECONDS)
         try:
             self.folder.mkdir(exist_ok=True)
             self._matrix = self._written(identity)
@@ -163,7 +183,34 @@ class Caches:
         with self._writable(wanted=True) as folder:
             if folder is not None:
                 for name in (matrix.INDEX_NAME, hnsw.INDEX_NAME):
-                    (folder / name).unlink(missing_ok=True)
+                    with suppress(OSError):  # what cannot be deleted is still not trusted
+                        (folder / name).unlink(missing_ok=True)
+
+    def delete(self) -> None:
+        """Give their room on the disk back; they are made again when they are needed."""
+        self.forget()
+        with self._writable(wanted=True) as folder:
+            if folder is not None:
+                for path in folder.iterdir():
+                    path.unlink()
+
+    def damaged(self, identity: Identity) -> NDArray[np.int64]:
+        """Segments that searches leave out, as far as is known without reading vectors."""
+        known = self._matrix or self._loaded_matrix(identity)
+        if known is None or not known.identity.same_vectors(identity):
+            return np.empty(0, np.int64)
+        return known.ids[known.damaged]
+
+    def leave_out(self, segment_ids: NDArray[np.int64], identity: Identity) -> None:
+        """Mark segments as damaged, on disk too where that is possible."""
+        marked = self.matrix(identity).without(segment_ids)
+        self._matrix, self._followed = marked, None
+        if any(part.file is None for part in marked.parts):
+            return  # not on disk as it is
+        with self._writable(wanted=True) as folder:
+            if folder is not None and matrix.is_on_disk(folder, marked):
+                with suppress(OSError):  # no room: each process finds out anew
+                    matrix.save_index(folder, marked)
 
     def _newest(self, identity: Identity, in_memory: Matrix | None) -> tuple[Matrix, int]:
         """The later of the matrix on disk and another one, and the highest segment id then.
@@ -182,9 +229,18 @@ class Caches:
 
     def _loaded_matrix(self, identity: Identity) -> Matrix | None:
         try:
-            return matrix.load_matrix(self.folder, identity)
+            loaded = matrix.load_matrix(self.folder, identity)
         except UntrustedCacheError:
             return None  # whatever is wrong with a cache, it is made again from SQLite
+        # What was marked as damaged may have been put back since.
+        return None if self._any_sound(loaded.ids[loaded.damaged]) else loaded
+
+    def _any_sound(self, segment_ids: NDArray[np.int64]) -> bool:
+        model = self._database.model()
+        if model is None or not len(segment_ids):
+            return False
+        dims = (model.feature_dim, model.vector_dim)
+        return bool(self._segments.sound(segment_ids.tolist(), dims=dims))
 
     def _loaded_graph(self, identity: Identity) -> Graph | None:
         try:
@@ -212,14 +268,16 @@ class Caches:
         if not wanted or self._database.read_only:
             yield None
             return
+        locked = usable = False
         try:
             locked = self._lock.try_acquire()
-        except OSError:
-            locked = False  # a folder that lets SQLite write but not us: work without files
-        try:
             if locked:
                 self.folder.mkdir(exist_ok=True)
-            yield self.folder if locked else None
+                usable = True
+        except OSError:
+            pass  # a folder that lets SQLite write but not us: work without files
+        try:
+            yield self.folder if usable else None
         finally:
             if locked:
                 self._lock.release()

@@ -1,8 +1,8 @@
 """One connection to ``library.db``: transactions, the generation counter, and rows.
 
-SQL is written in four files only: ``schema.py`` makes the tables, this one holds transactions and
-the small tables, ``video_table.py`` and ``segment_table.py`` the two large subjects. Every value
-is a parameter.
+SQL is written in five files only: ``schema.py`` makes the tables, ``opening.py`` opens them, this
+one holds transactions and the small tables, ``video_table.py`` and ``segment_table.py`` the two
+large subjects. Every value is a parameter.
 """
 
 from __future__ import annotations
@@ -14,12 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from c2v.library import schema
+from c2v.errors import LibraryError
+from c2v.library import checksums, schema
+from c2v.library.opening import open_database
 from c2v.library.records import Identity, ModelRecord
 
 Row = tuple[Any, ...]
 _IDS_PER_QUERY = 500
 """Ids in one ``IN (...)``; SQLite builds before 3.32 allow 999 parameters."""
+
+
+def _file_identity(path: Path) -> tuple[int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
 
 
 class Database:
@@ -31,12 +41,35 @@ class Database:
 
     def __init__(self, directory: Path, *, create: bool = False) -> None:
         self.path = directory / schema.DATABASE_NAME
-        self._connection, self.read_only = schema.open_database(directory, create=create)
+        self._open(directory, create=create)
         self._generation_due = False
         self._reading = False
         self._guard = threading.RLock()
         with schema.explained(self.path):
             self.uuid = str(self.all("SELECT uuid FROM library")[0][0])
+
+    def _open(self, directory: Path, *, create: bool) -> None:
+        opened = open_database(directory, create=create)
+        self._connection = opened.connection
+        self.read_only_because = opened.read_only_because
+        """Why nothing can be written; "" when it can."""
+        self.lacks_room = opened.lacks_room
+        self._file = _file_identity(self.path)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written."""
+        return bool(self.read_only_because)
+
+    def reopen(self) -> None:
+        """Open it again: there may be room on the disk now."""
+        with self._guard:
+            self._connection.close()
+            self._open(self.path.parent, create=False)
+
+    def is_in_place(self) -> bool:
+        """Whether the file that was opened is still at its path."""
+        return self._file == _file_identity(self.path)
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the WAL into the database."""
@@ -140,6 +173,20 @@ class Database:
         with self._guard, schema.explained(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def free_bytes(self) -> tuple[int, int]:
+        """How much of the file is free for later rows, and how large it is altogether."""
+        free, pages, page = (
+            int(self.all(f"PRAGMA {name}")[0][0])
+            for name in ("freelist_count", "page_count", "page_size")
+        )
+        return free * page, pages * page
+
+    def vacuum(self) -> None:
+        """Write the file anew without what is free in it."""
+        with self._guard, schema.explained(self.path):
+            self._connection.execute("VACUUM")
+        self.checkpoint()
+
     # -- rows -----------------------------------------------------------------------------------
 
     def execute(self, query: str, *values: object) -> sqlite3.Cursor:
@@ -173,20 +220,34 @@ class Database:
 
     def model(self) -> ModelRecord | None:
         """The model that filled the library, or None before the first."""
-        rows = self.all(
-            "SELECT name, fingerprint, towers_fingerprint, feature_dim, vector_dim FROM model"
+        rows = self.all("SELECT * FROM model")
+        if not rows:
+            return None
+        # A library of an earlier format that cannot be changed has no checksum here.
+        _, name, fingerprint, towers, feature_dim, vector_dim, *checksum = rows[0]
+        texts, dims = (name, fingerprint, towers), (feature_dim, vector_dim)
+        if all(isinstance(text, str) for text in texts) and all(
+            isinstance(dim, int) and dim >= 1 for dim in dims
+        ):
+            model = ModelRecord(name, fingerprint, towers, feature_dim, vector_dim)
+            if checksum in ([], [None], [checksums.of_model(model)]):
+                return model
+        raise LibraryError(
+            f"{self.path} is damaged (the row that names its model)",
+            hint="put back a copy, or move it away and index again: c2v index FOLDER",
         )
-        return ModelRecord(*rows[0]) if rows else None
 
     def write_model(self, model: ModelRecord) -> None:
         """Record ``model`` in place of the one before."""
         self.execute(
-            "INSERT OR REPLACE INTO model VALUES (1, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO model (id, name, fingerprint, towers_fingerprint, feature_dim, "
+            "vector_dim, checksum) VALUES (1, ?, ?, ?, ?, ?, ?)",
             model.name,
             model.fingerprint,
             model.towers_fingerprint,
             model.feature_dim,
             model.vector_dim,
+            checksums.of_model(model),
         )
         self.vectors_change()
 

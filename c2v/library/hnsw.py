@@ -45,6 +45,10 @@ _MIN_LAG, _MAX_LAG = 1024, 16_384
 """A graph is extended when more rows than this lag behind (exact scan of 16 K rows: about 4 ms)."""
 
 
+class UnreadableGraphError(Exception):
+    """A graph was written and given up in memory, and cannot be read back. Stays in the library."""
+
+
 class Graph:
     """An hnswlib index whose labels are segment ids, kept honest about what it covers."""
 
@@ -156,8 +160,9 @@ class Graph:
         """Write the graph, read it back and compare; returns the one read back.
 
         Raises:
-            OSError: no space, or the folder cannot be written.
-            UntrustedCacheError: what was read back answers differently.
+            OSError: no space, or the folder cannot be written; the graph is as it was.
+            UnreadableGraphError: it cannot be read back, or answers differently then; the graph is
+                of no use any more.
         """
         probes = matrix.take(np.linspace(0, len(matrix.ids) - 1, _PROBES).astype(np.intp))
         before = self.query(probes, 1)
@@ -166,18 +171,23 @@ class Graph:
         self._write(folder / name, header)
         # The index in memory goes before the file comes back: two would not fit at a million.
         del self._index
-        again = Graph(
-            _load(folder / name, self._width, len(self.ids)),
-            self.identity,
-            self._settings,
-            ids=self.ids,
-            dead=self._dead,
-            projection=self._projection,
-        )
-        after = again.query(probes, 1)
-        if before is None or after is None or not np.array_equal(before, after):
-            (folder / INDEX_NAME).unlink()
-            raise UntrustedCacheError(f"{name} answers differently after it was read back")
+        try:
+            again = Graph(
+                _load(folder / name, self._width, len(self.ids)),
+                self.identity,
+                self._settings,
+                ids=self.ids,
+                dead=self._dead,
+                projection=self._projection,
+            )
+            after = again.query(probes, 1)
+            if before is None or after is None or not np.array_equal(before, after):
+                raise UntrustedCacheError("it answers differently")
+        # RuntimeError is what hnswlib raises of a file, MemoryError of one that does not fit.
+        except (UntrustedCacheError, OSError, RuntimeError, MemoryError) as error:
+            for path in (folder / INDEX_NAME, folder / name):
+                path.unlink(missing_ok=True)
+            raise UnreadableGraphError(f"{name} cannot be read back: {error}") from error
         remove_others(folder, GRAPH_FILES + "*", {name})
         return again
 

@@ -1,25 +1,39 @@
 """The library: what a user's videos became, on disk, behind one object.
 
 A library is a folder: ``library.db`` (SQLite, the truth), ``cache/`` (matrix and graph, which can
-be deleted at any time) and two lock files.
+be deleted at any time), two lock files, and ``reserve``: room on the disk that is given up when
+there is none left, so that something can still be removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import C2VError, LibraryError
+from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.library import opening
+from c2v.library.cachefile import write_atomically
 from c2v.library.checks import check_segment, check_vectors
 from c2v.library.lock import WRITER_LOCK, FileLock
 from c2v.library.reader import LibraryReader
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData
-from c2v.library.schema import DATABASE_NAME
+from c2v.library.searcher import gone
+
+_RESERVE = "reserve"
+_RESERVE_BYTES = 256 << 10
+"""Shared memory and log of a small removal."""
+_WORTH_SHRINKING = 256 << 10
+
+
+def _free_bytes(folder: Path | str) -> int:
+    from shutil import disk_usage  # not while searching: it brings three compressors
+
+    return disk_usage(folder).free
 
 
 class Library(LibraryReader):
@@ -35,8 +49,12 @@ class Library(LibraryReader):
 
     @staticmethod
     def exists(directory: Path) -> bool:
-        """Whether ``open`` would find something there, sound or not."""
-        return (directory / DATABASE_NAME).exists()
+        """Whether ``open`` would find something there, sound or not.
+
+        Raises:
+            LibraryError: the folder cannot be looked into.
+        """
+        return opening.exists(directory)
 
     @classmethod
     def open(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> Library:
@@ -52,10 +70,20 @@ class Library(LibraryReader):
         """Open a library, making it (and its folder) if there is none.
 
         Raises:
-            LibraryError: what is there is damaged, of another program or of a newer c2v.
+            LibraryError: what is there is damaged, of another program or of a newer c2v; or
+                another process is making it.
             C2VError: the folder cannot be made.
         """
-        return cls(directory, create=True, hnsw=hnsw or HnswSettings())
+        settings = hnsw or HnswSettings()
+        if opening.exists(directory):
+            return cls(directory, create=False, hnsw=settings)
+        opening.make_folder(directory)
+        lock = FileLock(directory / WRITER_LOCK)
+        lock.acquire()  # before there is a file: of two processes one makes it
+        try:
+            return cls(directory, create=not opening.exists(directory), hnsw=settings)
+        finally:
+            lock.release()
 
     def __enter__(self) -> Library:
         return self
@@ -75,7 +103,8 @@ class Library(LibraryReader):
         """An index run: keep other writers out, and bring the caches up to date at the end.
 
         Raises:
-            LibraryError: another process is writing, or the medium is read-only.
+            LibraryError: another process is writing, the medium is read-only, or the library was
+                deleted meanwhile.
             C2VError: at the end, the caches cannot be written; the library itself is whole.
         """
         with self._locked():
@@ -94,6 +123,12 @@ class Library(LibraryReader):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        if self._database.lacks_room:
+            raise NoRoomError(
+                f"the library {self.directory} can only be read: no space is left on its disk "
+                f"({self._database.read_only_because})",
+                hint="free some space, or take videos out: c2v remove PATH",
+            )
         if self.read_only:
             raise LibraryError(
                 f"the library {self.directory} is read-only",
@@ -101,6 +136,8 @@ class Library(LibraryReader):
             )
         self._lock.acquire()
         try:
+            if not self._database.is_in_place():
+                raise gone(self.directory)
             yield
         finally:
             self._lock.release()
@@ -117,6 +154,7 @@ class Library(LibraryReader):
             C2VError: they cannot be written; the library itself is whole.
         """
         with self._locked():
+            self._keep_reserve()
             oldest = self._searcher.refresh()
             if oldest is not None and oldest > self._database.first_generation():
                 with self._database.writing():
@@ -160,7 +198,8 @@ class Library(LibraryReader):
 
         ``vectors`` yields ids [N] and vectors [N, V], all segments once, in any order, and may
         read ``all_features`` as it goes: neither side is ever held whole in memory. When it fails
-        or is interrupted the library is as before.
+        or is interrupted the library is as before. Segments whose features are damaged get no
+        vector, and searches leave them out until their video is read again.
 
         Raises:
             LibraryError: the towers differ, so the stored features are of no use to this model.
@@ -180,8 +219,10 @@ class Library(LibraryReader):
                 check_vectors(segment_ids, rows, model)
                 self._segments.write_vectors(segment_ids, rows)
                 count += len(segment_ids)
-            expected = self._segments.count()
-            if count != expected:
+            lacking = self._segments.without_vector().tolist()
+            expected = self._segments.count() - len(lacking)
+            if count != expected or self._segments.features(lacking, dim=model.feature_dim):
+                expected += len(lacking)
                 raise C2VError(f"model {model.name}: {count} vectors for {expected} segments")
             self._database.write_model(model)
         self._database.checkpoint()
@@ -232,9 +273,71 @@ class Library(LibraryReader):
             return self._videos.move(moves)
 
     def remove_videos(self, video_ids: Iterable[int]) -> int:
-        """Forget these videos and all that belongs to them; returns how many there were."""
+        """Forget these videos and all that belongs to them; returns how many there were.
+
+        On a full disk the reserve and the caches make room for it.
+
+        Raises:
+            NoRoomError: even so there is none.
+        """
+        doomed = list(video_ids)
+        if not self._database.lacks_room:
+            try:
+                return self._remove(doomed)
+            except NoRoomError:
+                pass  # SQLite has undone it
+        self._make_room()
+        try:
+            return self._remove(doomed)
+        except NoRoomError as error:
+            raise NoRoomError(
+                f"no space is left on the disk of the library {self.directory}, not even to take "
+                f"videos out of it ({error.message})",
+                hint="free a megabyte there and run the same command again",
+            ) from error
+
+    def _remove(self, video_ids: Sequence[int]) -> int:
         with self._change():
             return self._videos.remove(video_ids)
+
+    def _make_room(self) -> None:
+        """Give up what can be made again, and open the database anew if it could only be read."""
+        with suppress(OSError):  # what cannot be deleted makes no room
+            (self.directory / _RESERVE).unlink(missing_ok=True)
+        if self._database.lacks_room:
+            self._database.reopen()
+        with suppress(OSError):
+            self._searcher.caches.delete()
+        if self._database.lacks_room:
+            self._database.reopen()
+
+    def _keep_reserve(self) -> None:
+        """Have the reserve, unless the disk is nearly full: then it is somebody else's turn."""
+        path = self.directory / _RESERVE
+        with suppress(OSError):
+            if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
+                write_atomically(path, lambda file: file.write(bytes(_RESERVE_BYTES)))
+
+    def bytes_to_give_back(self) -> int:
+        """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""
+        free, size = self._database.free_bytes()
+        if self.read_only or free < _WORTH_SHRINKING or free < size // 2:
+            return 0
+        # The new file is written beside the old one, by way of SQLite's temporary files.
+        from tempfile import gettempdir  # not while searching: it costs milliseconds
+
+        room = min(_free_bytes(self.directory), _free_bytes(gettempdir()))
+        return free if room > 3 * (size - free) else 0
+
+    def shrink(self) -> None:
+        """Write the database anew without the room that removed videos took.
+
+        Raises:
+            NoRoomError: there is none to do so; the library is as before.
+            LibraryError: another process is writing.
+        """
+        with self._locked():
+            self._database.vacuum()
 
     def record_failure(self, path: str, *, size_bytes: int, mtime_ns: int, reason: str) -> None:
         """This file, in this state, cannot be indexed: it need not be tried until it changes."""

@@ -8,17 +8,21 @@ dies, kill -9 included, so a lock is never stale.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
-from c2v.errors import LibraryError
+from c2v.errors import C2VError, LibraryError, NoRoomError
 
 WRITER_LOCK = "writer.lock"
 CACHE_LOCK = "cache.lock"
 _POLL_SECONDS = 0.05
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS}
+"""What file systems without locks say: NFS without its lock service, some of FUSE."""
 _PID_OFFSET = 1
 """The pid of the holder is written after the byte that Windows locks (others could not read it)."""
 
@@ -38,7 +42,19 @@ class FileLock:
         return self._depth > 0
 
     def acquire(self, *, wait_seconds: float = 0.0) -> None:
-        """Take the lock, or raise LibraryError when another process keeps it that long."""
+        """Take the lock.
+
+        Raises:
+            LibraryError: another process keeps it that long, or there can be no lock.
+            NoRoomError: there is no room for the lock file.
+        """
+        try:
+            self.acquire_unexplained(wait_seconds=wait_seconds)
+        except OSError as error:
+            raise _explain(error, self._path) from error
+
+    def acquire_unexplained(self, *, wait_seconds: float) -> None:
+        """The same, but an OSError where there can be no lock: for a lock one can do without."""
         deadline = time.monotonic() + wait_seconds
         while not self.try_acquire():
             if time.monotonic() >= deadline:
@@ -53,16 +69,22 @@ class FileLock:
         """Take the lock if it is free (or already ours); False when another has it.
 
         Raises:
-            OSError: the lock file cannot be opened, e.g. on a read-only medium.
+            OSError: the lock file cannot be opened, e.g. on a read-only medium, or not locked.
         """
         if self._depth == 0:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            if not _lock(descriptor):
+            try:
+                locked = _lock(descriptor)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            if not locked:
                 os.close(descriptor)
                 return False
-            os.ftruncate(descriptor, 0)
-            os.lseek(descriptor, _PID_OFFSET, os.SEEK_SET)
-            os.write(descriptor, str(os.getpid()).encode())
+            with suppress(OSError):  # a full disk: only the number in a message is lost
+                os.ftruncate(descriptor, 0)
+                os.lseek(descriptor, _PID_OFFSET, os.SEEK_SET)
+                os.write(descriptor, str(os.getpid()).encode())
             self._descriptor = descriptor
         self._depth += 1
         return True
@@ -87,6 +109,33 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor, self._depth = None, 0
+
+
+def _explain(error: OSError, path: Path) -> C2VError:
+    """Why there can be no lock, in one sentence, with a hint."""
+    folder = path.parent
+    if error.errno in _NO_LOCKS:
+        return LibraryError(
+            f"the file system of {folder} has no file locks ({error.strerror}), so nothing would "
+            "keep two writers apart",
+            hint="mount it with locks, or keep the library on another disk: --library DIR",
+        )
+    if isinstance(error, IsADirectoryError):
+        return LibraryError(
+            f"{path} is a folder, where c2v needs a file to lock", hint=f"move it away: {path}"
+        )
+    if isinstance(error, FileNotFoundError):
+        return LibraryError(
+            f"the library folder {folder} is gone", hint="index again: c2v index PATH"
+        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return NoRoomError(
+            f"no space left for {path}", hint="free some space and run the same command again"
+        )
+    return LibraryError(
+        f"cannot lock {path}: {error.strerror}",
+        hint="check the permissions of the file and its folder",
+    )
 
 
 _ALL: weakref.WeakSet[FileLock] = weakref.WeakSet()

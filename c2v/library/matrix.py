@@ -11,7 +11,10 @@ process compares blocks of ``CHECK_BYTES`` in all with their checksums (half the
 these), which is the whole of a small library; in a large one other blocks are next in later scans,
 and every process begins anywhere. To check all of 100,000 x 1024 would cost 12 ms of a cold search
 of 200. The winners of each search are compared with SQLite to the bit, so that what is found is
-always right; ``c2v verify`` compares everything.
+always right; ``Library.problems`` compares everything.
+
+A segment whose row in SQLite is not what was written has a row of zeros here and is *damaged*: it
+counts as not alive, so no search finds it, until its video is read again.
 """
 
 from __future__ import annotations
@@ -41,14 +44,27 @@ _DEAD_FRACTION = 0.25
 class Matrix:
     """Rows of all segments by ascending id; removed ones stay until the next rewrite, not alive.
 
-    Shapes: ``ids`` [N], ``alive`` [N] bool; ``sums`` one array for each part.
+    Shapes: ``ids`` [N], ``alive`` [N] and ``damaged`` [N] bool; ``sums`` one array for each part.
+    A row that is damaged is not alive, though its segment exists.
     """
 
     identity: Identity
     ids: NDArray[np.int64]
     alive: NDArray[np.bool_]
+    damaged: NDArray[np.bool_]
     parts: tuple[Part, ...]
     sums: tuple[NDArray[np.uint64], ...]
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which rows have their segment [N], damaged or not."""
+        found: NDArray[np.bool_] = self.alive | self.damaged
+        return found
+
+    def without(self, segment_ids: NDArray[np.int64]) -> Matrix:
+        """The same with these segments marked as damaged."""
+        found = np.isin(self.ids, segment_ids) & self.alive
+        return replace(self, alive=self.alive & ~found, damaged=self.damaged | found)
 
     def blocks(self, *, check: bool = True) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """First row and vectors [n, V] of each block; some checksums are compared."""
@@ -95,7 +111,8 @@ class Matrix:
 
 def empty_matrix(identity: Identity) -> Matrix:
     """A matrix without rows."""
-    return Matrix(identity, np.empty(0, np.int64), np.empty(0, np.bool_), (), ())
+    none = np.empty(0, np.bool_)
+    return Matrix(identity, np.empty(0, np.int64), none, none, (), ())
 
 
 def before_beginning(identity: Identity) -> Identity:
@@ -123,6 +140,9 @@ def load_matrix(folder: Path, identity: Identity) -> Matrix:
     if not found.same_vectors(identity):
         raise UntrustedCacheError(f"{INDEX_NAME} is of another library or model")
     ids, alive = arrays["ids"], arrays["alive"]
+    damaged = arrays.get("damaged")  # absent from what earlier versions wrote
+    if damaged is None:
+        damaged = np.zeros(len(ids), np.bool_)
     sums = tuple(arrays[f"sums{number}"] for number in range(len(header["parts"])))
     parts = tuple(
         FilePart(folder / name, dim=identity.dim, rows=rows, sums=part_sums)
@@ -130,7 +150,7 @@ def load_matrix(folder: Path, identity: Identity) -> Matrix:
     )
     if sum(part.rows for part in parts) != len(ids):
         raise UntrustedCacheError(f"{INDEX_NAME} lists other rows than its parts")
-    return Matrix(found, ids, alive, parts, sums)
+    return Matrix(found, ids, alive, damaged, parts, sums)
 
 
 def save_index(folder: Path, matrix: Matrix) -> None:
@@ -139,10 +159,17 @@ def save_index(folder: Path, matrix: Matrix) -> None:
         "identity": asdict(matrix.identity),
         "parts": [[part.file, part.rows] for part in matrix.parts],
     }
-    arrays = {"ids": matrix.ids, "alive": matrix.alive}
+    arrays = {"ids": matrix.ids, "alive": matrix.alive, "damaged": matrix.damaged}
     arrays |= {f"sums{number}": sums for number, sums in enumerate(matrix.sums)}
     write_record(folder / INDEX_NAME, _MAGIC, header, arrays)
     remove_others(folder, _PATTERN, {str(part.file) for part in matrix.parts})
+
+
+def is_on_disk(folder: Path, matrix: Matrix) -> bool:
+    """Whether the index on disk is of this generation and its files are there."""
+    names = [part.file for part in matrix.parts if part.file is not None]
+    there = all((folder / name).exists() for name in names)
+    return there and stored_identity(folder) == matrix.identity
 
 
 def catch_up(
@@ -164,15 +191,20 @@ def catch_up(
         UntrustedCacheError: ``base`` lacks segments that it should have.
         OSError: the folder cannot be written.
     """
-    alive = _alive(base, segments, last_id)
-    if np.count_nonzero(~alive) > _DEAD_FRACTION * len(alive):
-        base, alive, last_id = empty_matrix(identity), np.empty(0, np.bool_), 0
+    present = _present(base, segments, last_id)
+    if np.count_nonzero(~present) > _DEAD_FRACTION * len(present):
+        base, present, last_id = empty_matrix(identity), np.empty(0, np.bool_), 0
     new_rows = segments.count() - segments.count(up_to=last_id)
-    keep, new_rows = _parts_to_keep(base, new_rows, alive, writable=folder is not None)
+    keep, new_rows = _parts_to_keep(base, new_rows, present, writable=folder is not None)
     kept_rows = sum(part.rows for part in base.parts[:keep])
     after = last_id if keep == len(base.parts) else int(base.ids[kept_rows - 1] if kept_rows else 0)
     kept = Matrix(
-        identity, base.ids[:kept_rows], alive[:kept_rows], base.parts[:keep], base.sums[:keep]
+        identity,
+        base.ids[:kept_rows],
+        (present & ~base.damaged)[:kept_rows],
+        (present & base.damaged)[:kept_rows],
+        base.parts[:keep],
+        base.sums[:keep],
     )
     matrix = kept if not new_rows else _extended(kept, segments, after, new_rows, folder)
     if folder is not None:
@@ -180,19 +212,19 @@ def catch_up(
     return matrix
 
 
-def _alive(base: Matrix, segments: SegmentTable, last_id: int) -> NDArray[np.bool_]:
+def _present(base: Matrix, segments: SegmentTable, last_id: int) -> NDArray[np.bool_]:
     """Which rows of ``base`` still have their segment."""
-    present = segments.count(up_to=last_id)
-    if present == np.count_nonzero(base.alive):
-        return base.alive
-    alive = np.isin(base.ids, segments.ids(up_to=last_id))
-    if np.count_nonzero(alive) != present:
+    count = segments.count(up_to=last_id)
+    if count == np.count_nonzero(base.present):
+        return base.present
+    present = np.isin(base.ids, segments.ids(up_to=last_id))
+    if np.count_nonzero(present) != count:
         raise UntrustedCacheError("the matrix lacks segments that were there when it was written")
-    return alive
+    return present
 
 
 def _parts_to_keep(
-    base: Matrix, new_rows: int, alive: NDArray[np.bool_], *, writable: bool
+    base: Matrix, new_rows: int, present: NDArray[np.bool_], *, writable: bool
 ) -> tuple[int, int]:
     """How many leading parts stay as they are, and how many rows are read from SQLite after them.
 
@@ -206,7 +238,7 @@ def _parts_to_keep(
         must = part.file is None and (writable or isinstance(part, TablePart))
         if not must and (new_rows == 0 or part.rows > 2 * new_rows):
             break
-        new_rows += int(np.count_nonzero(alive[end - part.rows : end]))
+        new_rows += int(np.count_nonzero(present[end - part.rows : end]))
         end -= part.rows
         keep -= 1
     return keep, new_rows
@@ -221,20 +253,24 @@ def _extended(
     sums = np.empty(0, np.uint64)
     if folder is not None:
         chunks = segments.vector_rows(after=after, dim=dim)
-        part, ids, sums = write_part(folder, chunks, dim=dim, rows=new_rows)
+        part, ids, sound, sums = write_part(folder, chunks, dim=dim, rows=new_rows)
     elif new_rows * dim * 4 <= _MEMORY_BYTES:
         rows = list(segments.vector_rows(after=after, dim=dim))
-        ids = np.concatenate([keys for keys, _ in rows])
-        part = MemoryPart(np.concatenate([vectors for _, vectors in rows]))
+        ids = np.concatenate([keys for keys, _, _ in rows])
+        sound = np.concatenate([good for _, _, good in rows])
+        part = MemoryPart(np.concatenate([vectors for _, vectors, _ in rows]))
     else:
         ids = segments.ids(after=after)
+        chunks = segments.vector_rows(after=after, dim=dim)
+        sound = np.concatenate([good for _, _, good in chunks])
         part = TablePart(segments, ids, dim=dim)
     if len(ids) != new_rows:
         raise UntrustedCacheError(f"{new_rows} segments have {len(ids)} vectors")
     return Matrix(
         kept.identity,
         np.concatenate([kept.ids, ids]),
-        np.concatenate([kept.alive, np.ones(len(ids), np.bool_)]),
+        np.concatenate([kept.alive, sound]),
+        np.concatenate([kept.damaged, ~sound]),
         (*kept.parts, part),
         (*kept.sums, sums),
     )

@@ -180,20 +180,23 @@ class TablePart:
 
     def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
         """See Part; this is the truth itself."""
-        for _, vectors in self._segments.vector_rows(after=int(self._ids[0]) - 1, dim=self._dim):
+        for _, vectors, _ in self._segments.vector_rows(after=int(self._ids[0]) - 1, dim=self._dim):
             yield vectors
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """See Part."""
         keys = self._ids[rows].tolist()
         found = self._segments.vectors(keys, dim=self._dim)
-        return np.stack([found[key] for key in keys])
+        nothing = np.zeros(self._dim, np.float32)  # as a damaged row is in ``blocks``
+        return np.stack([found.get(key, nothing) for key in keys])
 
 
 def write_part(
     folder: Path, chunks: Iterable[VectorRows], *, dim: int, rows: int
-) -> tuple[FilePart, NDArray[np.int64], NDArray[np.uint64]]:
-    """Write ``rows`` vectors as a new file; returns the part, its segment ids and block sums.
+) -> tuple[FilePart, NDArray[np.int64], NDArray[np.bool_], NDArray[np.uint64]]:
+    """Write ``rows`` vectors as a new file.
+
+    Returns the part, its segment ids, which of them are sound, and block sums.
 
     Raises:
         OSError: no space, or the folder cannot be written.
@@ -201,12 +204,14 @@ def write_part(
     """
     path = folder / f"matrix-{os.urandom(8).hex()}.f32"
     ids: list[NDArray[np.int64]] = []
+    sound: list[NDArray[np.bool_]] = []
     sums: list[int] = []
 
     def write(file: BinaryIO) -> None:
         file.write(_header(path, dim, rows).ljust(_DATA_OFFSET, b"\0"))
-        for keys, block in _in_blocks(chunks, block_rows(dim)):
+        for keys, block, good in _in_blocks(chunks, block_rows(dim)):
             ids.append(keys)
+            sound.append(good)
             sums.append(block_sum(block))
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
 
@@ -214,7 +219,7 @@ def write_part(
     checksums = np.array(sums, dtype=np.uint64)
     part = FilePart(path, dim=dim, rows=rows, sums=checksums)
     part.verify()
-    return part, np.concatenate(ids), checksums
+    return part, np.concatenate(ids), np.concatenate(sound), checksums
 
 
 def _header(path: Path, dim: int, rows: int) -> bytes:
@@ -225,13 +230,13 @@ def _header(path: Path, dim: int, rows: int) -> bytes:
 
 def _in_blocks(chunks: Iterable[VectorRows], step: int) -> Iterator[VectorRows]:
     """The same rows, ``step`` at a time, whatever the sizes they come in."""
-    keys = np.empty(0, dtype=np.int64)
+    keys, sound = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.bool_)
     vectors: NDArray[np.float32] | None = None
-    for more_keys, more in chunks:
-        keys = np.concatenate([keys, more_keys])
+    for more_keys, more, more_sound in chunks:
+        keys, sound = np.concatenate([keys, more_keys]), np.concatenate([sound, more_sound])
         vectors = more if vectors is None else np.concatenate([vectors, more])
         while len(keys) >= step:
-            yield keys[:step], vectors[:step]
-            keys, vectors = keys[step:], vectors[step:]
+            yield keys[:step], vectors[:step], sound[:step]
+            keys, vectors, sound = keys[step:], vectors[step:], sound[step:]
     if vectors is not None and len(keys):
-        yield keys, vectors
+        yield keys, vectors, sound

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import LibraryError, UsageError
+from c2v.errors import DamagedRowsError, LibraryError, UsageError
+from c2v.library.cachefile import bytes_of
 from c2v.library.database import Database
 from c2v.library.records import (
     Counts,
@@ -28,6 +29,8 @@ from c2v.library.segment_table import SegmentTable
 from c2v.library.video_table import VideoTable
 
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
+_FEW_SEGMENTS = 4096
+"""So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
 _STRATEGIES = ("auto", "exact", "hnsw")
 
 
@@ -96,8 +99,8 @@ class LibraryReader:
         """Bytes on disk."""
         database = self._database.path
         cache = self._searcher.caches.folder
-        matrix, hnsw = (_bytes(cache, pattern) for pattern in _CACHE_FILES.values())
-        return StorageSizes(_bytes(database.parent, database.name + "*"), matrix, hnsw)
+        matrix, hnsw = (bytes_of(cache, pattern) for pattern in _CACHE_FILES.values())
+        return StorageSizes(bytes_of(database.parent, database.name + "*"), matrix, hnsw)
 
     # -- segments -------------------------------------------------------------------------------
 
@@ -121,19 +124,42 @@ class LibraryReader:
     def features(
         self, segment_ids: Sequence[int] | NDArray[np.int64]
     ) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float16]]]:
-        """Frame times [T] in seconds and features [T, D] of those of the ids that exist."""
-        model = self._model_or_error()
-        return self._segments.features(_list(segment_ids), dim=model.feature_dim)
+        """Frame times [T] in seconds and features [T, D] of those of the ids that exist.
+
+        Raises:
+            DamagedRowsError: some are not what was written.
+        """
+        model, wanted = self._model_or_error(), _list(segment_ids)
+        found = self._segments.features(wanted, dim=model.feature_dim)
+        self._refuse_damaged([key for key in wanted if key not in found])
+        return found
 
     def vectors(
         self, segment_ids: Sequence[int] | NDArray[np.int64]
     ) -> dict[int, NDArray[np.float32]]:
-        """Head vectors [V] of those of the ids that exist."""
-        model = self._model_or_error()
-        return self._segments.vectors(_list(segment_ids), dim=model.vector_dim)
+        """Head vectors [V] of those of the ids that exist.
+
+        Raises:
+            DamagedRowsError: some are not what was written.
+        """
+        model, wanted = self._model_or_error(), _list(segment_ids)
+        found = self._segments.vectors(wanted, dim=model.vector_dim)
+        self._refuse_damaged([key for key in wanted if key not in found])
+        return found
+
+    def _refuse_damaged(self, lacking: Sequence[int]) -> None:
+        """Raise DamagedRowsError for those that exist of some segments that gave no numbers."""
+        rows = self._segments.rows(lacking) if lacking else {}
+        if rows:
+            paths = sorted({row.path for row in rows.values()})
+            raise DamagedRowsError(
+                f"what the library {self.directory} holds of {named(paths)} is damaged",
+                hint=read_again(paths, self.directory),
+                segment_ids=tuple(sorted(rows)),
+            )
 
     def all_features(self, *, batch_size: int = 256) -> Iterator[FeatureBatch]:
-        """All frame features by segment id, ``batch_size`` segments at a time."""
+        """All sound frame features by segment id, ``batch_size`` segments at a time."""
         model = self._model_or_error()
         return self._segments.feature_batches(dim=model.feature_dim, segments=batch_size)
 
@@ -173,13 +199,62 @@ class LibraryReader:
         """A line on why searches of this library are slower than they could be; mostly empty."""
         return self._searcher.slower_because
 
+    def leave_out(self, segment_ids: Sequence[int]) -> None:
+        """Let searches leave these segments out: their rows are damaged (see DamagedRowsError).
+
+        All damaged segments of the same videos are left out with them.
+        """
+        with self.snapshot():
+            videos = {row.video_id for row in self._segments.rows(segment_ids).values()}
+            same = self._segments.ids_of_videos(sorted(videos)).tolist()
+            damaged = self._damaged(same) | set(segment_ids)
+            self._searcher.leave_out(np.array(sorted(damaged), dtype=np.int64))
+
+    def left_out(self) -> list[str]:
+        """Paths of the videos of which searches leave segments out, as far as is known."""
+        ids = self._searcher.left_out().tolist()
+        return sorted({row.path for row in self._segments.rows(ids).values()}) if ids else []
+
+    def damaged_videos(self, video_ids: Sequence[int]) -> set[int]:
+        """Those of the videos whose rows are damaged.
+
+        All rows are read where these are few; of more videos only what searches have come upon,
+        and what was found when the caches were made, is known.
+        """
+        with self.snapshot():
+            few = len(video_ids) <= _FEW_SEGMENTS  # a video has one at least
+            if few and self._segments.count_of_videos(video_ids) <= _FEW_SEGMENTS:
+                suspects = self._segments.ids_of_videos(video_ids).tolist()
+            else:
+                suspects = self._searcher.left_out().tolist()
+            rows = self._segments.rows(sorted(self._damaged(suspects))).values()
+            return {row.video_id for row in rows} & set(video_ids)
+
+    def _damaged(self, segment_ids: Sequence[int]) -> set[int]:
+        model = self._database.model()
+        if model is None or not segment_ids:
+            return set()
+        dims = (model.feature_dim, model.vector_dim)
+        return self._segments.damaged(segment_ids, dims=dims)
+
+    def graph_not_kept(self) -> str:
+        """Why the graph of a search was built for it alone and not saved; "" when all is well."""
+        return self._searcher.caches.not_kept
+
     def warm(self) -> None:
         """Load what makes later searches of this process fast (a server, a batch of queries)."""
         self._searcher.warm()
 
     def problems(self) -> list[str]:
         """Check the database and compare every cached vector with it; empty when all is well."""
-        return self._database.problems() or self._searcher.problems()
+        return self._database.problems() or self._row_problems() + self._searcher.problems()
+
+    def _row_problems(self) -> list[str]:
+        """Segments whose rows are not what was written, by video."""
+        with self.snapshot():
+            rows = self._segments.rows(sorted(self._damaged(self._segments.ids().tolist())))
+        return [f"what is stored of {path} is damaged"
+                for path in sorted({row.path for row in rows.values()})]  # fmt: skip
 
 
 def _list(ids: Sequence[int] | NDArray[np.int64]) -> Sequence[int]:
@@ -187,5 +262,14 @@ def _list(ids: Sequence[int] | NDArray[np.int64]) -> Sequence[int]:
     return numbers
 
 
-def _bytes(folder: Path, pattern: str) -> int:
-    return sum(path.stat().st_size for path in folder.glob(pattern))
+def named(paths: Sequence[str]) -> str:
+    """Some paths in a sentence: the first, and how many more."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"
+
+
+def read_again(paths: Sequence[str], library: Path) -> str:
+    """The command that reads the first of these videos again."""
+    import shlex  # only here: it costs a millisecond
+
+    return f"read it again: c2v index {shlex.quote(paths[0])} --library {shlex.quote(str(library))}"

@@ -1,11 +1,12 @@
-"""The database: its tables, its migrations, and how it is opened.
+"""The database: its tables, its migrations, and what is said of SQLite's errors.
 
-Five tables hold the content, one the history of changes:
+Six tables hold the content, one the history of changes:
 
 * ``video``, ``segment``: small rows, so that listings and joins stay in few pages;
 * ``vector``: the head's vector of each segment, float32. A table of its own, so that the matrix
   can be rebuilt without reading features;
 * ``feature``: stage 1's frame features of each segment, float16, by far the largest table;
+* ``checksum``: of each segment's vector and frames (see ``checksums.py``);
 * ``failure``: files that could not be read, so that they are not decoded again;
 * ``generation``: one row for each transaction that changed vectors; caches name the row they
   were made at.
@@ -25,15 +26,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from c2v.errors import C2VError, LibraryError
-from c2v.optional import upgrade_hint
+from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.library import checksums
 
 DATABASE_NAME = "library.db"
 APPLICATION_ID = 0x63327631
 """``c2v1`` in ASCII: ``file library.db`` can tell whose database it is."""
 PAGE_BYTES = 4096
-BUSY_SECONDS = 30.0
-_WAL_KEEP_BYTES = 64 * 1024 * 1024
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -85,149 +84,63 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             stamp INTEGER NOT NULL,
             last_segment_id INTEGER NOT NULL)""",
     ),
+    (
+        """CREATE TABLE checksum (
+            segment_id INTEGER PRIMARY KEY REFERENCES segment (id) ON DELETE CASCADE,
+            vector_crc INTEGER NOT NULL,
+            frames_crc INTEGER NOT NULL)""",
+        """INSERT INTO checksum
+            SELECT id, c2v_vector_crc(vector),
+                c2v_frames_crc(start_seconds, end_seconds, times, features)
+            FROM segment LEFT JOIN vector ON vector.segment_id = id
+                LEFT JOIN feature ON feature.segment_id = id""",
+        "ALTER TABLE model ADD COLUMN checksum INTEGER",
+        "UPDATE model SET checksum = c2v_model_crc(name, fingerprint, towers_fingerprint, "
+        "feature_dim, vector_dim)",
+    ),
 )
 """Append only: the n-th entry takes a database from ``user_version`` n to n + 1."""
 
-
-def open_database(directory: Path, *, create: bool = False) -> tuple[sqlite3.Connection, bool]:
-    """Open ``directory/library.db``; returns the connection and whether it is read-only.
-
-    Raises:
-        LibraryError: no such file, not a library, damaged, or written by a newer c2v.
-        C2VError: the folder cannot be made or written.
-    """
-    path = directory / DATABASE_NAME
-    if create:
-        _make_folder(directory)
-    else:
-        _require(path)
-    with explained(path):
-        connection, read_only = _connect(path)
-        try:
-            _check_and_migrate(connection, path, read_only=read_only)
-        except BaseException:
-            connection.close()
-            raise
-    return connection, read_only
+BRIDGES: dict[int, tuple[str, ...]] = {
+    1: ("CREATE TEMP TABLE checksum (segment_id INTEGER PRIMARY KEY, vector_crc, frames_crc)",),
+}
+"""What lets today's queries read an earlier format that cannot be changed, in memory alone."""
 
 
-def _require(path: Path) -> None:
-    try:
-        size_bytes = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise LibraryError(
-            f"there is no library in {path.parent}", hint="make one: c2v index FOLDER"
-        ) from error
-    except OSError as error:
-        raise LibraryError(
-            f"cannot open {path}: {error.strerror}",
-            hint="check the permissions of the file and its folder",
-        ) from error
-    if size_bytes == 0:
-        raise LibraryError(f"{path} is empty", hint="index again: c2v index FOLDER")
-
-
-def _make_folder(directory: Path) -> None:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise C2VError(f"cannot make the library folder {directory}: {error.strerror}") from error
-
-
-def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
-    """A writable connection where the medium allows it, else a read-only one."""
-    exists = path.exists()
-    writable = os.access(path.parent, os.W_OK) and (not exists or os.access(path, os.W_OK))
-    if exists and not writable:
-        return _connect_read_only(path), True
-    connection = _open_uri(path, "mode=rwc")
-    try:
-        if not exists or path.stat().st_size == 0:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEEP_BYTES}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection, False
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open on a read-only medium.
-
-    WAL needs a shared-memory file beside the database. Where it can neither be found nor made, the
-    database can still be read as *immutable*, which is right only when no commit waits in the WAL.
-    """
-    connection = _open_uri(path, "mode=ro")
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        wal = path.with_name(path.name + "-wal")
-        if wal.exists() and wal.stat().st_size > 0:
-            raise LibraryError(
-                f"{path} was not closed cleanly and its folder is read-only ({error})",
-                hint="copy the library to a writable folder and open it once",
-            ) from error
-        return _open_uri(path, "mode=ro&immutable=1")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_uri(path: Path, query: str) -> sqlite3.Connection:
-    # No implicit transactions: the store writes BEGIN itself. Threads are kept apart by the
-    # library's own lock, which sqlite3 cannot know.
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{query}",
-        uri=True,
-        isolation_level=None,
-        timeout=BUSY_SECONDS,
-        check_same_thread=False,
-    )
-
-
-def _check_and_migrate(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
-    """Refuse what is not ours or too new; bring what is older up to date."""
-    newest = len(MIGRATIONS)
-    version = _version(connection, path)
-    if version > newest:
-        raise LibraryError(
-            f"{path} was written by a newer c2v (format {version}, this one knows {newest})",
-            hint=upgrade_hint(),
-        )
-    if version == newest:
-        return
-    if read_only:
-        raise LibraryError(
-            f"{path} has the older format {version} and cannot be changed to {newest}: "
-            "it is read-only",
-            hint="copy the library to a writable folder and open it once",
-        )
-    migrate(connection, path, to=newest)
-
-
-def _version(connection: sqlite3.Connection, path: Path) -> int:
-    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+def version_of(connection: sqlite3.Connection) -> int | None:
+    """The format of a database; None while nothing was ever committed to it."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    tables = int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
-    if application != APPLICATION_ID and (application or version or tables):
+    if version or _application(connection) or _tables(connection):
+        return version
+    return None
+
+
+def refuse_other(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise LibraryError for a database of another program."""
+    application = _application(connection)
+    if application != APPLICATION_ID and version_of(connection) is not None:
         raise LibraryError(
             f"{path} is a database of another program", hint="choose another folder: --library DIR"
         )
-    return version
+
+
+def _application(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
 def migrate(connection: sqlite3.Connection, path: Path, *, to: int) -> None:
     """Apply the missing migrations up to number ``to``, each in a transaction of its own."""
+    checksums.add_functions(connection)
     while True:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Read again inside the transaction: another process may have been faster.
-            version = _version(connection, path)
+            refuse_other(connection, path)
+            version = version_of(connection) or 0
             if version >= to:
                 connection.execute("ROLLBACK")
                 return
@@ -258,6 +171,16 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _explain(error, path) from error
+    except OverflowError as error:
+        raise C2VError(
+            f"{path} cannot hold a number beyond 64 bits ({error})",
+            hint="check the size and the time stamps of the files: ls -l --time-style=full-iso",
+        ) from error
+
+
+def is_for_want_of_room(error: sqlite3.Error) -> bool:
+    """Whether a full disk may be the cause (of some of SQLite's files it says "I/O" instead)."""
+    return "full" in str(error) or "disk I/O" in str(error)
 
 
 def _explain(error: sqlite3.Error, path: Path) -> C2VError:
@@ -271,18 +194,18 @@ def _explain(error: sqlite3.Error, path: Path) -> C2VError:
             hint="put back a copy, or move it away and index again: c2v index FOLDER",
         )
     if "full" in text:
-        return C2VError(
+        return NoRoomError(
             f"no space left for {path}; what was finished before is kept",
             hint="free some space and run the same command again",
         )
     if "disk I/O" in text:
-        return C2VError(
+        return NoRoomError(
             f"{path} could not be read or written ({text}); what was finished before is kept",
             hint="check the disk's free space and health, then run the same command again",
         )
     if "locked" in text:
         return LibraryError(
-            f"another program has kept {path} busy for {BUSY_SECONDS:.0f} s",
+            f"another program has kept {path} busy for too long",
             hint="wait until it has finished, or stop it",
         )
     if "readonly" in text or "unable to open" in text:

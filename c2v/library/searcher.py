@@ -32,6 +32,23 @@ _GRAPH_BYTES_A_ROW = 1200
 """What a graph would take on disk that cannot be built here."""
 
 
+class _DamagedWinnersError(Exception):
+    """The best rows of a search are not what was written. Never leaves this module."""
+
+    def __init__(self, segment_ids: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.segment_ids = segment_ids
+
+
+def gone(folder: Path) -> LibraryError:
+    """What is said when a library was deleted or moved while it was open."""
+    return LibraryError(
+        f"the library {folder} was deleted or moved while c2v worked with it; what this run "
+        "wrote is lost",
+        hint="index again: c2v index PATH",
+    )
+
+
 class Searcher:
     """Nearest segments, through caches that are compared with SQLite at every search."""
 
@@ -68,18 +85,39 @@ class Searcher:
                 nothing = (len(queries), 0)
                 return Nearest("exact", np.empty(nothing, np.float32), np.empty(nothing, np.int64))
             checked = check_queries(queries, model)
-            problem = ""
-            for _ in range(2):
+            attempts = 2
+            while True:
                 try:
                     return self._search(identity, checked, k, strategy, segment_ids)
+                except _DamagedWinnersError as error:
+                    # Each time there are fewer rows left, so this ends.
+                    self.caches.leave_out(error.segment_ids, identity)
                 except UntrustedCacheError as error:
-                    problem = str(error)
                     self.caches.forget()
-        raise LibraryError(
-            f"the caches of {self._database.path.parent} do not agree with its database even "
-            f"after they were made again ({problem})",
-            hint="c2v verify",
+                    attempts -= 1
+                    if not attempts:
+                        raise self._hopeless(error) from error
+
+    def _hopeless(self, error: UntrustedCacheError) -> LibraryError:
+        folder = self._database.path.parent
+        return LibraryError(
+            f"the caches of {folder} do not agree with its database even after they were made "
+            f"again ({error})",
+            hint=f"check the disk, then delete the folder {self.caches.folder}",
         )
+
+    def left_out(self) -> NDArray[np.int64]:
+        """Segments that searches leave out because their rows are damaged, as far as is known."""
+        with self._database.reading():
+            identity = self._database.identity()
+            return np.empty(0, np.int64) if identity is None else self.caches.damaged(identity)
+
+    def leave_out(self, segment_ids: NDArray[np.int64]) -> None:
+        """Let searches leave these segments out."""
+        with self._database.reading():
+            identity = self._database.identity()
+            if identity is not None:
+                self.caches.leave_out(segment_ids, identity)
 
     def warm(self) -> None:
         """Load the matrix's index and, from ``HnswSettings.from_rows`` on, the graph."""
@@ -106,10 +144,12 @@ class Searcher:
                 if not self.caches.refresh(identity):
                     self._rows_without_graph = self._segments.count_vectors()
             except OSError as error:
+                if not self._database.is_in_place():
+                    raise gone(self._database.path.parent) from error
                 raise C2VError(
                     f"cannot write {self.caches.folder}: {error.strerror}; the library itself is "
                     "whole, searches will be slower",
-                    hint="free some space and run: c2v verify",
+                    hint="free some space, or mend the permissions, and index again",
                 ) from error
             return self.caches.oldest_generation(identity)
 
@@ -125,11 +165,11 @@ class Searcher:
     def _matrix_problems(self, identity: Identity, model: ModelRecord) -> list[str]:
         try:
             matrix = self.caches.matrix(identity)
-            rows = np.flatnonzero(matrix.alive)
-            if len(rows) != self._segments.count_vectors():
-                return ["the matrix has another number of rows than the database has vectors"]
+            rows = np.flatnonzero(matrix.present)
+            if len(rows) != self._segments.count():
+                return ["the matrix has another number of rows than the database has segments"]
             seen = 0
-            for ids, vectors in self._segments.vector_rows(after=0, dim=model.vector_dim):
+            for ids, vectors, _ in self._segments.vector_rows(after=0, dim=model.vector_dim):
                 mine = rows[seen : seen + len(ids)]
                 if not np.array_equal(matrix.ids[mine], ids):
                     return ["the matrix has other segments than the database"]
@@ -193,6 +233,10 @@ class Searcher:
         ids = ids[:_WINNERS_COMPARED]
         rows = matrix.rows_of(np.array(ids, dtype=np.int64))
         truth = self._segments.vectors(ids, dim=matrix.identity.dim)
+        lacking = [key for key in ids if key not in truth]
+        damaged = self._segments.rows(lacking)
+        if damaged:
+            raise _DamagedWinnersError(np.array(sorted(damaged), dtype=np.int64))
         for row, vector in zip(rows, matrix.take(rows), strict=True):
             key = int(matrix.ids[row])
             if key not in truth or not np.array_equal(truth[key], vector):

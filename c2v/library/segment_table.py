@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.library import checksums
 from c2v.library.database import Database, Row
 from c2v.library.paths import decode_path
 from c2v.library.records import FeatureBatch, SegmentData, SegmentRow
@@ -22,44 +23,71 @@ _PLACE = (
     "FROM segment JOIN video ON video.id = video_id"
 )
 _ROWS_AT_ONCE = 1024
+_FEATURES_AT_ONCE = 256
 _LAST_ID = 2**63 - 1
+_EXISTING = "SELECT id FROM segment WHERE id IN"
 
-VectorRows = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Some segment ids [N], ascending, and their vectors [N, V]."""
+_VECTOR = (
+    "SELECT segment.id, CAST(vector AS BLOB), vector_crc FROM segment "
+    "LEFT JOIN vector ON vector.segment_id = segment.id "
+    "LEFT JOIN checksum ON checksum.segment_id = segment.id"
+)
+_FRAMES = (
+    "SELECT segment.id, start_seconds, end_seconds, CAST(times AS BLOB), CAST(features AS BLOB), "
+    "frames_crc FROM segment LEFT JOIN feature ON feature.segment_id = segment.id "
+    "LEFT JOIN checksum ON checksum.segment_id = segment.id"
+)
+
+VectorRows = tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]
+"""Some segment ids [N], ascending, their vectors [N, V], and which of them are sound [N].
+
+A vector that is not what was written, or is not there, is a row of zeros.
+"""
 
 
 class SegmentTable:
-    """Reads and writes of ``segment``, ``vector`` and ``feature``; the caller transacts."""
+    """Reads and writes of ``segment``, ``vector``, ``feature`` and ``checksum``.
+
+    The caller transacts. What is read is compared with its checksum.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def write(self, video_id: int, position: int, segment: SegmentData) -> int:
         """Store one segment of a video; returns its id."""
+        start, end = float(segment.start_seconds), float(segment.end_seconds)
+        times, features = segment.times.astype("<f4").tobytes(), segment.features.astype("<f2")
+        vector, frames = segment.vector.astype("<f4").tobytes(), features.tobytes()
         cursor = self._database.execute(
             "INSERT INTO segment (video_id, position, start_seconds, end_seconds, times) "
             "VALUES (?, ?, ?, ?, ?)",
             video_id,
             position,
-            float(segment.start_seconds),
-            float(segment.end_seconds),
-            segment.times.astype("<f4").tobytes(),
+            start,
+            end,
+            times,
         )
         segment_id = int(cursor.lastrowid or 0)
+        self._database.execute("INSERT INTO feature VALUES (?, ?)", segment_id, frames)
+        self._database.execute("INSERT INTO vector VALUES (?, ?)", segment_id, vector)
         self._database.execute(
-            "INSERT INTO feature VALUES (?, ?)",
+            "INSERT INTO checksum VALUES (?, ?, ?)",
             segment_id,
-            segment.features.astype("<f2").tobytes(),
+            checksums.of_vector(vector),
+            checksums.of_frames(start, end, times, frames),
         )
-        self.write_vectors([segment_id], segment.vector[np.newaxis])
+        self._database.vectors_change()
         return segment_id
 
     def write_vectors(self, segment_ids: Iterable[int], vectors: NDArray[np.float32]) -> None:
         """Store head vectors [N, V] of N segments that have none."""
         packed = vectors.astype("<f4")
+        rows = [(int(k), row.tobytes()) for k, row in zip(segment_ids, packed, strict=True)]
+        self._database.execute_many("INSERT INTO vector VALUES (?, ?)", rows)
         self._database.execute_many(
-            "INSERT INTO vector VALUES (?, ?)",
-            ((int(key), row.tobytes()) for key, row in zip(segment_ids, packed, strict=True)),
+            "UPDATE checksum SET vector_crc = ? WHERE segment_id = ?",
+            ((checksums.of_vector(vector), key) for key, vector in rows),
         )
         self._database.vectors_change()
 
@@ -80,9 +108,13 @@ class SegmentTable:
                 to_video,
                 segment_id,
             )
-            for table, column in (("feature", "features"), ("vector", "vector")):
+            for table, columns in (
+                ("feature", "features"),
+                ("vector", "vector"),
+                ("checksum", "vector_crc, frames_crc"),
+            ):
                 self._database.execute(
-                    f"INSERT INTO {table} SELECT ?, {column} FROM {table} WHERE segment_id = ?",
+                    f"INSERT INTO {table} SELECT ?, {columns} FROM {table} WHERE segment_id = ?",
                     cursor.lastrowid,
                     segment_id,
                 )
@@ -118,59 +150,88 @@ class SegmentTable:
         """How many segments there are at or below an id."""
         return int(self._database.all("SELECT count(*) FROM segment WHERE id <= ?", up_to)[0][0])
 
-    def count_vectors(self) -> int:
-        """How many segments have a head vector (all, outside of a re-embedding)."""
-        return int(self._database.all("SELECT count(*) FROM vector")[0][0])
+    def count_of_videos(self, video_ids: Sequence[int]) -> int:
+        """How many segments these videos have."""
+        rows = self._database.all_in("SELECT id FROM segment WHERE video_id IN", video_ids)
+        return sum(1 for _ in rows)
 
     def vector_rows(self, *, after: int, dim: int) -> Iterator[VectorRows]:
         """Vectors of all segments with an id above ``after``, ascending, in bounded chunks."""
         chunks = self._database.each(
-            "SELECT segment_id, vector FROM vector WHERE segment_id > ? ORDER BY segment_id",
-            after,
-            rows=_ROWS_AT_ONCE,
+            f"{_VECTOR} WHERE segment.id > ? ORDER BY segment.id", after, rows=_ROWS_AT_ONCE
         )
+        nothing = bytes(4 * dim)
         for chunk in chunks:
+            sound = [checksums.is_sound_vector(blob, crc, dim=dim) for _, blob, crc in chunk]
+            blobs = [row[1] if good else nothing for row, good in zip(chunk, sound, strict=True)]
             yield (
                 np.array([row[0] for row in chunk], dtype=np.int64),
-                _vectors([row[1] for row in chunk], dim),
+                _floats(b"".join(blobs)).reshape(len(blobs), dim),
+                np.array(sound, dtype=np.bool_),
             )
 
     def vectors(self, segment_ids: Sequence[int], *, dim: int) -> dict[int, NDArray[np.float32]]:
-        """The head vectors [V] of these segments; ids that do not exist are left out."""
-        rows = self._database.all_in(
-            "SELECT segment_id, vector FROM vector WHERE segment_id IN", segment_ids
-        )
-        return {key: _vectors([blob], dim)[0] for key, blob in rows}
+        """The head vectors [V] of these segments; those that are damaged or gone are left out."""
+        rows = self._database.all_in(f"{_VECTOR} WHERE segment.id IN", segment_ids)
+        return {
+            key: _floats(blob)
+            for key, blob, crc in rows
+            if checksums.is_sound_vector(blob, crc, dim=dim)
+        }
 
     def features(
         self, segment_ids: Sequence[int], *, dim: int
     ) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float16]]]:
-        """Times [T] and features [T, D] of these segments; ids that do not exist are left out."""
-        rows = self._database.all_in(
-            "SELECT segment_id, times, features FROM feature JOIN segment ON id = segment_id "
-            "WHERE segment_id IN",
-            segment_ids,
+        """Times [T] and features [T, D]; segments that are damaged or gone are left out."""
+        rows = self._database.all_in(f"{_FRAMES} WHERE segment.id IN", segment_ids)
+        return {
+            key: (_floats(times), _features(blob, dim))
+            for key, start, end, times, blob, crc in rows
+            if checksums.are_sound_frames(start, end, times, blob, crc, dim=dim)
+        }
+
+    def sound(self, segment_ids: Sequence[int], *, dims: tuple[int, int]) -> set[int]:
+        """Those of the segments whose frames and vector are what was written.
+
+        Args:
+            dims: of features and of vectors.
+        """
+        found: set[int] = set()
+        for start in range(0, len(segment_ids), _FEATURES_AT_ONCE):
+            some = segment_ids[start : start + _FEATURES_AT_ONCE]
+            frames = self.features(some, dim=dims[0]).keys()
+            found |= frames & self.vectors(some, dim=dims[1]).keys()
+        return found
+
+    def damaged(self, segment_ids: Sequence[int], *, dims: tuple[int, int]) -> set[int]:
+        """Those of the segments that exist and are not sound."""
+        present = {row[0] for row in self._database.all_in(_EXISTING, segment_ids)}
+        return present - self.sound(segment_ids, dims=dims)
+
+    def without_vector(self) -> NDArray[np.int64]:
+        """Segments that have no head vector, ascending."""
+        rows = self._database.all(
+            "SELECT id FROM segment WHERE id NOT IN (SELECT segment_id FROM vector) ORDER BY id"
         )
-        return {key: (_floats(times), _features(blob, dim)) for key, times, blob in rows}
+        return np.array([row[0] for row in rows], dtype=np.int64)
 
     def feature_batches(self, *, dim: int, segments: int) -> Iterator[FeatureBatch]:
-        """All frame features by segment id, ``segments`` of them at a time."""
+        """All sound frame features by segment id, ``segments`` of them at a time."""
         after = 0
         while True:
             # A fresh query a batch, not one open cursor: the caller may write in between.
             rows = self._database.all(
-                "SELECT segment_id, features FROM feature WHERE segment_id > ? "
-                "ORDER BY segment_id LIMIT ?",
-                after,
-                segments,
+                f"{_FRAMES} WHERE segment.id > ? ORDER BY segment.id LIMIT ?", after, segments
             )
             if not rows:
                 return
             after = int(rows[-1][0])
-            yield FeatureBatch(
-                np.array([row[0] for row in rows], dtype=np.int64),
-                tuple(_features(row[1], dim) for row in rows),
-            )
+            sound = [row for row in rows if checksums.are_sound_frames(*row[1:], dim=dim)]
+            if sound:
+                yield FeatureBatch(
+                    np.array([row[0] for row in sound], dtype=np.int64),
+                    tuple(_features(row[4], dim) for row in sound),
+                )
 
 
 def _place(row: Row) -> SegmentRow:
@@ -180,10 +241,6 @@ def _place(row: Row) -> SegmentRow:
 
 def _floats(blob: bytes) -> NDArray[np.float32]:
     return np.frombuffer(blob, dtype="<f4").astype(np.float32, copy=False)
-
-
-def _vectors(blobs: list[bytes], dim: int) -> NDArray[np.float32]:
-    return _floats(b"".join(blobs)).reshape(len(blobs), dim)
 
 
 def _features(blob: bytes, dim: int) -> NDArray[np.float16]:

@@ -15,6 +15,15 @@ _COPIED = "content_id, duration_seconds, width, height, codec, sampling, problem
 _COLUMNS = f"path, size_bytes, mtime_ns, indexed_at, {_COPIED}"
 _SELECT = f"SELECT {_COLUMNS}, id FROM video"
 _PATHS = "SELECT id, path FROM video"
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+
+
+def as_stored(number: int) -> int:
+    """A size or a time stamp as SQLite can hold it: the nearest of 64 bits.
+
+    A file may say that it was changed in the year 2500, which is more nanoseconds than that.
+    """
+    return min(max(number, _LOWEST), _HIGHEST)
 
 
 class VideoTable:
@@ -50,8 +59,8 @@ class VideoTable:
         cursor = self._database.execute(
             f"INSERT INTO video ({_COLUMNS}) VALUES ({', '.join('?' * 11)})",
             path,
-            video.size_bytes,
-            video.mtime_ns,
+            as_stored(video.size_bytes),
+            as_stored(video.mtime_ns),
             time.time(),
             video.content_id,
             video.duration_seconds,
@@ -71,8 +80,8 @@ class VideoTable:
         cursor = self._database.execute(
             f"INSERT INTO video ({_COLUMNS}) SELECT ?, ?, ?, ?, {_COPIED} FROM video WHERE id = ?",
             stored,
-            size_bytes,
-            mtime_ns,
+            as_stored(size_bytes),
+            as_stored(mtime_ns),
             time.time(),
             video_id,
         )
@@ -93,8 +102,8 @@ class VideoTable:
             count += self._database.execute(
                 "UPDATE video SET path = ?, size_bytes = ?, mtime_ns = ? WHERE id = ?",
                 stored,
-                size_bytes,
-                mtime_ns,
+                as_stored(size_bytes),
+                as_stored(mtime_ns),
                 key,
             ).rowcount
         return count
@@ -127,8 +136,8 @@ class VideoTable:
         self._database.execute(
             "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?, ?)",
             encode_path(path),
-            size_bytes,
-            mtime_ns,
+            as_stored(size_bytes),
+            as_stored(mtime_ns),
             # A reason may quote a file name that is not UTF-8.
             reason.encode("utf-8", "backslashreplace").decode(),
             time.time(),

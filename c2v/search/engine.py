@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
+from c2v.errors import DamagedRowsError
 from c2v.library import Library, SegmentRow
 from c2v.search.filters import path_filter
 from c2v.search.rerank import rerank
@@ -75,20 +76,38 @@ def find_all(
     The answers are those of :func:`find`; ``elapsed_ms`` is each query's share of the time.
     """
     started = time.perf_counter()
-    answers = []
     with library.snapshot():
         allowed = _allowed_segments(library, options.within)
-        for query, (strategy, ranked) in zip(
-            queries, _rank(library, queries, options, allowed), strict=True
-        ):
-            if options.rerank:
-                first = rerank(library, bundle, query.feature, ranked[: options.rerank])
-                ranked = first + ranked[options.rerank :]
-            results = _locate(library, query, ranked[: options.top])
-            directory = str(library.directory)
-            answers.append(Answer(query.label, bundle.name, directory, strategy, 0.0, results))
+        while True:
+            try:
+                answers = _answers(library, bundle, queries, options, allowed)
+                break
+            except DamagedRowsError as error:
+                # Each time there are fewer segments left, so this ends.
+                library.leave_out(error.segment_ids)
     share = (time.perf_counter() - started) * 1e3 / max(1, len(queries))
     return [dataclasses.replace(answer, elapsed_ms=share) for answer in answers]
+
+
+def _answers(
+    library: Library,
+    bundle: Bundle,
+    queries: Sequence[Query],
+    options: SearchOptions,
+    allowed: NDArray[np.int64] | None,
+) -> list[Answer]:
+    """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
+    answers = []
+    for query, (strategy, ranked) in zip(
+        queries, _rank(library, queries, options, allowed), strict=True
+    ):
+        if options.rerank:
+            first = rerank(library, bundle, query.feature, ranked[: options.rerank])
+            ranked = first + ranked[options.rerank :]
+        results = _locate(library, query, ranked[: options.top])
+        directory = str(library.directory)
+        answers.append(Answer(query.label, bundle.name, directory, strategy, 0.0, results))
+    return answers
 
 
 def _allowed_segments(library: Library, within: Sequence[str]) -> NDArray[np.int64] | None:

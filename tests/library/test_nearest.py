@@ -44,7 +44,8 @@ def matrix_of(vectors: NDArray[np.float32], alive: NDArray[np.bool_], cuts: list
         MemoryPart(vectors[a:b]) for a, b in zip(edges, edges[1:], strict=False) if b > a
     )
     identity = Identity("u", "f", vectors.shape[1], 1, 1)
-    return Matrix(identity, ids, alive, pieces, tuple(np.empty(0, np.uint64) for _ in pieces))
+    none, sums = np.zeros(len(ids), np.bool_), tuple(np.empty(0, np.uint64) for _ in pieces)
+    return Matrix(identity, ids, alive, none, pieces, sums)
 
 
 @st.composite

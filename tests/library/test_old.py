@@ -1,0 +1,149 @@
+"""Libraries that earlier code wrote (``old/vN``): opened, searched, indexed again, nothing read.
+
+A folder more is a case more; ``old/make.py`` says how one is made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from c2v.errors import LibraryError
+from c2v.library import Library, schema
+
+OLD = Path(__file__).parent / "old"
+VERSIONS = sorted(folder.name for folder in OLD.glob("v*"))
+MODELS = ("mini", "tuned")
+COMMAND = """
+import sys
+from c2v.cli.app import run
+code = run(sys.argv[1:])
+print(code, *sorted({"av", "decord", "onnxruntime", "torch"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def old(version: str, tmp_path: Path, c2v_home: Path) -> Path:
+    """A version's files, unpacked here, as if they had been made here."""
+    with tarfile.open(OLD / version / "made.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    (c2v_home / "data").mkdir()
+    shutil.move(tmp_path / "models", c2v_home / "data" / "models")
+    for model in MODELS:
+        _moved_here(tmp_path / model / "library.db", tmp_path / "videos")
+    return tmp_path
+
+
+def _moved_here(database: Path, videos: Path) -> None:
+    """Let the rows speak of files in ``videos``, and these have the time stamps of the rows."""
+    connection = sqlite3.connect(database)
+    for table in ("video", "failure"):
+        for path, mtime_ns in connection.execute(f"SELECT path, mtime_ns FROM {table}").fetchall():
+            here = videos / Path(os.fsdecode(path)).name
+            os.utime(here, ns=(mtime_ns, mtime_ns))
+            connection.execute(
+                f"UPDATE {table} SET path = ? WHERE path = ?", (os.fsencode(here), path)
+            )
+    connection.commit()
+    connection.close()
+
+
+def c2v(*arguments: str | Path) -> tuple[str, int, list[str]]:
+    """Standard output of a command in a process of its own, its exit code, what it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL, env=os.environ,
+    )  # fmt: skip
+    code, *imported = done.stderr.splitlines()[-1].split()
+    return done.stdout, int(code), imported
+
+
+def answers(library: Path, query: str) -> list[dict[str, Any]]:
+    out, code, _ = c2v("search", query, "-L", library, "--format", "json")
+    assert code == 0
+    rows = json.loads(out)["results"]
+    return [{"name": Path(r["path"]).name, "score": r["score"], "best": r["best"]} for r in rows]
+
+
+def test_every_format_but_the_newest_has_a_folder() -> None:
+    wanted = {f"v{number}" for number in range(1, len(schema.MIGRATIONS))}
+    assert wanted <= set(VERSIONS), "make it with the old code: python tests/library/old/make.py"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_it_answers_as_it_did(old: Path, version: str, model: str) -> None:
+    then = json.loads((OLD / version / "made.json").read_text())[model]
+    for query, rows in then.items():
+        now = answers(old / model, query)
+        assert [row["name"] for row in now] == [row["name"] for row in rows]
+        assert [row["best"] for row in now] == [row["best"] for row in rows]
+        assert [r["score"] for r in now] == pytest.approx([r["score"] for r in rows], abs=2e-5)
+    with Library.open(old / model) as library:
+        assert library.problems() == []
+        assert [len(video.problems) for video in library.videos()] == [0, 0, 0, 1]
+        assert len(library.failures()) == 1
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nothing_is_decoded_again(old: Path, model: str) -> None:
+    for _ in range(2):
+        out, code, imported = c2v("index", old / "videos", "-L", old / model, "--format", "json")
+        report = json.loads(out)
+        assert (report["unchanged"], report["added"], report["updated"]) == (4, 0, 0)
+        assert [Path(failure["path"]).name for failure in report["failed"]] == ["broken.mp4"]
+        assert code == 4
+        assert imported == []
+
+
+def test_a_moved_file_is_known_and_a_new_head_needs_no_video(
+    old: Path, version: str, c2v_home: Path
+) -> None:
+    elsewhere = old / "elsewhere"
+    (old / "videos").rename(elsewhere)
+    (elsewhere / "broken.mp4").unlink()
+    out, code, imported = c2v("index", elsewhere, "-L", old / "tuned", "--format", "json")
+    report = json.loads(out)
+    assert (report["moved"], report["added"], report["updated"]) == (4, 0, 0)
+    assert (code, imported) == (0, [])
+    shutil.rmtree(elsewhere)  # what follows has only the stored features
+    tuned = c2v_home / "data" / "models" / "tuned"
+    config = json.loads((tuned / "config.json").read_text())
+    assert config["head"]["settings"]["projected"]
+    from c2v.encoder.bundle import load_bundle
+    from c2v.indexing.reembedding import model_record, reembed
+
+    with Library.open(old / "tuned") as library:
+        ids = library.segment_ids_of([video.id for video in library.videos()])
+        before = library.vectors(ids)
+        reembed(library, load_bundle("tuned", device="cpu"))
+        assert library.model == model_record(load_bundle("tuned", device="cpu"))
+        for key, vector in library.vectors(ids).items():
+            assert vector == pytest.approx(before[key], abs=1e-5)
+
+
+def test_an_upgrade_that_fails_leaves_it_whole(
+    old: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = int(version[1:])
+    broken = (*schema.MIGRATIONS[:number], ("CREATE TABLE half (a)", "NONSENSE"))
+    monkeypatch.setattr(schema, "MIGRATIONS", broken)
+    with pytest.raises(LibraryError, match="NONSENSE"):
+        Library.open(old / "mini")
+    monkeypatch.undo()
+    with Library.open(old / "mini") as library:
+        assert library.counts().videos == 4
+        assert library.problems() == []
