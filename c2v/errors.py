@@ -6,6 +6,7 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     ├── UsageError      2   the command was typed in a way c2v does not understand
     ├── LibraryError    3   no library, or a library of another model
     ├── MediaError      1   one video cannot be read (data of a report, rarely the end of a run)
+    │   └── ChangedError    it was renamed, replaced or written to while it was read
     ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
     ├── DeviceError     1   a device was asked for and is not there
     └── DataError       1   a captions or labels file cannot be used
@@ -14,6 +15,10 @@ Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
 """
 
 from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -47,7 +52,18 @@ class LibraryError(C2VError):
 
 
 class MediaError(C2VError):
-    """One video cannot be read; the message is the reason shown in the table of failures."""
+    """One video cannot be read; the message is the reason shown in the table of failures.
+
+    ``trace`` is the traceback of an exception that nobody foresaw, shown with --verbose.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", trace: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.trace = trace
+
+
+class ChangedError(MediaError):
+    """A file did not stay as it was while it was read: worth another try, and not remembered."""
 
 
 class ModelError(C2VError):
@@ -60,3 +76,19 @@ class DeviceError(C2VError):
 
 class DataError(C2VError):
     """A captions or labels file cannot be used."""
+
+
+@contextmanager
+def only_this_file() -> Iterator[None]:
+    """Whatever is wrong with the one file that the block reads becomes a :class:`MediaError`.
+
+    Decoders meet files that nobody foresaw, and no file may end a run over thousands. What is no
+    fault of the file passes: our own errors, memory that ran out, interrupts.
+    """
+    try:
+        yield
+    except (C2VError, MemoryError):
+        raise
+    except Exception as error:
+        sentence = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+        raise MediaError(sentence, trace=traceback.format_exc()) from error

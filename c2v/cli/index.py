@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
+from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json, printable
 from c2v.cli.session import Session, command, interactive, stop_on_signals
 from c2v.config import Settings
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, C2VError
@@ -72,6 +72,15 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Forget the library first, and index afresh.")
     ] = False,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-megapixels",
+            min=0.01,
+            metavar="N",
+            help="Refuse files with larger pictures: they take gigabytes of memory.",
+        ),
+    ] = 200.0,
     style: PlainFormatFlag = PlainFormat.TABLE,
 ) -> int:
     """Index videos: new and changed files are read, moved ones keep what is known of them.
@@ -97,6 +106,7 @@ def index(
         workers=workers,
         prune=prune,
         retry_failed=retry_failed,
+        max_megapixels=max_megapixels,
     )
     _check_paths(paths, session.library_dir())
     return_large_blocks()
@@ -210,3 +220,7 @@ def _print_failures(session: Session, title: str, failures: "list[Failure]") -> 
     for failure in failures:
         table.add_row(file_link(str(failure.path)), failure.reason)
     session.err.print(table)
+    if session.verbose:
+        for failure in failures:
+            if failure.trace:
+                session.problem(f"{printable(str(failure.path))}:\n{failure.trace}")
