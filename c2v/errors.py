@@ -8,6 +8,7 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     │   └── DamagedRowsError    what a library holds of some videos is not what was written
     ├── NoRoomError     1   the disk is full, or could not be written
     ├── MediaError      1   one video cannot be read (data of a report, rarely the end of a run)
+    │   └── ChangedError    it was renamed, replaced or written to while it was read
     ├── ModelError      1   an encoder bundle is absent, damaged or cannot be fetched
     │   └── UnreachableError    the host of the weights does not answer, or may not be asked
     ├── DeviceError     1   a device was asked for and is not there
@@ -18,6 +19,10 @@ Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
 """
 
 from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 EXIT_OK = 0
 EXIT_ERROR = 1
@@ -63,7 +68,18 @@ class NoRoomError(C2VError):
 
 
 class MediaError(C2VError):
-    """One video cannot be read; the message is the reason shown in the table of failures."""
+    """One video cannot be read; the message is the reason shown in the table of failures.
+
+    ``trace`` is the traceback of an exception that nobody foresaw, shown with --verbose.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", trace: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.trace = trace
+
+
+class ChangedError(MediaError):
+    """A file did not stay as it was while it was read: worth another try, and not remembered."""
 
 
 class ModelError(C2VError):
@@ -91,3 +107,19 @@ class DataError(C2VError):
 
 class MissingPartError(C2VError):
     """An optional part of c2v was asked for and is not installed; the hint is how to get it."""
+
+
+@contextmanager
+def only_this_file() -> Iterator[None]:
+    """Whatever is wrong with the one file that the block reads becomes a :class:`MediaError`.
+
+    Decoders meet files that nobody foresaw, and no file may end a run over thousands. What is no
+    fault of the file passes: our own errors, memory that ran out, interrupts.
+    """
+    try:
+        yield
+    except (C2VError, MemoryError):
+        raise
+    except Exception as error:
+        sentence = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+        raise MediaError(sentence, trace=traceback.format_exc()) from error

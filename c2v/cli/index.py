@@ -9,7 +9,7 @@ import typer
 
 from c2v.cli.library import damaged_line, give_back_room
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
+from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json, printable
 from c2v.cli.session import Session, command, interactive, stop_on_signals
 from c2v.config import Settings
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, C2VError
@@ -73,6 +73,15 @@ def index(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Forget the library first, and index afresh.")
     ] = False,
+    max_megapixels: Annotated[
+        float,
+        typer.Option(
+            "--max-megapixels",
+            min=0.01,
+            metavar="N",
+            help="Refuse files with larger pictures: they take gigabytes of memory.",
+        ),
+    ] = 200.0,
     style: PlainFormatFlag = PlainFormat.TABLE,
 ) -> int:
     """Index videos: new and changed files are read, moved ones keep what is known of them.
@@ -100,6 +109,7 @@ def index(
         workers=workers,
         prune=prune,
         retry_failed=retry_failed,
+        max_megapixels=max_megapixels,
     )
     choose_decoder(settings.decoder, sampling=sampling.value)  # said before any work
     _check_paths(paths, session.library_dir())
@@ -221,3 +231,7 @@ def _print_failures(session: Session, title: str, failures: "list[Failure]") -> 
     for failure in failures:
         table.add_row(file_link(str(failure.path)), failure.reason)
     session.err.print(table)
+    if session.verbose:
+        for failure in failures:
+            if failure.trace:
+                session.problem(f"{printable(str(failure.path))}:\n{failure.trace}")

@@ -147,6 +147,8 @@ def to_segments(assembly: Assembly, bundle: Bundle) -> list[SegmentData]:
     if not parts:
         raise MediaError("no frame of it could be decoded")
     vectors = bundle.embed_segments([features for *_, features in parts])
+    if not (np.isfinite(vectors).all() and all(np.isfinite(f).all() for *_, f in parts)):
+        raise MediaError(f"the model {bundle.name} gave numbers for it that are not finite")
     return [
         SegmentData(start, end, seconds, features, vector)
         for (start, end, seconds, features), vector in zip(parts, vectors, strict=True)

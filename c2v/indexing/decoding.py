@@ -2,6 +2,8 @@
 
 Each worker takes a task, opens the file and puts what it finds on one bounded queue, in this
 order: :class:`Opened`, any number of :class:`Frames`, then :class:`Closed` or :class:`Failed`.
+Every time a file is opened it is held until that reading ends, and must still be the same file,
+under the same name: else the clip is :class:`Dropped`, and tried again at once, but only once.
 A long file is split into parts. Whoever opened it goes on with them; a worker for which no file is
 left helps another, so one film does not leave the other cores without work. The queue's bound, and
 a file a worker, are the pipeline's bounds on memory.
@@ -13,18 +15,19 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Full, Queue
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import MediaError
-from c2v.indexing.events import Clip, Closed, Crashed, Event, Failed, Frames, Opened
+from c2v.errors import ChangedError, MediaError, only_this_file
+from c2v.indexing.events import Clip, Closed, Crashed, Dropped, Event, Failed, Frames, Opened
 from c2v.indexing.plan import Job
 from c2v.indexing.report import IndexOptions
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import Decoder, Frame
+from c2v.media.identity import FileState, content_id_of, held
 from c2v.media.opening import OpenVideo, open_video
 from c2v.media.picture import FrameShape
 from c2v.media.probe import look
@@ -45,7 +48,7 @@ SHORTEST_PART_FRAMES = 24
 """A part begins inside a group of pictures, whose beginning is decoded again: not too often."""
 
 
-class Stopped(Exception):  # noqa: N818 - a request, not an error
+class Stopped(BaseException):  # noqa: N818 - a request, not an error: no handler of them sees it
     """Raised inside a worker when the run is being ended."""
 
 
@@ -58,8 +61,13 @@ class _Open:
     """Ranges of its times that nobody has begun."""
     left: int
     """Parts that are not finished."""
-    failures: list[str] = field(default_factory=list)
+    failures: list[MediaError] = field(default_factory=list)
     delivered: bool = False
+
+    @property
+    def change(self) -> ChangedError | None:
+        """Why nothing that was read of it counts."""
+        return next((one for one in self.failures if isinstance(one, ChangedError)), None)
 
 
 class DecodePool:
@@ -144,10 +152,18 @@ class DecodePool:
         opened = None
         with ExitStack() as closing:
             try:
-                video = closing.enter_context(open_video(job.file.path))
-                opened = self._lay_out(job, video)
+                with only_this_file(), held(job.file.path) as (file, state):
+                    video = closing.enter_context(
+                        open_video(job.file.path, max_megapixels=self._options.max_megapixels)
+                    )
+                    clip = lay_out(
+                        job, video, self._options, state=state, content_id=content_id_of(file)
+                    )
+                parts = split(len(clip.times), shares=self._shares())
+                self._put(Opened(clip))
+                opened = _Open(clip, deque(parts), left=len(parts))
             except MediaError as error:
-                self._put(Failed(job, error.message))
+                self._fail(job, error)
             finally:
                 with self._lock:
                     self._opening -= 1
@@ -157,34 +173,47 @@ class DecodePool:
                 self._decode_part(opened, part, video)
         return opened
 
-    def _lay_out(self, job: Job, video: OpenVideo) -> _Open:
-        clip = lay_out(job, video, self._options)
-        parts = split(len(clip.times), shares=self._shares())
-        self._put(Opened(clip))
-        return _Open(clip, deque(parts), left=len(parts))
+    def _fail(self, job: Job, error: MediaError) -> None:
+        """Give a file up; one that changed while it was read is tried again first."""
+        if not isinstance(error, ChangedError) or job.is_second_try:
+            self._put(Failed(job, error))
+            return
+        with self._lock:
+            self._jobs.appendleft(replace(job, is_second_try=True))
+            self._lock.notify_all()
 
     def _decode_part(
         self, opened: _Open, part: tuple[int, int], video: OpenVideo | None = None
     ) -> None:
         clip = opened.clip
-        reason = ""
+        failure = None
         try:
-            for chunk in decode_range(
-                clip, *part, shape=self._shape, options=self._options, video=video
-            ):
-                opened.delivered = True
-                self._put(chunk)
+            with only_this_file(), held(clip.job.file.path, clip.state):
+                for chunk in decode_range(
+                    clip, *part, shape=self._shape, options=self._options, video=video
+                ):
+                    opened.delivered = True
+                    self._put(chunk)
         except MediaError as error:
-            reason = error.message
+            failure = error
         with self._lock:
             opened.left -= 1
-            if reason:
-                opened.failures.append(reason)
+            opened.failures += [failure] if failure else []
+            if opened.change:  # no need to read the rest of it
+                opened.left -= len(opened.parts)
+                opened.parts.clear()
             if opened.left:
                 return
             self._open_clips.remove(opened)
-        if opened.delivered:
-            clip.problems.extend(opened.failures)
+        self._finish(opened)
+
+    def _finish(self, opened: _Open) -> None:
+        clip = opened.clip
+        if opened.change:
+            self._put(Dropped(clip))
+            self._fail(clip.job, opened.change)
+        elif opened.delivered:
+            clip.problems.extend(failure.message for failure in opened.failures)
             self._put(Closed(clip))
         else:
             self._put(Failed(clip.job, opened.failures[0]))
@@ -199,8 +228,12 @@ class DecodePool:
         raise Stopped
 
 
-def lay_out(job: Job, video: OpenVideo, options: IndexOptions) -> Clip:
+def lay_out(
+    job: Job, video: OpenVideo, options: IndexOptions, *, state: FileState, content_id: str
+) -> Clip:
     """Look at an open file and lay out its segments and sample times.
+
+    ``state`` and ``content_id`` are those of the file that is open.
 
     Raises :class:`MediaError` with the reason when it is not a video that can be read.
     """
@@ -212,7 +245,7 @@ def lay_out(job: Job, video: OpenVideo, options: IndexOptions) -> Clip:
         cuts = find_cuts(info, _decoder(job, options), on_problem=problems.append)
     segments = plan_segments(info.duration_seconds, mode=mode, cuts=cuts)
     times = np.asarray([time for segment in segments for time in segment.times])
-    return Clip(job, info, segments, times, problems)
+    return Clip(job, info, segments, times, problems, state, content_id)
 
 
 def decode_range(
@@ -283,7 +316,11 @@ class _Chunk:
 
 def _decoder(job: Job, options: IndexOptions) -> Decoder:
     fast = job.sampling.endswith(SAMPLING_SEPARATOR + "fast")
-    return choose_decoder(options.decoder, sampling="fast" if fast else "exact")
+    return choose_decoder(
+        options.decoder,
+        sampling="fast" if fast else "exact",
+        max_megapixels=options.max_megapixels,
+    )
 
 
 def split(count: int, *, shares: int) -> list[tuple[int, int]]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.errors import MediaError
 from c2v.indexing.plan import Job
+from c2v.media.identity import FileState
 from c2v.media.probe import VideoInfo
 from c2v.media.segments import Segment
 
@@ -23,6 +25,9 @@ class Clip:
     """All sample times of all segments, one after the other, in seconds [N]."""
     problems: list[str]
     """Reasons why parts of it could not be read; filled while it is decoded."""
+    state: FileState
+    """Of the file that was read, whatever stood at its path when the run was planned."""
+    content_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +60,23 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """A clip that changed while it was read: what came of it belongs to no file."""
+
+    clip: Clip
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     job: Job
-    reason: str
+    error: MediaError
 
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """A worker met something nobody planned for: the run ends with this error."""
+    """A worker met something that is no fault of its file: the run ends with this error."""
 
     error: BaseException
 
 
-Event = Opened | Frames | Closed | Failed | Crashed
+Event = Opened | Frames | Closed | Dropped | Failed | Crashed

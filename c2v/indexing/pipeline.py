@@ -17,10 +17,10 @@ from queue import Empty
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError
+from c2v.errors import ChangedError, MediaError, only_this_file
 from c2v.indexing.assembly import Assembly, Batch, BatchSize, to_segments
 from c2v.indexing.decoding import SAMPLING_SEPARATOR, DecodePool
-from c2v.indexing.events import Clip, Closed, Crashed, Event, Failed, Frames, Opened
+from c2v.indexing.events import Clip, Closed, Crashed, Dropped, Event, Failed, Frames, Opened
 from c2v.indexing.plan import Job, Plan, make_plan
 from c2v.indexing.report import (
     ConfirmPrune,
@@ -32,6 +32,7 @@ from c2v.indexing.report import (
     refuse,
 )
 from c2v.library import Library, NewVideo, SegmentData
+from c2v.media.identity import CHANGED, is_named
 from c2v.media.picture import FrameShape
 from c2v.media.scan import FoundVideo, ScanProblem, scan
 
@@ -133,9 +134,9 @@ class _Run:
         self.report.added = len(plan.copies)
         self.report.unchanged = plan.unchanged + len(plan.touched)
         self.report.failed += plan.unreadable
-        self.report.damaged = sorted(
-            video.path for video in self.library.videos_by_id(list(plan.damaged)).values()
-        )
+        if plan.damaged:
+            paths = dict(self.library.video_paths())
+            self.report.damaged = sorted(paths[key] for key in plan.damaged)
         self._prune(plan, confirm_prune)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
@@ -213,8 +214,10 @@ class _Consumer:
             self._finish_if_complete(assembly)
             if self.left == sum(a.closed for a in self.assemblies.values()):
                 self.encode()  # nothing more will come to fill the batch
+        elif isinstance(event, Dropped):
+            del self.assemblies[id(event.clip)]
         elif isinstance(event, Failed):
-            self._fail(event.job, event.reason)
+            self._fail(event.job, event.error)
         elif isinstance(event, Crashed):
             raise event.error
 
@@ -232,13 +235,21 @@ class _Consumer:
     def commit(self) -> None:
         """Store the finished clips, each whole, in one transaction."""
         finished, self.finished = self.finished, []
-        if not finished:
-            return
-        with self.run.library.batch():
-            for clip, segments in finished:
-                self.run.library.put_video(_record(clip), segments)
-        for clip, _ in finished:
+        whole: list[tuple[Clip, list[SegmentData]]] = []
+        changed: list[Clip] = []
+        for clip, segments in finished:
+            if is_named(clip.job.file.path, clip.state):
+                whole.append((clip, segments))
+            else:
+                changed.append(clip)
+        if whole:
+            with self.run.library.batch():
+                for clip, segments in whole:
+                    self.run.library.put_video(_record(clip), segments)
+        for clip, _ in whole:
             self._report(clip)
+        for clip in changed:
+            self._give_up(clip.job, ChangedError(CHANGED))
 
     def _advance(self, frames: Frames) -> None:
         clip = frames.clip
@@ -251,9 +262,10 @@ class _Consumer:
         clip = assembly.clip
         del self.assemblies[id(clip)]
         try:
-            segments = to_segments(assembly, self.run.bundle)
+            with only_this_file():
+                segments = to_segments(assembly, self.run.bundle)
         except MediaError as error:
-            self._fail(clip.job, error.message)
+            self._fail(clip.job, error)
             return
         if not self.finished:
             self.finished_since = time.monotonic()
@@ -271,23 +283,31 @@ class _Consumer:
         report.seconds_of_video += clip.info.duration_seconds
         self.run.progress.closed(path, failed=False)
 
-    def _fail(self, job: Job, reason: str) -> None:
-        file = job.file
-        self.run.library.record_failure(
-            str(file.path), size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, reason=reason
-        )
-        self.run.report.failed.append(Failure(file.path, reason))
-        self.run.progress.closed(file.path, failed=True)
+    def _fail(self, job: Job, error: MediaError) -> None:
+        self._give_up(job, error)
         self.left -= 1
+
+    def _give_up(self, job: Job, error: MediaError) -> None:
+        """Report a failure; remember it, unless the next run finds the file in another state."""
+        file, reason = job.file, error.message
+        if isinstance(error, ChangedError):
+            reason += "; the next run tries it again"
+        else:
+            self.run.library.record_failure(
+                str(file.path), size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, reason=reason
+            )
+        self.run.report.failed.append(Failure(file.path, reason, error.trace))
+        self.run.progress.closed(file.path, failed=True)
 
 
 def _record(clip: Clip) -> NewVideo:
-    file, info = clip.job.file, clip.info
+    """What is stored of a clip; which file it is comes from its reading, not from the plan."""
+    info = clip.info
     return NewVideo(
-        path=str(file.path),
-        size_bytes=file.size_bytes,
-        mtime_ns=file.mtime_ns,
-        content_id=clip.job.content_id,
+        path=str(clip.job.file.path),
+        size_bytes=clip.state.size_bytes,
+        mtime_ns=clip.state.mtime_ns,
+        content_id=clip.content_id,
         duration_seconds=info.duration_seconds,
         width=info.width,
         height=info.height,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from c2v.errors import MediaError, only_this_file
 from c2v.indexing.report import Failure
 from c2v.library import Library, VideoRecord
-from c2v.media.identity import content_id
+from c2v.media.identity import content_id_of, held
 from c2v.media.scan import FoundVideo
 
 
@@ -26,6 +27,8 @@ class Job:
     sampling: str
     updates: bool
     """The library already has a video at this path."""
+    is_second_try: bool = False
+    """It changed while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +125,16 @@ def _settle_fresh(
             by_content[video.content_id].append(video)
     changed = {str(file.path) for file in fresh}
     taken: set[int] = set()
-    for file in fresh:
-        path = str(file.path)
+    for scanned in fresh:
+        path = str(scanned.path)
         try:
-            identity = content_id(file.path)
-        except OSError as error:
-            plan.unreadable.append(Failure(file.path, error.strerror or str(error)))
+            with only_this_file(), held(scanned.path) as (opened, state):
+                identity = content_id_of(opened)
+        except MediaError as error:
+            plan.unreadable.append(Failure(scanned.path, error.message, error.trace))
             continue
+        # The id and the time stamp that is kept with it are of one moment, not the scan's.
+        file = replace(scanned, size_bytes=state.size_bytes, mtime_ns=state.mtime_ns)
         twins = [
             video
             for video in by_content.get(identity, ())
@@ -153,7 +159,14 @@ def _settle_fresh(
 
 
 def _gone(video: VideoRecord) -> bool:
-    return not Path(video.path).exists()
+    """Nothing is there; what merely cannot be looked at is not gone."""
+    try:
+        Path(video.path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _sort_out_missing(
@@ -171,9 +184,14 @@ def _sort_out_missing(
             continue
         if not _gone(video):
             continue  # excluded by a pattern today, but still there: not ours to drop
-        folder = path.parent
-        deserted = not folder.is_dir() or next(folder.iterdir(), None) is None
-        (plan.unplugged if deserted else plan.vanished).append(video)
+        (plan.unplugged if _is_deserted(path.parent) else plan.vanished).append(video)
+
+
+def _is_deserted(folder: Path) -> bool:
+    try:
+        return next(folder.iterdir(), None) is None
+    except OSError:
+        return True
 
 
 def _below(path: Path, roots: Sequence[Path]) -> bool:

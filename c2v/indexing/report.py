@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from c2v.media.opening import MOST_MEGAPIXELS
 from c2v.media.segments import SegmentMode
 
 
@@ -28,6 +29,8 @@ class IndexOptions:
     """Drop every video below the given folders that is no longer on disk."""
     retry_failed: bool = False
     """Try files again that failed before and have not changed since."""
+    max_megapixels: float = MOST_MEGAPIXELS
+    """Files with larger pictures are refused: they cost gigabytes of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Failure:
 
     path: Path
     reason: str
+    trace: str = ""
+    """The traceback, where the reason is an exception that nobody foresaw."""
 
 
 @dataclass(slots=True)

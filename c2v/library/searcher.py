@@ -142,7 +142,7 @@ class Searcher:
                 return None
             try:
                 if not self.caches.refresh(identity):
-                    self._rows_without_graph = self._segments.count_vectors()
+                    self._rows_without_graph = self._segments.count()
             except OSError as error:
                 if not self._database.is_in_place():
                     raise gone(self._database.path.parent) from error

@@ -6,6 +6,7 @@ from typing import Literal
 
 from c2v.errors import UsageError
 from c2v.media.frames import Decoder, Sampling
+from c2v.media.opening import MOST_MEGAPIXELS
 from c2v.media.pyav_decoder import PyAVDecoder
 from c2v.optional import has, require
 
@@ -17,7 +18,9 @@ def decoder_names_available() -> tuple[DecoderName, ...]:
     return ("auto", "pyav", "decord") if has("decord") else ("auto", "pyav")
 
 
-def choose_decoder(name: DecoderName, *, sampling: Sampling = "exact") -> Decoder:
+def choose_decoder(
+    name: DecoderName, *, sampling: Sampling = "exact", max_megapixels: float = MOST_MEGAPIXELS
+) -> Decoder:
     """The decoder for a video.
 
     `auto` is PyAV for every file: it is right for all of them, and since it decodes only the
@@ -37,4 +40,4 @@ def choose_decoder(name: DecoderName, *, sampling: Sampling = "exact") -> Decode
         from c2v.media.decord_decoder import DecordDecoder
 
         return DecordDecoder()
-    return PyAVDecoder(sampling=sampling)
+    return PyAVDecoder(sampling=sampling, max_megapixels=max_megapixels)

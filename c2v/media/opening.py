@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,13 @@ _NOT_VIDEO_FORMATS = {
 }
 _STILL_BRANDS = frozenset({"avif", "heic", "heix", "heim", "heis", "mif1"})
 PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff"})
+MOST_MEGAPIXELS = 200.0
+"""A picture may be this large: four times the largest of any video camera (12K, 80 megapixels).
+A file of a megabyte can hold pictures of gigabytes."""
+_LARGE_PIXELS = 40_000_000
+"""Of pictures above this (8K has 33 million), one file at a time: a decoder holds several."""
+_large_pictures = threading.RLock()
+
 _BOX_HEADER_BYTES = 16
 _HEAD_BYTES = 4096
 
@@ -44,35 +52,72 @@ class OpenVideo:
     container: InputContainer
     stream: VideoStream
     read: list[Packet[VideoStream]] = field(default_factory=list)
+    max_megapixels: float = MOST_MEGAPIXELS
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[OpenVideo]:
+def open_video(path: Path, *, max_megapixels: float = MOST_MEGAPIXELS) -> Iterator[OpenVideo]:
     """Open `path` for reading pictures with one codec thread; always closed at the end.
+
+    No picture of more than `max_megapixels` is decoded, neither here nor later from this stream.
+    Who opens a file of very large pictures waits until no other thread has one open.
 
     Raises MediaError with a reason a user understands.
     """
     import av
 
     _check_file(path)
-    try:
-        # Only the file itself may be read: a crafted playlist must not reach the network.
-        container = av.open(
-            str(path),
-            mode="r",
-            options={"protocol_whitelist": "file"},
-            **open_options(),
-        )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(_why_not_opened(path, error)) from error
-    with container:
+    # FFmpeg decodes the first pictures itself when it opens a file: it must know the limit.
+    limit = {"max_pixels": str(int(max_megapixels * 1e6))}
+    with _container(path, limit) as container:
         stream = _video_stream(container)
+        width, height = _size(path, stream)
+        check_size(width, height, max_megapixels=max_megapixels)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = av.stream.Discard.all
         stream.thread_type = "NONE"
         stream.codec_context.thread_count = 1
-        yield OpenVideo(path, container, stream)
+        stream.codec_context.options = limit
+        with _large_pictures if width * height > _LARGE_PIXELS else nullcontext():
+            yield OpenVideo(path, container, stream, max_megapixels=max_megapixels)
+
+
+def check_size(width: int, height: int, *, max_megapixels: float) -> None:
+    """Raises MediaError when a picture of this size is over the limit."""
+    megapixels = width * height / 1e6
+    if megapixels > max_megapixels:
+        raise MediaError(
+            f"its pictures are too large: {width} x {height} are {megapixels:.4g} megapixels, "
+            f"the limit is {max_megapixels:g} (index --max-megapixels)"
+        )
+
+
+def _container(path: Path, options: dict[str, str]) -> InputContainer:
+    import av
+
+    try:
+        # Only the file itself may be read: a crafted playlist must not reach the network.
+        return av.open(
+            str(path),
+            mode="r",
+            options={"protocol_whitelist": "file", **options},
+            **open_options(),
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(_why_not_opened(path, error)) from error
+
+
+def _size(path: Path, stream: VideoStream) -> tuple[int, int]:
+    """Width and height of the stored pictures; 0 where nobody knows yet."""
+    context = stream.codec_context
+    if context.width and context.height:
+        return context.width, context.height
+    # Refused as too large, perhaps. Without the limit FFmpeg tells the size; it decodes nothing
+    # for that where the codec can do without, and at most one picture where it cannot.
+    with _large_pictures, _container(path, {"skip_frame": "all"}) as container:
+        context = container.streams[stream.index].codec_context
+        return context.width or 0, context.height or 0
 
 
 def plain_reason(error: BaseException) -> str:

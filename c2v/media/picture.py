@@ -18,6 +18,9 @@ _HD_LINES = 720
 
 _UNSPECIFIED_COLORSPACE = 2
 
+_SIDE_DATA_NUMBERS = 64
+"""Kinds of side data have numbers from 0 to 31 in FFmpeg 8; a few are added every year."""
+
 
 @dataclass(frozen=True, slots=True)
 class FrameShape:
@@ -41,10 +44,47 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     PyAV's side data and their picture refer to each other from then on: only the garbage collector
     frees them, and it counts objects, not the megabytes of a 4K picture. So ask once a file.
     """
-    side_data: Any = frame.side_data  # PyAV's stub knows one key only
-    if "DISPLAYMATRIX" not in side_data:
+    try:
+        side_data: Any = frame.side_data  # PyAV's stub knows one key only
+    except ValueError:
+        side_data = _with_named_side_data(frame).side_data
+    try:
+        return orientation_of_matrix(bytes(side_data["DISPLAYMATRIX"]))
+    except KeyError:
         return UPRIGHT
-    return orientation_of_matrix(bytes(side_data["DISPLAYMATRIX"]))
+
+
+def _with_named_side_data(frame: VideoFrame) -> VideoFrame:
+    """The same picture without the side data of which PyAV knows no name.
+
+    FFmpeg grows kinds of it (EXIF, the views of spatial video), and of a picture with one that it
+    does not know PyAV (17, 18) shows none at all. Its own `rotation` needs no names, but is the
+    same for a mirrored picture and one that is not. FFmpeg's filter drops kinds by number, without
+    touching the picture.
+    """
+    from fractions import Fraction
+
+    from av.filter import Graph
+    from av.sidedata.sidedata import Type
+
+    kinds: Any = Type  # PyAV's stub has its values wrong
+    named = {kind.value for kind in kinds}
+    graph = Graph()
+    chain = [
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or Fraction(1, 1000),
+        )
+    ]
+    for number in range(_SIDE_DATA_NUMBERS):
+        if number not in named:
+            chain.append(graph.add("sidedata", f"mode=delete:type={number}"))
+    chain.append(graph.add("buffersink"))
+    graph.link_nodes(*chain).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def upright_size(
@@ -94,17 +134,25 @@ def _short_side(width: int, height: int, *, side: int) -> tuple[int, int]:
 
 
 def _scale(frame: VideoFrame, *, width: int, height: int) -> NDArray[np.uint8]:
+    import av
+
     # Area averaging is the cheapest filter without aliasing when both sides shrink; bicubic
     # otherwise (area would become nearest neighbour).
     shrinks = width <= frame.width and height <= frame.height
     interpolation: Literal["AREA", "BICUBIC"] = "AREA" if shrinks else "BICUBIC"
+    assumed = "ITU709" if frame.height >= _HD_LINES else "ITU601"
+
+    def scaled(colorspace: str | None) -> VideoFrame:
+        return frame.reformat(
+            width=width, height=height, format="rgb24", interpolation=interpolation,
+            src_colorspace=colorspace, threads=1,
+        )  # fmt: skip
+
     untagged = frame.colorspace == _UNSPECIFIED_COLORSPACE
-    small = frame.reformat(
-        width=width,
-        height=height,
-        format="rgb24",
-        interpolation=interpolation,
-        src_colorspace="ITU709" if untagged and frame.height >= _HD_LINES else None,
-        threads=1,
-    )
+    try:
+        small = scaled("ITU709" if untagged and assumed == "ITU709" else None)
+    except av.FFmpegError:
+        # swscale refuses some matrices (YCgCo, ICtCp, BT.2020 with constant luminance, numbers
+        # that are reserved): as the wrong tag that this nearly always is, as players do.
+        small = scaled(assumed)
     return small.to_ndarray().astype(np.uint8, copy=False)

@@ -81,9 +81,13 @@ def look(video: OpenVideo) -> VideoInfo:
 
 
 def _look(video: OpenVideo) -> VideoInfo:
+    from c2v.media.opening import check_size
+
     path, stream = video.path, video.stream
     _refuse_lone_cover(video, path)
     picture, discarded = _first_picture(video)
+    if picture is not None:  # its size may be another than the file's header said
+        check_size(picture.width, picture.height, max_megapixels=video.max_megapixels)
     orientation = _orientation(picture)
     pixel_aspect = float(stream.sample_aspect_ratio or 1) or 1.0
     width, height = _upright_size(video, picture, orientation, pixel_aspect)
@@ -92,7 +96,7 @@ def _look(video: OpenVideo) -> VideoInfo:
     container = video.container.format.name.split(",")[0]
     return VideoInfo(
         path=path,
-        duration_seconds=_duration_seconds(video, path, start_seconds, rate),
+        duration_seconds=_duration_seconds(video, start_seconds, rate),
         width=width,
         height=height,
         rotation=orientation.degrees,
@@ -148,7 +152,7 @@ def _refuse_lone_cover(video: OpenVideo, path: Path) -> None:
     is_picture_codec = video.stream.codec_context.name in PICTURE_CODECS
     if not (is_picture_codec and video.container.streams.audio):
         return
-    with open_video(path) as again:
+    with open_video(path, max_megapixels=video.max_megapixels) as again:
         packets = (packet for packet in again.container.demux(again.stream) if packet.size)
         if len(list(islice(packets, 2))) < 2:
             raise MediaError("has only sound and a cover picture, no video")
@@ -187,7 +191,7 @@ def _start_seconds(video: OpenVideo) -> float:
     return 0.0
 
 
-def _duration_seconds(video: OpenVideo, path: Path, start_seconds: float, rate: float) -> float:
+def _duration_seconds(video: OpenVideo, start_seconds: float, rate: float) -> float:
     """Until when there are pictures, in seconds of playback.
 
     The stream's own length is believed first (sound may go on longer), then Matroska's tag, then
@@ -209,7 +213,7 @@ def _duration_seconds(video: OpenVideo, path: Path, start_seconds: float, rate: 
     for claim in claims:
         if _is_credible(claim, size_bytes=container.size):
             return claim
-    counted = _counted_seconds(path, start_seconds, rate)
+    counted = _counted_seconds(video, start_seconds, rate)
     return counted if counted > 0 else 1.0 / (rate or 25.0)
 
 
@@ -221,7 +225,7 @@ def _is_credible(seconds: float, *, size_bytes: int) -> bool:
     return seconds <= _LONGEST_CREDIBLE_SECONDS and not (sparse and seconds > 600)
 
 
-def _counted_seconds(path: Path, start_seconds: float, rate: float) -> float:
+def _counted_seconds(opened: OpenVideo, start_seconds: float, rate: float) -> float:
     """Read every packet (no decoding) for the end of the last one."""
     import av
 
@@ -229,7 +233,7 @@ def _counted_seconds(path: Path, start_seconds: float, rate: float) -> float:
 
     last, packets = 0.0, 0
     # Opened afresh: a file without a length can rarely be wound back.
-    with open_video(path) as video:
+    with open_video(opened.path, max_megapixels=opened.max_megapixels) as video:
         time_base = float(video.stream.time_base or 0)
         try:
             for packet in video.container.demux(video.stream):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.media.frames import Frame, Sampling
 from c2v.media.lost_times import LostTimes
-from c2v.media.opening import OpenVideo, open_video
+from c2v.media.opening import MOST_MEGAPIXELS, OpenVideo, open_video
 from c2v.media.orientation import Orientation
 from c2v.media.picture import FrameShape, orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
@@ -32,6 +32,7 @@ class PyAVDecoder:
 
     sampling: Sampling = "exact"
     reach_seconds: float = FAST_REACH_SECONDS
+    max_megapixels: float = MOST_MEGAPIXELS
 
     @property
     def name(self) -> str:
@@ -54,7 +55,12 @@ class PyAVDecoder:
         squares = _Squares(info, shape)
         # A file that began with errors is read afresh, so that they are met, and told, again.
         usable = video if info.begins_readable else None
-        with nullcontext(usable) if usable else open_video(info.path) as source:
+        opening = (
+            nullcontext(usable)
+            if usable
+            else open_video(info.path, max_megapixels=self.max_megapixels)
+        )
+        with opening as source:
             reader = PictureReader(source, info, times=times)
             for index, tick in enumerate(reader.ticks):
                 picture = self._picture(reader, tick)

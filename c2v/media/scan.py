@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from c2v.media.identity import modified_ns
+
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
@@ -212,7 +214,7 @@ def _each_once(walk: _Walk) -> Iterator[FoundVideo]:
     for item in sorted(walk.found, key=lambda item: (item[2], item[0])):
         best.setdefault(item[1], item)
     for path, _, _, status in sorted(best.values(), key=lambda item: _parts(item[0])):
-        yield FoundVideo(Path(path), status.st_size, status.st_mtime_ns)
+        yield FoundVideo(Path(path), status.st_size, modified_ns(status))
 
 
 def _parts(path: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import C2VError, MediaError
+from c2v.errors import C2VError, MediaError, only_this_file
 from c2v.training.evaluation import Evaluation
 
 WINNERS = 3
@@ -137,19 +137,18 @@ def _thumbnail(path: str) -> str:
     from c2v.media.picture import FrameShape
     from c2v.media.probe import probe
 
+    problems: list[str] = []
     try:
-        info = probe(Path(path))
-        decoder = choose_decoder("auto", sampling="fast")
-        problems: list[str] = []
-        frame = next(
-            iter(
+        with only_this_file():
+            info = probe(Path(path))
+            decoder = choose_decoder("auto", sampling="fast")
+            frame = next(
                 decoder.frames(
                     info, [info.duration_seconds / 2], shape=FrameShape(_SIDE),
                     on_problem=problems.append,
                 )
-            )
-        )  # fmt: skip
-    except (MediaError, StopIteration) as error:
+            )  # fmt: skip
+    except MediaError as error:
         return f"<div class='none' title='{html.escape(str(error), quote=True)}'></div>"
     encoded = base64.b64encode(jpeg(frame.pixels)).decode()
     return f"<img alt='' src='data:image/jpeg;base64,{encoded}'>"

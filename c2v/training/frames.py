@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from c2v.config import cache_dir
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError
+from c2v.errors import MediaError, only_this_file
 from c2v.training.checkpoints import write_text
 from c2v.training.distributed import Group
 from c2v.training.stored import Missing
@@ -89,7 +89,8 @@ def _write(
     reasons: dict[int, str] = {}
     for row, path in enumerate(paths):
         try:
-            _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
+            with only_this_file():
+                _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
         except MediaError as error:
             reasons[row] = f"cannot be read: {error.message}"
         on_progress(row + 1, len(paths))
