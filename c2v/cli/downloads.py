@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from c2v.cli.session import Session
+from c2v.cli.text import printable
 
 
 @contextmanager
@@ -29,5 +30,5 @@ def download_bar(session: Session, name: str) -> Iterator[Callable[[int, int], N
         disable=session.quiet or not session.err.is_terminal,
     )
     with progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(printable(name), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)
