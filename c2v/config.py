@@ -50,12 +50,15 @@ def _folder(kind: Literal["data", "cache", "config"]) -> Path:
         "cache": platformdirs.user_cache_path,
         "config": platformdirs.user_config_path,
     }[kind]
-    folder = find("c2v", appauthor=False)
-    if not folder.is_absolute():  # without HOME and an entry in passwd "~" stays what it is
-        raise UsageError(
-            "there is no home folder to keep libraries and settings in",
-            hint="export C2V_HOME=FOLDER",
-        )
+    homeless = UsageError(
+        "there is no home folder to keep libraries and settings in", hint="export C2V_HOME=FOLDER"
+    )
+    try:
+        folder = find("c2v", appauthor=False)
+    except RuntimeError as error:  # neither HOME nor an entry in passwd
+        raise homeless from error
+    if not folder.is_absolute():  # as older versions of platformdirs say it: "~" stays
+        raise homeless
     return folder
 
 
@@ -256,7 +259,11 @@ def _convert(key: str, value: object, *, where: str) -> str | int:
         return int(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if wanted is not int and isinstance(value, str) and "\0" not in value:
+    if wanted is not int and isinstance(value, str) and _is_text(value):
         return value
-    kind = "an integer" if wanted is int else "text"
+    kind = "an integer" if wanted is int else "text, in UTF-8 and without NUL"
     raise UsageError(f"{key} is {value!r} ({where})", hint=f"{key} takes {kind}")
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)

@@ -35,9 +35,9 @@ def check_input(path: Path) -> None:
     mode = path.stat().st_mode
     if stat.S_ISREG(mode) or str(path).startswith(_OPEN_ALREADY):
         return
-    kinds = {stat.S_IFIFO: "it is a named pipe", stat.S_IFDIR: "it is a folder"}
-    reason = kinds.get(stat.S_IFMT(mode), "it is no regular file")
-    raise OSError(0, f"{reason}, not a file; - reads standard input", str(path))
+    kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
+    kind = kinds.get(stat.S_IFMT(mode), "a device")
+    raise OSError(0, f"it is {kind}, not a file (- reads standard input)", str(path))
 
 
 def stdin_descriptor() -> int:

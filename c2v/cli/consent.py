@@ -38,7 +38,7 @@ def require(session: Session, what: str, *, yes: bool) -> None:
         return
     if not interactive():
         raise UsageError(
-            f"{what}, and there is no terminal to ask", hint="add --yes if it is meant"
+            f"{what}, and there is no terminal to ask on", hint="add --yes if it is meant"
         )
     if not agreed(f"{what}. Go on?"):
         session.notice("nothing was forgotten")

@@ -105,8 +105,7 @@ def remove(
             for video in doomed:
                 session.out.print(short_path(video.path), soft_wrap=True)
             return EXIT_OK
-        what = f"remove forgets {amount_of(doomed)} (the files stay)"
-        require(session, what, yes=yes)
+        require(session, f"remove forgets {amount_of(doomed)}; the files stay", yes=yes)
         removed = library.remove_videos([video.id for video in doomed])
         library.clear_failures([video.path for video in doomed])
     session.notice(f"removed {removed} videos")

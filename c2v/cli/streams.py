@@ -73,12 +73,14 @@ class _Remarks(io.FileIO):
 
 def _dressed(stream: Any, descriptor: int, kind: type[io.FileIO]) -> io.TextIOWrapper:
     """A text stream as ``stream`` is, over bytes of that kind."""
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    if stream is not None and type(raw) is not io.FileIO:  # a console of Windows has its own
-        stream.reconfigure(errors=ESCAPING)
+    buffer = getattr(stream, "buffer", None)
+    if stream is not None and type(getattr(buffer, "raw", buffer)) is not io.FileIO:
+        stream.reconfigure(errors=ESCAPING)  # a console of Windows has ways of its own
         return stream  # type: ignore[no-any-return]
+    raw = kind(descriptor, "w", closefd=False)
+    unbuffered = isinstance(buffer, io.FileIO)  # python -u
     return io.TextIOWrapper(
-        io.BufferedWriter(kind(descriptor, "w", closefd=False)),
+        raw if unbuffered else io.BufferedWriter(raw),
         encoding=stream.encoding if stream else "utf-8",
         errors=ESCAPING,
         newline=None if os.name == "nt" else "\n",

@@ -16,7 +16,7 @@ ESCAPING = "c2v-escaping"
 _ASCII_FORMS = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "×": "x"}
 _JOINERS = "\u200c\u200d"
 """Invisible, harmless, and part of words (Persian) and of emoji."""
-LONGEST = 1200
+LONGEST = 600
 """Characters of a sentence; of a longer one the middle is left out."""
 
 
