@@ -18,9 +18,9 @@ class PlainConsole(Console):
     :class:`~rich.text.Text` of something from outside calls :func:`c2v.cli.text.printable`.
     """
 
-    def __init__(self, *, stderr: bool) -> None:
-        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
-        if not self.is_terminal:
+    def __init__(self, *, stderr: bool = False, **options: Any) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, **options)
+        if not self.is_terminal and "width" not in options:
             self.width, self.soft_wrap = WIDE_COLUMNS, True
 
     def render_str(self, text: str, **options: Any) -> Text:

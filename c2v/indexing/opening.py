@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.obtain import choose_default
 from c2v.errors import LibraryError
@@ -51,7 +53,8 @@ def open_for_indexing(
             if not same_towers and before_rebuild is None:
                 raise _other_model(library, held, bundle)
             if before_rebuild is not None:
-                _ = bundle.image_tower  # damaged weights are to show before, not after
+                if not same_towers:
+                    _try_out(bundle)
                 before_rebuild(library, not same_towers)
         if library is None:
             library = Library.create(directory)
@@ -67,6 +70,12 @@ def open_for_indexing(
     finally:
         if library is not None:
             library.close()
+
+
+def _try_out(bundle: Bundle) -> None:
+    """Encode a picture: what is wrong with an encoder is to show before anything is forgotten."""
+    side = bundle.config.image.side
+    bundle.encode_frames(np.zeros((1, side, side, 3), np.uint8))
 
 
 def _load(
