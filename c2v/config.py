@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, get_type_hints
 
-from c2v.errors import UsageError
+from c2v.errors import C2VError, UsageError
 
 CONFIG_FILE_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "C2V_"
@@ -37,7 +37,12 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 def _folder(kind: Literal["data", "cache", "config"]) -> Path:
     home = os.environ.get("C2V_HOME")
     if home:
-        return Path(home).expanduser().absolute() / kind
+        folder = expanded(home, where="C2V_HOME").absolute()
+        if not folder.is_dir() and os.path.lexists(folder):
+            raise UsageError(
+                f"C2V_HOME is {home}, which is not a folder", hint="export C2V_HOME=FOLDER"
+            )
+        return folder / kind
     import platformdirs
 
     find = {
@@ -45,7 +50,33 @@ def _folder(kind: Literal["data", "cache", "config"]) -> Path:
         "cache": platformdirs.user_cache_path,
         "config": platformdirs.user_config_path,
     }[kind]
-    return find("c2v", appauthor=False)
+    homeless = UsageError(
+        "there is no home folder to keep libraries and settings in", hint="export C2V_HOME=FOLDER"
+    )
+    try:
+        folder = find("c2v", appauthor=False)
+    except RuntimeError as error:  # neither HOME nor an entry in passwd
+        raise homeless from error
+    if not folder.is_absolute():  # as older versions of platformdirs say it: "~" stays
+        raise homeless
+    return folder
+
+
+def expanded(path: str, *, where: str) -> Path:
+    """A path with ``~`` and ``~user`` replaced by home folders.
+
+    Raises:
+        UsageError: there is no such home folder, or the text cannot be a path; names ``where``.
+    """
+    if "\0" in path:
+        raise UsageError(f"{where} {path!r} holds a NUL character", hint="no path can hold one")
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = path.partition("/")[0]
+        raise UsageError(
+            f"{where} {path}: there is no home folder {user}", hint="write the path out"
+        ) from error
 
 
 def data_dir() -> Path:
@@ -143,35 +174,70 @@ def set_config_value(key: str, value: str | None) -> Path:
 
     Raises:
         UsageError: an unknown key or a value that does not fit; nothing is written.
+        C2VError: the file cannot be read or written.
     """
     path = config_path()
     _check_key(key, where="c2v config set")
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    lines = [line for line in text.splitlines() if not re.match(rf"\s*{key}\s*=", line)]
+    lines = [line for line in _text(path).splitlines() if not re.match(rf"\s*{key}\s*=", line)]
     if value is not None:
         converted = _convert(key, value, where="c2v config set")
         Settings(**{key: converted})  # type: ignore[arg-type]
         # JSON strings and integers are valid TOML values.
         lines.append(f"{key} = {json.dumps(converted, ensure_ascii=False)}")
+    try:
+        _replace(path, "".join(line + "\n" for line in lines))
+    except OSError as error:
+        raise C2VError(
+            f"{path} cannot be written: {error.strerror}",
+            hint="check the folder's permissions and room, or export C2V_HOME=FOLDER",
+        ) from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file beside and rename it: whatever happens, the old one or the new one is there."""
     import tempfile
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
         "w", dir=path.parent, prefix=".config-", delete=False, encoding="utf-8"
     ) as file:
-        file.write("".join(line + "\n" for line in lines))
-    Path(file.name).replace(path)
-    return path
+        temporary = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _text(path: Path) -> str:
+    """What stands in the file; nothing where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise C2VError(
+            f"{path} cannot be read: {error.strerror}",
+            hint="it holds the settings: make it a file that you can read, or remove it",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text (byte {error.start})", hint=f"edit {path}"
+        ) from error
 
 
 def _read_file(path: Path) -> dict[str, object]:
-    if not path.is_file():
+    text = _text(path)
+    if not text:
         return {}
     # The standard library has it from 3.11 on; before that the same reader is named tomli.
     reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        content: dict[str, object] = reader.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are kinds of it
+        content: dict[str, object] = reader.loads(text)
+    except ValueError as error:  # TOMLDecodeError is a kind of it
         raise UsageError(f"{path} is not valid TOML: {error}", hint=f"edit {path}") from error
     for key in content:
         _check_key(key, where=str(path))
@@ -193,7 +259,11 @@ def _convert(key: str, value: object, *, where: str) -> str | int:
         return int(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if wanted is not int and isinstance(value, str):
+    if wanted is not int and isinstance(value, str) and _is_text(value):
         return value
-    kind = "an integer" if wanted is int else "text"
+    kind = "an integer" if wanted is int else "text, in UTF-8 and without NUL"
     raise UsageError(f"{key} is {value!r} ({where})", hint=f"{key} takes {kind}")
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)

@@ -9,9 +9,11 @@ import typer
 
 from c2v import __version__
 from c2v.cli import config, demo, evaluate, finetune, index, library, model, search
+from c2v.cli.complaints import check_arguments, complain, explain
 from c2v.cli.lean_help import import_help
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
+from c2v.cli.streams import abandon
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
 from c2v.optional import missing_import
 
@@ -62,17 +64,17 @@ def run(arguments: Sequence[str]) -> int:
     if _prints_help(arguments):
         import_help()
     try:
+        check_arguments(arguments)
         code = app(list(arguments), prog_name="c2v", standalone_mode=False)
+        sys.stdout.flush()
     except C2VError as error:
         if verbose:
             raise
-        return _complain(error.message, error.hint, error.exit_code)
-    except typer.Abort:
+        return complain(error.message, error.hint, error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except ReaderLeft:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ReaderLeft, BrokenPipeError, SystemExit):  # the last one is Typer's answer to it
+        abandon(sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:
         if _is_usage_error(error):
@@ -80,12 +82,8 @@ def run(arguments: Sequence[str]) -> int:
         if verbose:
             raise
         if missing := missing_import(error):
-            return _complain(missing.message, missing.hint, missing.exit_code)
-        return _complain(
-            f"unexpected {type(error).__name__}: {error}",
-            "run it again with --verbose and report what it prints",
-            EXIT_ERROR,
-        )
+            return complain(missing.message, missing.hint, missing.exit_code)
+        return complain(*explain(error), EXIT_ERROR)
     return int(code or 0)
 
 
@@ -108,16 +106,4 @@ def _complain_usage(error: Exception) -> int:
         return EXIT_USAGE  # no command was given, and the help is on the screen
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "c2v"
-    return _complain(message.rstrip("."), f"{where} --help", EXIT_USAGE)
-
-
-def _complain(message: str, hint: str, code: int) -> int:
-    """One sentence and one hint, whatever the terminal."""
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("error: ", "bold red"), message))
-    if hint:
-        console.print(Text.assemble(("hint: ", "bold"), hint))
-    return code
+    return complain(message.rstrip("."), f"{where} --help", EXIT_USAGE)

@@ -10,6 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from c2v.cli.consent import interactive
 from c2v.cli.render import (
     ANSWER_COLUMNS,
     Format,
@@ -18,10 +19,10 @@ from c2v.cli.render import (
     let_any_name_pass,
     print_answer,
     print_json_lines,
-    printable,
 )
-from c2v.cli.session import Session, interactive
+from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
+from c2v.inputs import check_input, stdin_descriptor
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
@@ -91,7 +92,8 @@ class _WarmWhenIdle:
 def _opened(source: Path) -> BufferedReader:
     try:
         if str(source) == "-":
-            return open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123 - no path
+            return open(stdin_descriptor(), "rb", closefd=False)  # noqa: PTH123 - no path
+        check_input(source)
         return source.open("rb")
     except OSError as error:
         raise DataError(
@@ -133,6 +135,6 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
 
 def _show_table(session: Session, answer: "Answer") -> None:
     """The query above its table, an empty line below."""
-    session.out.print(printable(answer.query), style="bold", markup=False, highlight=False)
+    session.out.print(answer.query, style="bold", soft_wrap=True)
     print_answer(session, answer, Format.TABLE)
     session.out.print()

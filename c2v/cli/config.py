@@ -27,7 +27,7 @@ def show(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
         print_json(settings)
         return
     for key, value in settings.items():
-        typer.echo(f"{key} = {value}")
+        session.out.print(f"{key} = {value}", soft_wrap=True)
     session.notice(f"file: {config_path()}")
 
 

@@ -63,11 +63,13 @@ def demo(
             f"{report.seconds_of_video:.0f} s of video read in {report.elapsed_seconds:.1f} s"
         )
         for query in text_queries(bundle, QUERIES):
-            session.out.print(f'\n$ c2v search --top 3 "{query.label}"', style="bold")
+            session.out.print()
+            session.out.print(f'$ c2v search --top 3 "{query.label}"', style="bold")
             answer = find(library, bundle, query, SearchOptions(top=3))
             print_answer(session, answer, Format.TABLE)
+    session.out.print()
     session.out.print(
-        f'\nTry your own: c2v --library {shlex.quote(str(home / "library"))} search "..."',
+        f'Try your own: c2v --library {shlex.quote(str(home / "library"))} search "..."',
         soft_wrap=True,
     )
     return EXIT_ERROR if report.failed else EXIT_OK

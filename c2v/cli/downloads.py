@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from c2v.cli.session import Session
+from c2v.cli.text import printable
 
 
 def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead: str = "") -> Path:
@@ -57,5 +58,5 @@ def _download_bar(session: Session, name: str) -> Iterator[Callable[[int, int], 
         disable=session.quiet or not session.err.is_terminal,
     )
     with progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(printable(name), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)

@@ -9,7 +9,6 @@ from c2v.cli.evaluate_report import ReportFormat, print_report
 from c2v.cli.finetune_options import AnnotationsFlag, DataFlag, VideosFlag
 from c2v.cli.finetune_report import say_what_is_odd
 from c2v.cli.models import DeviceFlag, library_bundle, open_library
-from c2v.cli.render import printable
 from c2v.cli.session import Session, command
 from c2v.errors import EXIT_OK, EXIT_PARTIAL
 
@@ -165,7 +164,7 @@ def _over_files(
     with Counting(session.err, "videos read", shown=not session.quiet) as counting:
         candidates = embed_published(
             bundles, captions.videos, paper.sampling, on_progress=counting.update,
-            on_problem=lambda said: session.problem(printable(said)),
+            on_problem=session.problem,
         )  # fmt: skip
     return [
         evaluate_candidates(bundle, captions, ranked, measure, paper)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from c2v.cli.render import print_csv, print_json, print_json_lines, printable
+from c2v.cli.render import print_csv, print_json, print_json_lines
 from c2v.cli.session import Session
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _print_tables(
         elif key != "text_to_video":
             session.out.print()
         rows = () if key == "video_to_text_by_caption" else published
-        session.out.print(title, style="bold", markup=False, highlight=False)
+        session.out.print(title, style="bold")
         session.out.print(_table(session, key, results, rows))
 
 
@@ -133,7 +133,7 @@ def _table(
 
 
 def _with(cell: str, span: str | None) -> str:
-    return cell if span is None else f"{cell} [{span}]".replace("[", "\\[")
+    return cell if span is None else f"{cell} [{span}]"
 
 
 def _say_what_compares(
@@ -163,6 +163,6 @@ def _say_what_was_measured(session: Session, first: "Evaluation", *, table: bool
             f"{tied:,} texts score another video exactly as high as their own: that counts as found"
         )
     for missing in first.missing[:MOST_LISTED]:
-        session.notice(f"skipped, {missing.reason}: {printable(missing.path)}")
+        session.notice(f"skipped, {missing.reason}: {missing.path}")
     if len(first.missing) > MOST_LISTED:
         session.notice(f"and {len(first.missing) - MOST_LISTED} more skipped")

@@ -54,7 +54,7 @@ def say_interrupted(session: Session, *, saved: bool) -> None:
         text = f"interrupted and saved; go on with: {_command_to_resume(sys.argv[1:])}"
     else:
         text = "interrupted before there was anything to save"
-    session.err.print(text, markup=False, highlight=False, soft_wrap=True)
+    session.err.print(text, soft_wrap=True)
 
 
 def _command_to_resume(arguments: list[str]) -> str:

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from c2v.cli.library import damaged_line, give_back_room
+from c2v.cli.consent import YesFlag, interactive, require
+from c2v.cli.library import at_or_below, damaged_line, give_back_room
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json, printable
-from c2v.cli.session import Session, command, interactive, stop_on_signals
+from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
+from c2v.cli.session import Session, command, stop_on_signals
 from c2v.config import Settings
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, C2VError
 
 if TYPE_CHECKING:
-    from c2v.indexing.report import Failure, IndexReport
+    from c2v.cli.progress import IndexDisplay
+    from c2v.indexing.opening import BeforeRebuild
+    from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
+    from c2v.library import Library
 
 
 class Sampling(str, Enum):
@@ -71,7 +75,11 @@ def index(
         typer.Option("--retry-failed", help="Try unchanged files again that failed before."),
     ] = False,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Forget the library first, and index afresh.")
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Read what is below PATH again; with other towers (--model) forget all else.",
+        ),
     ] = False,
     max_megapixels: Annotated[
         float,
@@ -82,6 +90,7 @@ def index(
             help="Refuse files with larger pictures: they take gigabytes of memory.",
         ),
     ] = 200.0,
+    yes: YesFlag = False,
     style: PlainFormatFlag = PlainFormat.TABLE,
 ) -> int:
     """Index videos: new and changed files are read, moved ones keep what is known of them.
@@ -93,7 +102,7 @@ def index(
     from c2v.indexing.memory import return_large_blocks
     from c2v.indexing.opening import open_for_indexing
     from c2v.indexing.pipeline import index as run_index
-    from c2v.indexing.report import IndexOptions, refuse
+    from c2v.indexing.report import IndexOptions
     from c2v.media.decode import choose_decoder
     from c2v.media.segments import SegmentMode
 
@@ -110,6 +119,7 @@ def index(
         prune=prune,
         retry_failed=retry_failed,
         max_megapixels=max_megapixels,
+        reread=rebuild,
     )
     choose_decoder(settings.decoder, sampling=sampling.value)  # said before any work
     _check_paths(paths, session.library_dir())
@@ -122,7 +132,7 @@ def index(
         precision=settings.precision,
         notice=session.notice,
         fetch=lambda name: fetch_model(session, name, instead="c2v index --model mini"),
-        rebuild=rebuild,
+        before_rebuild=_asking(session, paths, yes=yes) if rebuild else None,
     ) as (library, bundle):
         display = IndexDisplay(session.err, shown=not session.quiet)
         with stop_on_signals() as stop, display:
@@ -132,7 +142,7 @@ def index(
                 paths,
                 options=options,
                 progress=display,
-                confirm_prune=display.confirm_prune if interactive() else refuse,
+                confirm_prune=_pruning(display, prune=prune, yes=yes),
                 stop=stop,
             )
         if report.removed:
@@ -148,16 +158,43 @@ def index(
     return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
 
 
+def _asking(session: Session, paths: list[Path], *, yes: bool) -> "BeforeRebuild":
+    """What --rebuild does to a library, said and asked before it is done."""
+    from c2v.indexing.pruning import amount_of
+
+    def before_rebuild(library: "Library", everything: bool) -> None:
+        found = [video for path in paths for video in at_or_below(library, path)]
+        below = list({video.id: video for video in found}.values())
+        if everything:
+            what = f"forgets all of {amount_of(list(library.videos()))}"
+            rest = f" and reads {amount_of(below)} again"
+        else:
+            what, rest = f"reads {amount_of(below)} again", ""
+        if everything or below:
+            require(session, f"--rebuild {what} in the library {library.directory}{rest}", yes=yes)
+
+    return before_rebuild
+
+
+def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrune":
+    """Who says whether vanished videos go: --yes (to --prune alone), whoever is there, nobody."""
+    from c2v.indexing.report import refuse
+
+    if prune and yes:
+        return lambda _question: True
+    return display.confirm_prune if interactive() else refuse
+
+
 def _check_paths(paths: list[Path], library: Path) -> None:
     """Say at once when there is nothing to do; a drive the library knows may be unplugged."""
     from c2v.library import Library
 
-    missing = [path for path in paths if not os.path.lexists(path.expanduser())]
+    missing = [path for path in paths if not os.path.lexists(os.path.expanduser(path))]  # noqa: PTH111
     if len(missing) < len(paths):
         return  # the missing ones are reported beside what is done
     if Library.exists(library):
         with Library.open(library) as known:
-            if any(known.videos(under=path.expanduser().absolute()) for path in missing):
+            if any(at_or_below(known, path) for path in missing):
                 return
     raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")
 
@@ -209,7 +246,7 @@ def _print_report(session: Session, report: "IndexReport") -> None:
             f" ({rate:.0f}x realtime)"
         )
     if not session.quiet:
-        session.out.print(line, markup=False)
+        session.out.print(line)
     if report.missing:
         session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
     if report.damaged:
@@ -233,5 +270,5 @@ def _print_failures(session: Session, title: str, failures: "list[Failure]") -> 
     session.err.print(table)
     if session.verbose:
         for failure in failures:
-            if failure.trace:
-                session.problem(f"{printable(str(failure.path))}:\n{failure.trace}")
+            for line in (f"{failure.path}:", *failure.trace.splitlines()) if failure.trace else ():
+                session.problem(line)

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from c2v.cli.consent import YesFlag, require
 from c2v.cli.render import (
     PlainFormat,
     PlainFormatFlag,
     clock,
     file_link,
     print_json,
-    printable,
     short_path,
 )
-from c2v.cli.session import Session, command, interactive
-from c2v.errors import EXIT_ERROR, EXIT_OK, DataError, NoRoomError
+from c2v.cli.session import Session, command
+from c2v.errors import EXIT_OK, DataError, NoRoomError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -89,24 +89,23 @@ def remove(
         list[Path],
         typer.Argument(help="Videos, or folders with all below them.", metavar="PATH"),
     ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: YesFlag = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,
 ) -> int:
     """Forget videos: they leave the library, the files stay where they are."""
+    from c2v.indexing.pruning import amount_of
     from c2v.library import Library
 
     with Library.open(session.library_dir()) as library:
-        doomed = [video for path in paths for video in _at_or_below(library, path)]
+        doomed = [video for path in paths for video in _named(library, path)]
         doomed = list({video.id: video for video in doomed}.values())
         if dry_run:
             for video in doomed:
-                typer.echo(printable(short_path(video.path)))
+                session.out.print(short_path(video.path), soft_wrap=True)
             return EXIT_OK
-        question = f"Remove {len(doomed)} videos from the library? The files stay."
-        if len(doomed) > 1 and not yes and interactive() and not typer.confirm(question, err=True):
-            return EXIT_ERROR
+        require(session, f"remove forgets {amount_of(doomed)}; the files stay", yes=yes)
         removed = library.remove_videos([video.id for video in doomed])
         library.clear_failures([video.path for video in doomed])
         give_back_room(session, library)
@@ -129,7 +128,7 @@ def give_back_room(session: Session, library: "Library") -> None:
 def damaged_line(paths: list[str], what: str) -> str:
     """One line about videos of which rows of the library are damaged: the first, how many more."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"rows of {printable(short_path(paths[0]))}{more} {what}"
+    return f"rows of {short_path(paths[0])}{more} {what}"
 
 
 def tell_damage(session: Session, library: "Library") -> None:
@@ -138,17 +137,23 @@ def tell_damage(session: Session, library: "Library") -> None:
     if paths:
         import shlex
 
-        again = f"read again: c2v index {printable(shlex.quote(paths[0]))}"
+        again = f"read again: c2v index {shlex.quote(paths[0])}"
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
-def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
-    absolute = os.path.abspath(path.expanduser())  # noqa: PTH100 - links stay links
-    video = library.video_by_path(absolute)
-    found = [video] if video else list(library.videos(under=absolute))
+def _named(library: "Library", path: Path) -> "list[VideoRecord]":
+    found = at_or_below(library, path)
     if not found:
         raise DataError(
             f"{path} is not in the library {library.directory}",
             hint="c2v status shows the library; --library names another one",
         )
     return found
+
+
+def at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
+    """The video of that path, or those of that folder."""
+    # A name such as ~nouser stays as it is, and links stay links.
+    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    video = library.video_by_path(absolute)
+    return [video] if video else list(library.videos(under=absolute))

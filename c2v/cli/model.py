@@ -86,7 +86,7 @@ def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFor
         return
     for key, value in facts.items():
         if value:
-            session.out.print(f"{key.replace('_', ' '):12} {value}", markup=False, soft_wrap=True)
+            session.out.print(f"{key.replace('_', ' '):12} {value}", soft_wrap=True)
 
 
 def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:

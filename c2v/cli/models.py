@@ -48,6 +48,37 @@ def open_library(session: "Session") -> "Library":
     return library
 
 
+def chosen_bundle(
+    session: "Session", model: str | None, *, device: str | None, precision: str | None
+) -> "Bundle":
+    """The encoder for what needs no library: ``model``, else the library's own, else the default.
+
+    A library that was asked for by name has to exist. A model of the settings that gives way to
+    the library's is named.
+    """
+    from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.obtain import AUTO, choose_default
+    from c2v.library import Library
+
+    settings = session.settings(device=device, precision=precision)
+    if model is not None:
+        return load_bundle(model, device=settings.device, precision=settings.precision)
+    if session.library is not None or Library.exists(session.library_dir()):
+        with Library.open(session.library_dir()) as library:
+            if library.model is not None:
+                held = library.model.name
+                if settings.model not in (AUTO, held):
+                    session.notice(
+                        f"with {held}, the model of the library {library.directory}; "
+                        f"for the one of the settings: --model {settings.model}"
+                    )
+                return library_bundle(session, library, device=device, precision=precision)
+    name, notice = choose_default(configured=settings.model)
+    if notice:
+        session.notice(notice)
+    return load_bundle(name, device=settings.device, precision=settings.precision)
+
+
 def library_bundle(
     session: "Session",
     library: "Library",

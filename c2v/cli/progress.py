@@ -4,7 +4,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,7 +16,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from c2v.cli.render import clock, printable
+from c2v.cli.consent import agreed
+from c2v.cli.render import clock
+from c2v.cli.text import printable
 
 if TYPE_CHECKING:
     from c2v.indexing.report import Progress as IndexProgress
@@ -108,14 +109,10 @@ class IndexDisplay:
             self._progress.remove_task(task)
         self._describe(self._summary())
 
-    def confirm_prune(self, count: int, example: Path) -> bool:
+    def confirm_prune(self, question: str) -> bool:
         """Ask whether vanished videos may be dropped from the library."""
         self._progress.stop()
-        answer = typer.confirm(
-            f"{count} videos are no longer on disk, such as {printable(str(example))}. "
-            "Drop them from the library?",
-            err=True,
-        )
+        answer = agreed(question)
         self._progress.start()
         return answer
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from c2v.cli.text import ESCAPING, has_all, printable
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ANSWER_COLUMNS = ("rank", "path", "score", "start", "end", "best", "duration")
 SCORE_BAR_CELLS = 12
+_EIGHTHS = " ▏▎▍▌▋▊▉"
 ROOMY_COLUMNS = 80
 """A terminal narrower than this shows no bars and no spans, so that paths stay readable."""
 
@@ -84,7 +87,7 @@ def print_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def let_any_name_pass() -> None:
     """From here on names that are not Unicode go to standard output as the bytes they are."""
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors=ESCAPING)  # type: ignore[union-attr]
 
 
 def print_paths(paths: Iterable[str], *, end: str) -> None:
@@ -152,23 +155,21 @@ def file_link(path: str) -> "Text":
     from rich.style import Style
     from rich.text import Text
 
-    return Text(printable(short_path(path)), style=Style(link=Path(path).as_uri()))
+    link = None
+    with suppress(ValueError):  # a name out of a captions file need not be one of a file
+        link = Path(path).as_uri()
+    return Text(printable(short_path(path)), style=Style(link=link))
 
 
 def short_path(path: str) -> str:
     """The shortest of: the path itself, relative to the current folder, below the home folder."""
     ways = [path]
-    with suppress(ValueError):  # another drive on Windows
+    with suppress(ValueError, OSError):  # another drive on Windows; a current folder that is gone
         ways.append(os.path.relpath(path))
-    if Path(path).is_relative_to(Path.home()):
-        ways.append(str("~" / Path(path).relative_to(Path.home())))
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none
+    if os.path.isabs(home) and Path(path).is_relative_to(home):  # noqa: PTH117
+        ways.append(str("~" / Path(path).relative_to(home)))
     return min(ways, key=len)
-
-
-def printable(path: str) -> str:
-    """A path for the eyes: bytes that are no text, and control characters, are escaped."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _span(moment: "Moment") -> str:
@@ -189,6 +190,12 @@ def score_cell(score: float, highest: float | None) -> "Text":
     if highest is None:
         return Text(f"{score:6.3f}")
     share = max(0.0, score / highest) if highest > 0 else 0.0
-    eighths = round(share * SCORE_BAR_CELLS * 8)
-    bar = "█" * (eighths // 8) + (" ▏▎▍▌▋▊▉"[eighths % 8] if eighths % 8 else "")
-    return Text.assemble(f"{score:6.3f} ", (bar.ljust(SCORE_BAR_CELLS), "green"))
+    return Text.assemble(f"{score:6.3f} ", (_bar(share).ljust(SCORE_BAR_CELLS), "green"))
+
+
+def _bar(share: float) -> str:
+    """Blocks of an eighth of a cell, or whole cells where standard output has no blocks."""
+    if not has_all(sys.stdout.encoding or "utf-8", "█" + _EIGHTHS):
+        return "#" * round(share * SCORE_BAR_CELLS)
+    whole, eighths = divmod(round(share * SCORE_BAR_CELLS * 8), 8)
+    return "█" * whole + (_EIGHTHS[eighths] if eighths else "")

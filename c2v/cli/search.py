@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from c2v.cli.library import tell_damage
-from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag, library_bundle, open_library
+from c2v.cli.models import (
+    DeviceFlag,
+    ModelFlag,
+    PrecisionFlag,
+    chosen_bundle,
+    library_bundle,
+    open_library,
+)
 from c2v.cli.render import (
     Format,
     FormatFlag,
@@ -118,6 +125,8 @@ def _check_question(
         raise UsageError("give one of QUERY, --video FILE and --batch FILE", hint=_EXAMPLE)
     if query is not None and not query.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
+    if query is not None and any("\ud800" <= character <= "\udfff" for character in query):
+        raise UsageError(f"the QUERY {query} is not UTF-8 text", hint=_EXAMPLE)
     if rerank and video is not None:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
 
@@ -158,23 +167,15 @@ def describe(
 ) -> None:
     """Rank sentences by how well they describe a clip.
 
-    The clip need not be in a library.
+    The clip need not be in a library; the encoder is the library's own, if there is one.
     """
-    from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.obtain import choose_default
     from c2v.indexing.clip import embed_clip
     from c2v.search.labels import rank_labels, read_labels
 
     if style in (Format.PATHS, Format.PATHS0):
         raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
     sentences = read_labels(labels)
-    settings = session.settings(device=device, precision=precision)
-    name, notice = model, None
-    if name is None:
-        name, notice = choose_default(library_model=None, configured=settings.model)
-    if notice:
-        session.notice(notice)
-    bundle = load_bundle(name, device=settings.device, precision=settings.precision)
+    bundle = chosen_bundle(session, model, device=device, precision=precision)
     if bundle.slower_because:
         session.notice(bundle.slower_because)
     ranked = rank_labels(bundle, embed_clip(video, bundle).vector, sentences)[:top]

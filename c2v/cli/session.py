@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from c2v.config import Settings, data_dir, load_settings
+from c2v.config import Settings, data_dir, expanded, load_settings
 from c2v.errors import UsageError
 
 if TYPE_CHECKING:
     import threading
 
     from rich.console import Console
-
-WIDE_COLUMNS = 400
-"""Width of tables that go to a file or a pipe: nothing is cut there."""
 
 LibraryFlag = Annotated[
     str | None,
@@ -75,11 +72,11 @@ class Session:
     def notice(self, text: str) -> None:
         """One line that is no result."""
         if not self.quiet:
-            self.err.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            self.err.print(text, style="dim", soft_wrap=True)
 
     def problem(self, text: str) -> None:
         """One line about something that was left out; --quiet does not silence it."""
-        self.err.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        self.err.print(text, style="yellow", soft_wrap=True)
 
 
 def library_folder(name: str) -> Path:
@@ -93,22 +90,14 @@ def library_folder(name: str) -> Path:
     if "\0" in name:
         raise UsageError("--library: a name with a zero byte", hint="give a name or a folder")
     if looks_like_path:
-        try:
-            return Path(name).expanduser().absolute()
-        except RuntimeError as error:
-            raise UsageError(
-                f"--library {name}: there is no such home folder", hint="write the folder out"
-            ) from error
+        return expanded(name, where="--library").absolute()
     return data_dir() / "libraries" / name
 
 
 def _console(*, stderr: bool) -> "Console":
-    from rich.console import Console
+    from c2v.cli.console import PlainConsole
 
-    console = Console(stderr=stderr, highlight=False)
-    if not console.is_terminal:
-        console = Console(stderr=stderr, highlight=False, width=WIDE_COLUMNS, soft_wrap=True)
-    return console
+    return PlainConsole(stderr=stderr)
 
 
 def command(function: Callable[..., int | None]) -> Callable[..., int]:
@@ -179,8 +168,3 @@ def stop_on_signals() -> "Iterator[threading.Event]":
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def interactive() -> bool:
-    """Whether somebody is there to be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()

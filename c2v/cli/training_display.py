@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
+from c2v.cli.text import has_all
+
 if TYPE_CHECKING:
     from c2v.training.loop import EpochReport, StepReport, Watcher
 
@@ -27,7 +29,7 @@ class TrainingDisplay:
         self._live = shown and console.is_terminal
         self._roomy = console.width >= ROOMY_COLUMNS
         self._progress = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if has_all(console.encoding, "⠋") else "line"),
             TextColumn("{task.description}", markup=False),
             *([BarColumn(bar_width=24)] if self._roomy else []),
             TextColumn("{task.fields[count]}", markup=False),
@@ -84,9 +86,7 @@ class TrainingDisplay:
             count=f"{done}/{steps}", rate="",
         )  # fmt: skip
         if done and self._shown:
-            self._console.print(
-                f"going on at step {done + 1} of {steps}", markup=False, highlight=False
-            )
+            self._console.print(f"going on at step {done + 1} of {steps}")
 
     def stepped(self, report: "StepReport") -> None:
         self._log.stepped(report)
@@ -114,14 +114,14 @@ class TrainingDisplay:
             f"{report.seconds:.0f} s{best}"
         )
         self._said = time.monotonic()
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line)
 
     def _say(self, line: str) -> None:
         """Now and then a line, where there is no terminal."""
         now = time.monotonic()
         if self._shown and not self._live and now - self._said >= PLAIN_SECONDS:
             self._said = now
-            self._console.print(line, markup=False, highlight=False)
+            self._console.print(line)
 
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -43,7 +44,7 @@ def locate_bundle(name_or_directory: str | Path) -> Path:
     found = find_bundle(name_or_directory)
     if found is not None:
         return found
-    folder = Path(name_or_directory).expanduser()
+    folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
     if (folder / CONFIG_NAME).is_file():
         return folder
     raise _not_here(name_or_directory)

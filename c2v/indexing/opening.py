@@ -6,11 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.obtain import Fetch, choose_default, default_for_new_library
 from c2v.errors import LibraryError
 from c2v.indexing.reembedding import model_record, reembed
+from c2v.indexing.report import amount
 from c2v.library import Library, ModelRecord
+
+BeforeRebuild = Callable[[Library, bool], None]
+"""Told which library is about to be rebuilt, and whether all of it is forgotten first (its towers
+change). Raising keeps everything as it is."""
 
 
 @contextmanager
@@ -23,7 +30,7 @@ def open_for_indexing(
     precision: str,
     notice: Callable[[str], None],
     fetch: Fetch | None = None,
-    rebuild: bool = False,
+    before_rebuild: BeforeRebuild | None = None,
 ) -> Iterator[tuple[Library, Bundle]]:
     """Open (or create) the library at ``directory`` for writing, with the encoder it takes.
 
@@ -31,8 +38,9 @@ def open_for_indexing(
     else ``ViT-B-32`` if it is here or, for a library without a model, ``fetch`` can get it, else
     ``mini`` with a notice. Without ``fetch`` nothing is fetched. An encoder with the towers of the
     library's but another head is welcome: the stored frame features are embedded again. One with
-    other towers is refused, and nothing is changed, unless ``rebuild`` is set: then the library
-    forgets every video first.
+    other towers is refused, unless ``before_rebuild`` is given: then the library forgets every
+    video, for features of other towers are of no use. It is called before anything is changed, and
+    after everything that can be wrong with the encoder would have shown.
 
     Raises:
         LibraryError: another process is writing, or the library is of another model.
@@ -48,12 +56,17 @@ def open_for_indexing(
         if bundle.slower_because:
             notice(bundle.slower_because)
         same_towers = held is None or held.towers_fingerprint == bundle.towers_fingerprint
-        if held is not None and not same_towers and not rebuild:
-            raise _other_model(directory, held, bundle)
+        if library is not None and held is not None:
+            if not same_towers and before_rebuild is None:
+                raise _other_model(library, held, bundle)
+            if before_rebuild is not None:
+                if not same_towers:
+                    _try_out(bundle)
+                before_rebuild(library, not same_towers)
         if library is None:
             library = Library.create(directory)
         with library.writer():
-            if rebuild:
+            if not same_towers:
                 library.reset(model_record(bundle))
             elif held is not None and held.fingerprint != bundle.fingerprint:
                 notice(f"embedding the library again from its frame features with {bundle.name}")
@@ -69,6 +82,12 @@ def open_for_indexing(
     finally:
         if library is not None:
             library.close()
+
+
+def _try_out(bundle: Bundle) -> None:
+    """Encode a picture: what is wrong with an encoder is to show before anything is forgotten."""
+    side = bundle.config.image.side
+    bundle.encode_frames(np.zeros((1, side, side, 3), np.uint8))
 
 
 def _default(
@@ -87,9 +106,12 @@ def _default(
     return name
 
 
-def _other_model(directory: Path, held: ModelRecord, bundle: Bundle) -> LibraryError:
+def _other_model(library: Library, held: ModelRecord, bundle: Bundle) -> LibraryError:
+    counts = library.counts()
     other = "that model as it is now" if held.name == bundle.name else bundle.name
     return LibraryError(
-        f"the library {directory} holds frames as {held.name} saw them, of no use to {other}",
-        hint=f"index afresh with --rebuild, or give {bundle.name} a library of its own: --library",
+        f"the library {library.directory} holds frames as {held.name} saw them, of no use to "
+        f"{other}",
+        hint=f"give {bundle.name} a library of its own: --library NAME; or index afresh with "
+        f"--rebuild, which forgets all of {amount(counts.videos, counts.seconds)}",
     )

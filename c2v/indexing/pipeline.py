@@ -22,6 +22,7 @@ from c2v.indexing.assembly import Assembly, Batch, BatchSize, to_segments
 from c2v.indexing.decoding import SAMPLING_SEPARATOR, DecodePool
 from c2v.indexing.events import Clip, Closed, Crashed, Dropped, Event, Failed, Frames, Opened
 from c2v.indexing.plan import Job, Plan, make_plan
+from c2v.indexing.pruning import choose_doomed
 from c2v.indexing.report import (
     ConfirmPrune,
     Failure,
@@ -97,7 +98,7 @@ class _Run:
         self.report.failed += [
             Failure(problem.path, problem.reason)
             for problem in problems
-            if not (self.options.prune and problem.path in folders)  # asked to go, and gone
+            if not (self.options.prune and problem.path in folders)  # what was in it is reported
         ]
         return make_plan(
             self.library,
@@ -106,6 +107,7 @@ class _Run:
             sampling=self._sampling(),
             default_sampling=self._sampling("auto") or "auto",
             retry_failed=self.options.retry_failed,
+            reread=self.options.reread,
         )
 
     def _sampling(self, default: str | None = None) -> str | None:
@@ -140,11 +142,8 @@ class _Run:
         self._prune(plan, confirm_prune)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
-        doomed = list(plan.vanished)
-        if self.options.prune:
-            doomed += plan.unplugged
-        elif doomed and not confirm_prune(len(doomed), Path(doomed[0].path)):
-            doomed = []
+        doomed, kept = choose_doomed(plan, prune=self.options.prune, confirm=confirm_prune)
+        self.report.failed += kept
         self.library.remove_videos([video.id for video in doomed])
         self.report.removed = len(doomed)
         self.report.missing = len(plan.vanished) + len(plan.unplugged) - len(doomed)

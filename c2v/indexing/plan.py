@@ -67,11 +67,13 @@ def make_plan(
     sampling: str | None,
     default_sampling: str,
     retry_failed: bool,
+    reread: bool = False,
 ) -> Plan:
     """Compare the files found below ``roots`` with the library.
 
     ``sampling`` is the one asked for by name; None accepts what each video has, and gives
-    ``default_sampling`` to new ones.
+    ``default_sampling`` to new ones. With ``reread`` every file found becomes a job, changed or
+    not; a file that was renamed still takes its video along.
     """
     plan = Plan()
     known = {video.path: video for video in library.videos()}
@@ -94,15 +96,38 @@ def make_plan(
                 plan.jobs.append(Job(file, video.content_id, sampling, updates=True))
         elif (
             failure is not None
-            and not retry_failed
+            and not (retry_failed or reread)
             and _same_file(failure.size_bytes, failure.mtime_ns, file)
         ):
             plan.unreadable.append(Failure(file.path, failure.reason))
         else:
             fresh.append(file)
     _settle_fresh(plan, fresh, known, present, sampling=sampling, default=default_sampling)
+    if reread:
+        _read_again(plan, found, known, sampling=sampling)
     _sort_out_missing(plan, known.values(), present, roots)
     return plan
+
+
+def _read_again(
+    plan: Plan,
+    found: Sequence[FoundVideo],
+    known: dict[str, VideoRecord],
+    *,
+    sampling: str | None,
+) -> None:
+    """Make jobs of the files that could have stayed as they are."""
+    taken = {move.file.path: move.video for move in plan.moves + plan.touched + plan.copies}
+    settled = {job.file.path for job in plan.jobs} | {bad.path for bad in plan.unreadable}
+    for file in found:
+        held = known.get(str(file.path))
+        video = taken.get(file.path, held)
+        if video is not None and file.path not in settled:
+            updates = held is not None or file.path in {move.file.path for move in plan.moves}
+            plan.jobs.append(
+                Job(file, video.content_id, sampling or video.sampling, updates=updates)
+            )
+    plan.unchanged, plan.touched, plan.copies = 0, [], []
 
 
 def _same_file(size_bytes: int, mtime_ns: int, file: FoundVideo) -> bool:

@@ -26,11 +26,14 @@ class IndexOptions:
     batch_size: int = 32
     """Frames a call of the image tower."""
     prune: bool = False
-    """Drop every video below the given folders that is no longer on disk."""
+    """Drop videos below the given folders that are no longer on disk; without being asked where
+    only the file is gone, after asking where its whole folder is (see :data:`ConfirmPrune`)."""
     retry_failed: bool = False
     """Try files again that failed before and have not changed since."""
     max_megapixels: float = MOST_MEGAPIXELS
     """Files with larger pictures are refused: they cost gigabytes of memory."""
+    reread: bool = False
+    """Read every file below the given folders again; each replaces what the library holds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,23 @@ class Silent:
     def closed(self, path: Path, *, failed: bool) -> None: ...
 
 
-ConfirmPrune = Callable[[int, Path], bool]
-"""Asked with a number of vanished videos and an example: may they be dropped from the library?"""
+ConfirmPrune = Callable[[str], bool]
+"""Asked a question, whole and with the videos and hours in it: may they be dropped?"""
 
 
-def refuse(_count: int, _example: Path) -> bool:
+def refuse(_question: str) -> bool:
     """The answer where nobody can be asked: keep everything."""
     return False
+
+
+def amount(videos: int, seconds: float) -> str:
+    """So many videos and how long they are together.
+
+    >>> amount(63, 4500.0), amount(1, 30.0)
+    ('63 videos (1.2 hours)', '1 video (30 s)')
+    """
+    if seconds >= 3600:
+        length = f"{seconds / 3600:.1f} hours"
+    else:
+        length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    return f"{videos:,} video{'s'[: videos != 1]} ({length})"

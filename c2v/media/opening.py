@@ -98,7 +98,7 @@ def _container(path: Path, options: dict[str, str]) -> InputContainer:
 
     try:
         # Only the file itself may be read: a crafted playlist must not reach the network.
-        return av.open(
+        container: InputContainer = av.open(
             str(path),
             mode="r",
             options={"protocol_whitelist": "file", **options},
@@ -106,6 +106,7 @@ def _container(path: Path, options: dict[str, str]) -> InputContainer:
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(_why_not_opened(path, error)) from error
+    return container
 
 
 def _size(path: Path, stream: VideoStream) -> tuple[int, int]:

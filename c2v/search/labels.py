@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DataError
+from c2v.inputs import read_input
 
 CAPTION_COLUMNS = ("caption", "label", "sentence", "text")
 
@@ -31,11 +31,11 @@ def read_labels(path: Path) -> list[str]:
     Each sentence once, in the order of the file. Raises :class:`DataError` when there are none.
     """
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        text = read_input(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise DataError(
-            f"--labels {path}: {reason}", hint="give a text file, a label a line"
+            f"--labels {path}: {reason or error}", hint="give a text file, a label a line"
         ) from error
     lines = _caption_column(text) if path.suffix.lower() == ".csv" else text.splitlines()
     labels = list(dict.fromkeys(line.strip() for line in lines if line.strip()))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
+from c2v.cli.console import PlainConsole
 from c2v.cli.evaluate_report import ReportFormat, print_report
 from c2v.cli.session import Session
 from c2v.training.evaluation import Evaluation, Scores
@@ -40,8 +40,8 @@ def evaluation(
 
 def printed(results: list[Evaluation], *, width: int, benchmark: str = "") -> tuple[str, str]:
     session = Session()
-    session.__dict__["out"] = Console(file=io.StringIO(), width=width)
-    session.__dict__["err"] = Console(file=io.StringIO(), width=width)
+    session.__dict__["out"] = PlainConsole(file=io.StringIO(), width=width)
+    session.__dict__["err"] = PlainConsole(file=io.StringIO(), width=width)
     print_report(session, results, published_rows(benchmark), ReportFormat.TABLE)
     return session.out.file.getvalue(), session.err.file.getvalue()  # type: ignore[attr-defined]
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -43,7 +44,7 @@ def load_captions(
             raise UsageError(f"{option} {given}: no such folder", hint="check the path")
     benchmark = BENCHMARKS.get(data.lower())
     if benchmark is None:
-        file = Path(data).expanduser()
+        file = Path(os.path.expanduser(data))  # noqa: PTH111 - it leaves ~nobody alone
         if annotations is not None:
             raise UsageError(
                 f"--annotations goes with a benchmark, not with {data}",
