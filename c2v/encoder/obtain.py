@@ -5,6 +5,7 @@ What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -39,9 +40,10 @@ def ensure_bundle(
     found = find_bundle(name_or_directory)
     if found is not None:
         return found
-    folder = Path(name_or_directory).expanduser()
-    if (folder / CONFIG_NAME).is_file():
-        return folder
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # no name a folder could have
+        folder = Path(name_or_directory).expanduser()
+        if (folder / CONFIG_NAME).exists():
+            return folder
     fetchable = name_or_directory == DEFAULT_NAME or "/" in name_or_directory
     if fetchable and is_name(name_or_directory):
         return fetch_bundle(name_or_directory, on_progress=on_progress)
@@ -110,4 +112,5 @@ def choose_default(
 def _unknown(name: str) -> ModelError:
     known = sorted({bundle.name for bundle in list_bundles()})
     hint = f"models here: {', '.join(known)}; open_clip models are named ARCHITECTURE/TAG"
-    return ModelError(f"there is no model named {name!r}", hint=hint)
+    shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
+    return ModelError(f"there is no model named {shown!r}", hint=hint)

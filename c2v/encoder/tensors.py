@@ -6,7 +6,6 @@ needs, so 250 MB of weights cost milliseconds, not a load. (``safetensors.numpy`
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import ModelError
+from c2v.files import open_plain, parse_json
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
@@ -31,19 +31,20 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
         ModelError: the file is absent, cut short, damaged, or holds a type NumPy lacks (bfloat16).
     """
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path} cannot be read: {reason}", hint="c2v model list") from error
     try:
         header_bytes = int.from_bytes(content[:8], "little")
         if header_bytes > min(_MAX_HEADER_BYTES, len(content) - 8):
             raise ValueError("the header is longer than the file")
-        header = json.loads(content[8 : 8 + header_bytes])
+        header = parse_json(content[8 : 8 + header_bytes].decode("utf-8"))
         header.pop("__metadata__", None)
         start = 8 + header_bytes
         return {name: _view(content, start, entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ModelError(
             f"{path} is not a whole safetensors file: {error}", hint="c2v model list"
         ) from error
