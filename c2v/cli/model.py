@@ -100,7 +100,7 @@ def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False)
 
 def import_file(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="A .pt, .bin or .safetensors file.")],
+    file: Annotated[Path, typer.Argument(help="A .pt, .bin, .ckpt or .safetensors file.")],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call it.")],
     head: Annotated[
         str,
@@ -142,11 +142,15 @@ def export(
 
 def use(session: Session, name: NameArgument) -> None:
     """Make an encoder the default for new libraries (auto goes back to choosing)."""
+    from c2v.encoder.bundle import load_bundle
     from c2v.encoder.obtain import AUTO
     from c2v.encoder.registry import find_bundle
 
-    if name != AUTO and find_bundle(name) is None:
-        raise ModelError(
-            f"there is no model named {name} on this machine", hint=f"c2v model pull {name}"
-        )
+    if name != AUTO:
+        if find_bundle(name) is None:
+            raise ModelError(
+                f"there is no model named {name!r} on this machine",
+                hint="c2v model list shows what is here, c2v model pull NAME fetches one",
+            )
+        load_bundle(name)  # a broken one would fail in every later command
     session.notice(f"written to {set_config_value('model', name)}")

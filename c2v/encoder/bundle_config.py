@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from c2v.errors import ModelError
+from c2v.files import check_depth, parse_json, read_plain
 from c2v.optional import upgrade_hint
 
 FORMAT = 1
 CONFIG_NAME = "config.json"
+_LONGEST_SHOWN = 80
 
 Part = Literal["image", "text", "head", "other"]
 ImageFamily = Literal["open_clip", "onnx"]
@@ -127,21 +129,28 @@ def read_config(directory: Path) -> BundleConfig:
     """
     path = directory / CONFIG_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(read_plain(path).decode("utf-8"))
+        check_depth(content)
     except FileNotFoundError as error:
         raise ModelError(
             f"{directory} is not an encoder bundle: it has no {CONFIG_NAME}",
             hint="c2v model list",
         ) from error
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"{path} cannot be read: it is not UTF-8 text", hint="c2v model list"
+        ) from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path} cannot be read: {reason}", hint="c2v model list") from error
     if isinstance(content, dict) and content.get("format", FORMAT) != FORMAT:
         raise ModelError(
-            f"{path} has format {content['format']!r}, this c2v reads format {FORMAT}",
+            f"{path} has format {_shown(content['format'])}, this c2v reads format {FORMAT}",
             hint=upgrade_hint(),
         )
     try:
         config = _decode(BundleConfig, content, "")
+        _check_files(config)
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", hint="c2v model list") from error
     assert isinstance(config, BundleConfig)
@@ -156,24 +165,29 @@ def _decode(kind: Any, value: object, where: str) -> Any:
     arguments = typing.get_args(kind)
     if origin is Literal:
         if value not in arguments:
-            raise ModelError(f"{where} is {value!r}, not one of {', '.join(map(str, arguments))}")
+            raise ModelError(
+                f"{where} is {_shown(value)}, not one of {', '.join(map(str, arguments))}"
+            )
         return value
     if origin is types.UnionType:
         return None if value is None else _decode(arguments[0], value, where)
     if origin is tuple:
         if not isinstance(value, list):
-            raise ModelError(f"{where} is {value!r}, not a list")
+            raise ModelError(f"{where} is {_shown(value)}, not a list")
         return tuple(_decode(arguments[0], item, where) for item in value)
     if origin is not None:  # Mapping[str, X]
         if not isinstance(value, dict):
-            raise ModelError(f"{where} is {value!r}, not an object")
-        return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+            raise ModelError(f"{where} is {_shown(value)}, not an object")
+        return {
+            key: _decode(arguments[1], item, f"{where}.{_shown_key(key)}")
+            for key, item in value.items()
+        }
     if kind is Any:
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ModelError(f"{where} is {value!r}, not of type {kind.__name__}")
+        raise ModelError(f"{where} is {_shown(value)}, not of type {kind.__name__}")
     return value
 
 
@@ -184,8 +198,25 @@ def _decode_record(kind: Any, value: object, where: str) -> Any:
     prefix = f"{where}." if where else ""
     unknown = sorted(set(value) - set(hints))
     if unknown:
-        raise ModelError(f"unknown field {prefix}{unknown[0]}")
+        raise ModelError(f"unknown field {prefix}{_shown_key(unknown[0])}")
     missing = [name for name in hints if name not in value]
     if missing:
         raise ModelError(f"missing field {prefix}{missing[0]}")
     return kind(**{name: _decode(hints[name], value[name], prefix + name) for name in hints})
+
+
+def _check_files(config: BundleConfig) -> None:
+    """Every file of a bundle lies in its folder; another name could lead anywhere."""
+    for name in config.files:
+        if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
+            raise ModelError(f"files.{_shown_key(name)} is not the name of a file")
+
+
+def _shown(value: object) -> str:
+    """A value as it can stand in a sentence."""
+    text = ascii(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
+def _shown_key(key: str) -> str:
+    return key if key.isprintable() and len(key) <= _LONGEST_SHOWN else _shown(key)

@@ -6,7 +6,6 @@ of the model is never guessed where the weights leave it open.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.drafts import file_draft
 from c2v.encoder.architecture import architectures, model_config
 from c2v.encoder.building import (
     EXTRA_NAME,
@@ -28,10 +28,17 @@ from c2v.encoder.building import (
 )
 from c2v.encoder.bundle_config import HeadConfig, read_config
 from c2v.encoder.fetch import Progress, download, hub_model
-from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE, bundle_folder, find_bundle
+from c2v.encoder.names import check_bundle_name
+from c2v.encoder.registry import (
+    DEFAULT_NAME,
+    DEFAULT_SOURCE,
+    bundle_folder,
+    check_free,
+    find_bundle,
+)
 from c2v.encoder.tensors import has_numpy_types, read_tensors
-from c2v.encoder.write import check_bundle_name
 from c2v.errors import ModelError
+from c2v.files import parse_json, read_plain
 from c2v.optional import require
 
 if TYPE_CHECKING:
@@ -56,7 +63,8 @@ def import_checkpoint(
     """Make a bundle of a checkpoint: CLIP2Video or CLIP4Clip (``clip.*`` keys), or a bare CLIP.
 
     Args:
-        file: ``.pt``, ``.bin`` or ``.safetensors``; nothing in it is executed.
+        file: ``.pt``, ``.bin``, ``.ckpt`` or ``.safetensors``, a training checkpoint around the
+            weights too; nothing in it is executed.
         name: what the bundle will be called.
         head: ``auto`` takes the head the keys tell; else the type of CLIP4Clip head to use.
         architecture: open_clip's name for a bare CLIP whose sizes fit more than one.
@@ -77,8 +85,11 @@ def import_checkpoint(
     from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
-    _check_free(name, target, overwrite=overwrite)
+    check_free(name, target, overwrite=overwrite)
     state: State = dict(load_state(file))
+    if architecture is not None and all(key.startswith(_CLIP_PREFIX) for key in state):
+        # Said to be a bare CLIP: the prefix is the name of an attribute, not the official layout.
+        state = {key.removeprefix(_CLIP_PREFIX): value for key, value in state.items()}
     if not any(key.startswith(_CLIP_PREFIX) for key in state):
         return import_open_clip(
             file, name, architecture, overwrite=overwrite, state=state, words=words
@@ -117,7 +128,7 @@ def import_open_clip(
     from c2v.encoder.weight_files import load_state
 
     target = bundle_folder(check_bundle_name(name))
-    _check_free(name, target, overwrite=overwrite)
+    check_free(name, target, overwrite=overwrite)
     if state is None:
         state = dict(load_state(file))
     if architecture is None and name == DEFAULT_NAME:
@@ -220,7 +231,7 @@ def export_checkpoint(name: str, file: Path) -> None:
     config = read_config(directory)
     if config.image.family != "open_clip" or config.text.family != "clip":
         raise ModelError(f"{name} is not a CLIP model: it has no official layout")
-    origin = json.loads((directory / ORIGIN_NAME).read_text(encoding="utf-8"))
+    origin = _read_origin(directory / ORIGIN_NAME)
     towers = join_towers(
         read_tensors(directory / IMAGE_NAME),
         read_tensors(directory / TEXT_NAME),
@@ -243,19 +254,33 @@ def _save(state: Mapping[str, NDArray[Any]], kinds: Mapping[str, str], file: Pat
         key: torch.from_numpy(np.array(value)).to(getattr(torch, kinds.get(key, "float32")))
         for key, value in state.items()
     }
-    draft = file.with_name(f".{file.name}.draft")
     try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import save_file
+        with file_draft(file) as draft:
+            if file.suffix == ".safetensors":
+                from safetensors.torch import save_file
 
-            save_file(tensors, str(draft))
-        else:
-            torch.save(tensors, draft)
-        draft.replace(file)
+                save_file(tensors, str(draft))
+                draft.chmod(0o644)  # the library makes private files; weights are no secret
+            else:
+                torch.save(tensors, draft)
     except (OSError, RuntimeError) as error:
-        raise ModelError(f"{file} cannot be written: {error}") from error
-    finally:
-        draft.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(
+            f"{file} cannot be written: {reason}", hint="c2v model export NAME FILE"
+        ) from error
+
+
+def _read_origin(path: Path) -> dict[str, Any]:
+    """Types and order of the weights as they were in the file that was imported."""
+    try:
+        origin = parse_json(read_plain(path).decode("utf-8"))
+        order, towers, head = origin["order"], origin["towers"], origin["head"]
+        kinds = [*towers.values(), *head.values()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+    if not all(isinstance(name, str) for name in (*order, *kinds)):
+        raise ModelError(f"{path} cannot be read: it is no list of names", hint="c2v model list")
+    return {"order": order, "towers": towers, "head": head}
 
 
 def _official_model(clip: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,15 +304,6 @@ def _official_model(clip: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_free(name: str, target: Path, *, overwrite: bool) -> None:
-    """Said before a large file is read; :func:`bundle_draft` checks again."""
-    if target.exists() and not overwrite:
-        raise ModelError(
-            f"there is a model named {name} already ({target})",
-            hint="choose another --name, or add --overwrite",
-        )
-
-
 def _only_fit(state: Mapping[str, torch.Tensor], file: Path) -> str:
     """The one architecture these weights fit."""
     known = architectures(f"telling the architecture of {file.name}")
@@ -298,6 +314,12 @@ def _only_fit(state: Mapping[str, torch.Tensor], file: Path) -> str:
         raise ModelError(
             f"{file.name} fits {len(fits)} architectures: {', '.join(fits)}",
             hint=f"say which: --architecture {fits[0]} (OpenAI's weights are -quickgelu)",
+        )
+    if any(key.startswith("vision_model.") for key in state):
+        raise ModelError(
+            f"{file.name} names its weights as Hugging Face's transformers does, which c2v does "
+            "not read",
+            hint="most of these models are in open_clip too: c2v model pull ARCHITECTURE/TAG",
         )
     raise ModelError(
         f"{file.name} fits no architecture of open_clip, CLIP2Video or CLIP4Clip",

@@ -6,6 +6,7 @@ What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,9 +45,10 @@ def locate_bundle(name_or_directory: str | Path) -> Path:
     found = find_bundle(name_or_directory)
     if found is not None:
         return found
-    folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
-    if (folder / CONFIG_NAME).is_file():
-        return folder
+    with contextlib.suppress(OSError, ValueError):  # no name a folder could have
+        folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
+        if (folder / CONFIG_NAME).exists():
+            return folder
     raise _not_here(name_or_directory)
 
 
@@ -151,7 +153,8 @@ def _not_here(name: str) -> ModelError:
             f"the model {name} is not on this machine",
             hint=f"c2v model pull {name}, or a model that is here: {here}",
         )
+    shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
     return ModelError(
-        f"there is no model named {name!r}",
+        f"there is no model named {shown!r}",
         hint=f"models here: {here}; open_clip models are named ARCHITECTURE/TAG",
     )

@@ -6,18 +6,31 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from c2v.config import models_dir
+from c2v.drafts import comes_back, settle
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
+from c2v.encoder.leftovers import settle_earlier
+from c2v.encoder.names import is_name, same_but_for_case
 from c2v.errors import ModelError
+
+__all__ = [
+    "DEFAULT_NAME",
+    "DEFAULT_SOURCE",
+    "FoundBundle",
+    "bundle_folder",
+    "check_free",
+    "find_bundle",
+    "is_name",
+    "list_bundles",
+    "put_back_models",
+]
 
 DEFAULT_NAME: Final = "ViT-B-32"
 DEFAULT_SOURCE: Final = "ViT-B-32-quickgelu/openai"  # what open_clip calls it
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*(/[A-Za-z0-9][A-Za-z0-9._+-]*)?")
 _SHIPPED: Final = Path(__file__).parent / "weights"
 
 
@@ -37,27 +50,32 @@ class FoundBundle:
         return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
 
 
-def is_name(text: str) -> bool:
-    """Whether a bundle can be called that."""
-    return _NAME.fullmatch(text) is not None
-
-
 def bundle_folder(name: str) -> Path:
     """The folder of a bundle in the user's models (``ARCH/TAG`` becomes ``ARCH--TAG``)."""
     return models_dir() / name.replace("/", "--")
 
 
+def put_back_models(root: Path) -> None:
+    """Undo what a killed run left half done in a folder of models, and sweep its drafts."""
+    settle(root)
+    settle_earlier(root)
+
+
 def list_bundles() -> tuple[FoundBundle, ...]:
-    """Every bundle on this machine, the shipped ones first, by name."""
+    """Every bundle on this machine, the shipped ones first, by name.
+
+    Raises:
+        ModelError: the folder of models cannot be read.
+    """
     found: list[FoundBundle] = []
+    put_back_models(models_dir())
     origins: tuple[tuple[Literal["shipped", "user"], Path], ...] = (
         ("shipped", _SHIPPED),
         ("user", models_dir()),
     )
     for origin, root in origins:
-        folders = sorted(root.iterdir()) if root.is_dir() else []
-        for folder in folders:
-            if folder.name.startswith(".") or not (folder / CONFIG_NAME).is_file():
+        for folder in _folders(root):
+            if folder.name.startswith(".") or not _exists(folder / CONFIG_NAME):
                 continue
             try:
                 config = read_config(folder)
@@ -68,12 +86,61 @@ def list_bundles() -> tuple[FoundBundle, ...]:
 
 
 def find_bundle(name: str) -> Path | None:
-    """The folder of a bundle on this machine; a user's bundle hides a shipped one of its name."""
+    """The folder of a bundle on this machine; a user's bundle hides a shipped one of its name.
+
+    Raises:
+        ModelError: the folder of models cannot be read.
+    """
     if name == DEFAULT_SOURCE:
         name = DEFAULT_NAME
     if not is_name(name):
         return None
-    for folder in (bundle_folder(name), _SHIPPED / name):
-        if (folder / CONFIG_NAME).is_file():
-            return folder
-    return None
+    own = bundle_folder(name)
+    if not _exists(own / CONFIG_NAME):
+        settle_earlier(own.parent)
+        comes_back(own)
+    if _exists(own / CONFIG_NAME):
+        return own
+    return _SHIPPED / name if _exists(_SHIPPED / name / CONFIG_NAME) else None
+
+
+def check_free(name: str, target: Path, *, overwrite: bool) -> None:
+    """Refuse a name that is taken.
+
+    Raises:
+        ModelError: there is a model of that name and it is not to be overwritten, or one whose
+            name differs in nothing but case (many systems do not tell them apart).
+    """
+    names = [folder.name for folder in (*_folders(target.parent), *_folders(_SHIPPED))]
+    other = same_but_for_case(target.name, [n for n in names if not n.startswith(".")])
+    if other is not None and target.name not in names:
+        raise ModelError(
+            f"there is a model named {other} already, which differs from {name} in case alone",
+            hint=f"choose another --name, or --name {other} --overwrite",
+        )
+    if target.exists() and not overwrite:
+        raise ModelError(
+            f"there is a model named {name} already ({target})",
+            hint="choose another --name, or add --overwrite",
+        )
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return sorted(root.iterdir()) if root.is_dir() else []
+    except OSError as error:
+        raise _unreadable(root, error) from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything of that name; what it is is seen when it is read."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unreadable(path.parent, error) from error
+
+
+def _unreadable(folder: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"{folder} cannot be read: {error.strerror or error}", hint="check its permissions"
+    )

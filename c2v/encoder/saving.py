@@ -22,9 +22,10 @@ from c2v.encoder.building import (
 )
 from c2v.encoder.bundle_config import HeadConfig, Part
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.tensors import write_tensors
-from c2v.encoder.write import bundle_draft, check_bundle_name, link_or_copy, seal_bundle
+from c2v.encoder.write import bundle_draft, link_or_copy, seal_bundle
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:

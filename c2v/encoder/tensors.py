@@ -6,7 +6,6 @@ needs, so 250 MB of weights cost milliseconds, not a load. (``safetensors.numpy`
 
 from __future__ import annotations
 
-import json
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import ModelError
+from c2v.files import open_plain, parse_json
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
@@ -34,7 +34,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     try:
         header, start = _header(content)
         return {name: _view(content, start, entry) for name, entry in header.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
 
 
@@ -47,7 +47,7 @@ def has_numpy_types(path: Path) -> bool:
     content = _mapped(path)
     try:
         return all(entry["dtype"] in _DTYPES for entry in _header(content)[0].values())
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
     finally:
         content.close()
@@ -55,10 +55,11 @@ def has_numpy_types(path: Path) -> bool:
 
 def _mapped(path: Path) -> mmap.mmap:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{path} cannot be read: {reason}", hint="c2v model list") from error
 
 
 def _header(content: mmap.mmap) -> tuple[dict[str, Any], int]:
@@ -66,7 +67,7 @@ def _header(content: mmap.mmap) -> tuple[dict[str, Any], int]:
     header_bytes = int.from_bytes(content[:8], "little")
     if header_bytes > min(_MAX_HEADER_BYTES, len(content) - 8):
         raise ValueError("the header is longer than the file")
-    header: dict[str, Any] = json.loads(content[8 : 8 + header_bytes])
+    header: dict[str, Any] = parse_json(content[8 : 8 + header_bytes].decode("utf-8"))
     header.pop("__metadata__", None)
     return header, 8 + header_bytes
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import TextConfig
 from c2v.errors import ModelError
+from c2v.files import read_plain
 
 VOCABULARY_NAME = "vocab.txt"
 _UNKNOWN = "[UNK]"
@@ -55,9 +56,15 @@ class WordPieceTokenizer:
         """
         path = directory / VOCABULARY_NAME
         try:
-            vocabulary = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"{path} cannot be read: {error}", hint="c2v model list") from error
+            vocabulary = read_plain(path).decode("utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise ModelError(
+                f"{path} cannot be read: it is not UTF-8 text", hint="c2v model list"
+            ) from error
+        except OSError as error:
+            raise ModelError(
+                f"{path} cannot be read: {error.strerror or error}", hint="c2v model list"
+            ) from error
         return cls(vocabulary, config)
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

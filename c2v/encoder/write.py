@@ -1,4 +1,4 @@
-"""Writing bundles: in a temporary folder beside the target, hashed, synced, then renamed.
+"""Writing bundles: in a working folder beside the target, hashed, synced, then moved there.
 
 Whatever goes wrong, the target either does not exist, is what it was, or is whole.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from c2v.drafts import folder_draft
 from c2v.encoder.bundle_config import (
     CONFIG_NAME,
     FORMAT,
@@ -24,53 +23,36 @@ from c2v.encoder.bundle_config import (
     TextConfig,
 )
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
-from c2v.errors import ModelError, UsageError
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-
-
-def check_bundle_name(name: str) -> str:
-    """``name`` itself when it can name a bundle made by a user.
-
-    Raises:
-        UsageError: it is empty, starts with a dot or holds anything but letters, digits, ``._+-``.
-    """
-    if not _NAME.fullmatch(name) or name == "auto":
-        raise UsageError(
-            f"{name!r} cannot name a model",
-            hint="use letters, digits, dots, dashes and underscores",
-        )
-    return name
+from c2v.encoder.registry import check_free, put_back_models
+from c2v.errors import ModelError
 
 
 @contextlib.contextmanager
 def bundle_draft(target: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A folder to fill; renamed to ``target`` when the block ends well, removed when it does not.
+    """A folder to fill; it becomes ``target`` when the block ends well, and vanishes otherwise.
 
     Raises:
         ModelError: ``target`` exists and is not to be overwritten (said before any work), or it
             cannot be written.
     """
-    if target.exists() and not overwrite:
-        raise ModelError(
-            f"there is a model named {target.name} already ({target})",
-            hint="choose another --name, or add --overwrite",
-        )
+    put_back_models(target.parent)
+    check_free(target.name, target, overwrite=overwrite)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
         raise ModelError(
             f"{target.parent} cannot be written: {error}", hint="set C2V_HOME to another folder"
         ) from error
     try:
-        yield draft
-        _sync(draft)
-        _replace(draft, target)
+        with folder_draft(target, overwrite=overwrite) as draft:
+            yield draft
+    except FileExistsError:
+        check_free(target.name, target, overwrite=False)  # made by another process meanwhile
+        raise
     except OSError as error:
-        raise ModelError(f"{target} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        raise ModelError(
+            f"{target} cannot be written: {error}", hint="set C2V_HOME to another folder"
+        ) from error
 
 
 def seal_bundle(
@@ -129,29 +111,3 @@ def link_or_copy(source: Path, target: Path) -> None:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-def _sync(directory: Path) -> None:
-    for path in directory.iterdir():
-        with path.open("rb") as file:
-            # Windows syncs only files opened for writing; there the rename must do.
-            if os.name == "posix":
-                os.fsync(file.fileno())
-    directory.chmod(0o755)  # mkdtemp makes private folders; a model is as public as its parent
-
-
-def _replace(draft: Path, target: Path) -> None:
-    """Rename ``draft`` to ``target``; an old target steps aside and is removed afterwards."""
-    old: Path | None = None
-    if target.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent)) / "bundle"
-        target.replace(old)
-    try:
-        draft.replace(target)
-    except OSError:
-        if old is not None:
-            old.replace(target)
-        raise
-    finally:
-        if old is not None:
-            shutil.rmtree(old.parent, ignore_errors=True)

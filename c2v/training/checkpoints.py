@@ -9,6 +9,7 @@ from typing import Any
 
 import torch  # noqa: TID253
 
+from c2v.drafts import file_draft, settle
 from c2v.errors import DataError
 
 FORMAT = 1
@@ -17,22 +18,30 @@ FORMAT = 1
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write beside, sync, rename. ``content`` is tensors and plain values."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            torch.save({"format": FORMAT, **content}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    with file_draft(path) as draft:
+        torch.save({"format": FORMAT, **content}, draft)
 
 
 def remove_drafts(folder: Path) -> None:
     """What a run that was killed while it wrote has left: hundreds of megabytes each."""
+    settle(folder)
+    # Versions of c2v without working folders put the number of their process behind the name.
     for draft in folder.glob(".*.pt.*"):
-        draft.unlink(missing_ok=True)
+        if _ended(draft.suffix[1:]):
+            draft.unlink(missing_ok=True)
+
+
+def _ended(process: str) -> bool:
+    """Whether there is no process of that number; on Windows asking would end it."""
+    if os.name == "nt" or not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -43,10 +52,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(
-            f"the checkpoint {path} cannot be read: {error}", hint="start afresh with --overwrite"
-        ) from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        # What torch says of it is advice to whoever calls torch.
+        raise _unreadable(path, "it is damaged, or no checkpoint of c2v") from error
     if content.get("format") != FORMAT:
         raise DataError(
             f"the checkpoint {path} is of another version of c2v",
@@ -55,22 +65,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     return content
 
 
+def _unreadable(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"the checkpoint {path} cannot be read: {reason}", hint="start afresh with --overwrite"
+    )
+
+
 def write_text(path: Path, text: str) -> None:
     """A small file, as safely."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":
-        return  # a folder cannot be opened there
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with file_draft(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from c2v.config import data_dir
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import find_bundle
-from c2v.encoder.write import check_bundle_name
 from c2v.errors import LibraryError, ModelError, UsageError
 from c2v.library import Library
 from c2v.training.captions import Captions

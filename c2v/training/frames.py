@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import cache_dir
+from c2v.drafts import file_draft
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
 from c2v.training.checkpoints import write_text
@@ -81,23 +82,23 @@ def _write(
     on_progress: Callable[[int, int], None],
 ) -> None:  # fmt: skip
     files.pixels.parent.mkdir(parents=True, exist_ok=True)
-    draft = files.pixels.with_name(f".{files.pixels.name}")
     side = bundle.config.image.side
     shape = (len(paths), FRAMES, side, side, 3)
-    pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
     present = np.zeros(shape[:2], np.bool_)
     reasons: dict[int, str] = {}
-    for row, path in enumerate(paths):
-        try:
-            with only_this_file():
-                _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
-        except MediaError as error:
-            reasons[row] = f"cannot be read: {error.message}"
-        on_progress(row + 1, len(paths))
-    pixels.flush()
-    np.save(files.seen, present)
-    write_text(files.reasons, json.dumps(reasons))
-    draft.replace(files.pixels)
+    with file_draft(files.pixels) as draft:
+        pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
+        for row, path in enumerate(paths):
+            try:
+                with only_this_file():
+                    _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
+            except MediaError as error:
+                reasons[row] = f"cannot be read: {error.message}"
+            on_progress(row + 1, len(paths))
+        pixels.flush()
+        del pixels  # Windows moves no file that is mapped
+        np.save(files.seen, present)
+        write_text(files.reasons, json.dumps(reasons))
 
 
 def _decode(
