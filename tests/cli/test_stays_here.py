@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from c2v.encoder.architecture import architectures
 
 ROOT = Path(__file__).parents[2]
 CALLS = "network,open,openat,creat,mkdir,mkdirat,symlink,symlinkat,link,linkat,rename,renameat"
@@ -113,6 +116,17 @@ def require_trace() -> None:
         pytest.skip("strace is not installed or may not trace: native connections go unseen")
 
 
+def make_checkpoint(path: Path) -> None:
+    """A small CLIP of open_clip's with random weights."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(0)
+    config = json.loads(architectures()["ViT-S-32-alt"].read_text())
+    model = open_clip.CLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"])
+    torch.save(model.state_dict(), path)
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
@@ -149,7 +163,14 @@ def used(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Machin
         ["model", "info", "mini"],
         ["remove", clips / "3.mp4", "--yes"],
     ]
-    if importlib.util.find_spec("torch") is not None:
+    if importlib.util.find_spec("open_clip") is not None:
+        checkpoint = machine.root / "c2v" / "clip.pt"
+        make_checkpoint(checkpoint)
+        imported: list[str | Path] = ["model", "import", checkpoint, "--name", "small"]
+        commands.append([*imported, "--architecture", "ViT-S-32-alt"])
+        commands.append(["model", "export", "small", machine.root / "c2v" / "again.pt"])
+        commands.append(["index", clips, "--model", "small", "-L", "second"])
+        commands.append(["search", "a number", "-L", "second"])
         finetune: list[str | Path] = ["finetune", "--data", captions, "--videos", clips]
         commands.append([*finetune, "--name", "own", "--epochs", "1", "--head", "clip2video"])
         commands.append(["index", clips, "--model", "own"])

@@ -13,6 +13,7 @@ from typing import Literal
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
+from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.encoder.heads.blocks import Transformer, causal_mask
 from c2v.errors import ModelError
 
@@ -83,6 +84,7 @@ class Clip(nn.Module):
     """Both towers and the shared temperature."""
 
     def __init__(self, shape: ClipShape) -> None:
+        keep_caches_here()
         super().__init__()
         self.shape = shape
         width = shape.text_width

@@ -8,7 +8,6 @@ from typing import Any
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.foreign_caches import keep_caches_here
 from c2v.encoder.heads.base import Head, sentence_feature
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.tight import TightTransf
@@ -67,7 +66,6 @@ class OfficialModel(nn.Module):
 
 def build_clip(shape: Mapping[str, Any], state: Mapping[str, Tensor]) -> Clip:
     """Towers of that shape from a checked official state dict (keys `clip.*`), in fp32."""
-    keep_caches_here()
     with torch.device("meta"):
         clip = Clip(ClipShape(**shape))
     weights = {
