@@ -25,7 +25,7 @@ import typer
 from c2v.cli.app import app, run
 from c2v.cli.text import ESCAPING, LONGEST, printable, shortened
 from c2v.config import models_dir
-from c2v.encoder.obtain import ensure_bundle
+from c2v.encoder.obtain import locate_bundle
 
 MARKUP = "[bold red][music] [red] :smiley:"
 ESCAPES = "\x1b[31m\x1b]0;title\x07\r\n\x9b2J\u202egnp\u2066"
@@ -137,7 +137,7 @@ def hostile_home(c2v_home: Path) -> Path:
     broken.mkdir(parents=True)
     (broken / "config.json").write_text("{", encoding="utf-8")
     strange = models_dir() / "strange"
-    shutil.copytree(ensure_bundle("mini"), strange)
+    shutil.copytree(locate_bundle("mini"), strange)
     described = json.loads((strange / "config.json").read_text(encoding="utf-8"))
     described |= {"name": "strange", "source": HOSTILE, "licence": HOSTILE}
     (strange / "config.json").write_text(json.dumps(described), encoding="utf-8")
