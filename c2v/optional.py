@@ -37,7 +37,10 @@ PARTS: Final = {
 
 def has(*modules: str) -> bool:
     """Whether these parts are installed; nothing is imported."""
-    return all(module in sys.modules or find_spec(module) is not None for module in modules)
+    return all(
+        sys.modules[module] is not None if module in sys.modules else find_spec(module) is not None
+        for module in modules
+    )
 
 
 def require(wish: str, *modules: str) -> None:

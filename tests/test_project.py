@@ -72,7 +72,18 @@ def test_ci_runs_the_lines_of_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = re.findall(r"^python3 -m venv .*$", readme, re.MULTILINE)
     assert [line.split()[-1] for line in lines] == ["demo", "pytest"]
-    assert lines[1] in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [line for line in map(str.strip, script.splitlines()) if line in lines] == lines
+    assert script.splitlines()[-1] == lines[1]
+
+
+def test_ci_installs_exact_versions_from_anywhere() -> None:
+    """No address and no path of the machine they were written down on."""
+    text = (ROOT / ".ci" / "constraints.txt").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    exact = re.compile(r'[a-z0-9-]+==[0-9][0-9a-z.]*(; python_version (<|==|>=) "3\.\d+")?')
+    assert [line for line in lines if not exact.fullmatch(line)] == []
+    assert {"torch", "torchvision", "av"} <= {line.partition("==")[0] for line in lines}
 
 
 def test_no_path_of_a_developer_in_the_project() -> None:

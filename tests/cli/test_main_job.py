@@ -101,6 +101,7 @@ def test_exact_and_hnsw_give_the_same_best(c2v: Run, demo_library: Path) -> None
     assert [answer["strategy"] for answer in answers] == ["exact", "hnsw"]
     first, second = ([r["path"] for r in answer["results"]] for answer in answers)
     assert first == second
+    assert [path.suffix for path in (demo_library / "cache").glob("hnsw-*")] == [".bin"]
 
 
 def test_search_by_video_finds_the_clip_itself(

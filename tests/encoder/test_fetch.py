@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -51,62 +49,10 @@ except C2VError as error:
 """
 
 
-class Hub(ThreadingHTTPServer):
-    """Serves files by name; after ``breaks_after`` bytes it hangs up, and sends no more."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files: dict[str, bytes] = {}
-        self.breaks_after: int | None = None
-        self.asked: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_HEAD(self) -> None:
-        self.answer(send=False)
-
-    def do_GET(self) -> None:
-        self.answer(send=True)
-
-    def answer(self, *, send: bool) -> None:
-        name = self.path.rpartition("/")[2]
-        self.server.asked.append(f"{self.command} {self.path}")
-        content = self.server.files.get(name)
-        if content is None or REPOSITORY not in self.path:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.end_headers()
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.end_headers()
-        if send:
-            self.wfile.write(content[: self.server.breaks_after])
-            if self.server.breaks_after is not None:
-                self.server.breaks_after = 0
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: pytest's output is not a server's log."""
-
-
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+def hub(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+    with load_helper("hub_server.py").Hub(REPOSITORY) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +64,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def run_fetch(hub: Hub, home: Path, **environment: str) -> dict[str, Any]:
+def run_fetch(hub: Any, home: Path, **environment: str) -> dict[str, Any]:
     settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home / "hf"), **environment}
     done = subprocess.run(
         [sys.executable, "-c", FETCH, NAME], capture_output=True, text=True, timeout=240,
@@ -136,7 +82,7 @@ def left_over(home: Path) -> list[str]:
     return [path.name for path in models.iterdir()] if models.exists() else []
 
 
-def test_fetch_and_use(hub: Hub, home: Path, weights: bytes) -> None:
+def test_fetch_and_use(hub: Any, home: Path, weights: bytes) -> None:
     hub.files["open_clip_model.safetensors"] = weights
     answer = run_fetch(hub, home)
     assert answer["vectors"] == [1, 256]
@@ -159,7 +105,7 @@ def test_fetch_and_use(hub: Hub, home: Path, weights: bytes) -> None:
     assert len(hub.asked) == asked
 
 
-def test_pickled_weights_where_there_are_no_others(hub: Hub, home: Path, tmp_path: Path) -> None:
+def test_pickled_weights_where_there_are_no_others(hub: Any, home: Path, tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "open_clip_pytorch_model.bin"
@@ -168,7 +114,7 @@ def test_pickled_weights_where_there_are_no_others(hub: Hub, home: Path, tmp_pat
     assert run_fetch(hub, home)["vectors"] == [1, 256]
 
 
-def test_broken_transfer_leaves_no_bundle(hub: Hub, home: Path, weights: bytes) -> None:
+def test_broken_transfer_leaves_no_bundle(hub: Any, home: Path, weights: bytes) -> None:
     hub.files["open_clip_model.safetensors"] = weights
     hub.breaks_after = len(weights) // 2
     answer = run_fetch(hub, home)
@@ -178,7 +124,7 @@ def test_broken_transfer_leaves_no_bundle(hub: Hub, home: Path, weights: bytes) 
     assert left_over(home) == []
 
 
-def test_repository_without_weights(hub: Hub, home: Path) -> None:
+def test_repository_without_weights(hub: Any, home: Path) -> None:
     answer = run_fetch(hub, home)
     assert "open_clip_model.safetensors" in answer["error"]
 
@@ -206,7 +152,7 @@ def test_slow_name_resolution_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     assert time.monotonic() - start < 1
 
 
-def test_a_hub_that_answers(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_answers(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", hub.url)  # it answers 404 to the root
     assert fetch.hub_reachable()
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from c2v.errors import C2VError, LibraryError, UsageError
+from c2v.errors import C2VError, LibraryError, MissingPartError, UsageError
 from c2v.library import HnswSettings, Library, nearest, parts
 from c2v.library.hnsw import build_graph, load_graph
 from c2v.library.matrix import Matrix
@@ -227,6 +228,24 @@ def test_what_auto_chooses(clustered: Library) -> None:
         assert resident.nearest(one, 5, strategy="exact").strategy == "exact"
         few = resident.segment_ids_of([1, 2])
         assert resident.nearest(one, 5, segment_ids=few).strategy == "exact"
+
+
+def test_auto_without_hnswlib_scans_and_says_so(
+    clustered: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "hnswlib", None)  # as if it were not installed
+    one = unit_rows(1)
+    with Library.open(clustered.directory, hnsw=HnswSettings(from_rows=5000)) as library:
+        assert library.nearest(one, 5).strategy == "exact"
+        library.warm()
+        assert library.slower_because == "", "a scan of so few rows is as fast as the graph"
+        with pytest.raises(MissingPartError, match="--strategy hnsw needs hnswlib, which is not"):
+            library.nearest(one, 5, strategy="hnsw")
+        monkeypatch.setattr("c2v.library.searcher._SCAN_BYTES_PER_SECOND", 1e6)
+        assert library.nearest(one, 5).strategy == "exact"
+        assert library.slower_because.startswith("6,000 segments are searched one by one without")
+        assert "[hnsw]" in library.slower_because
+        assert library.problems() == []
 
 
 def flat_vectors(rows: int, dim: int, *, seed: int) -> NDArray[np.float32]:

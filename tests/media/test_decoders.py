@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from c2v.errors import MediaError, UsageError
-from c2v.media import FrameShape, choose_decoder, decode, decoder_names_available, probe
+from c2v.errors import MediaError, MissingPartError
+from c2v.media import FrameShape, choose_decoder, decoder_names_available, probe
 from c2v.media.pyav_decoder import PyAVDecoder
 
 pytestmark = pytest.mark.timeout(60)
@@ -82,11 +82,9 @@ def test_times_must_ascend(videos: Any, tmp_path: Path) -> None:
         list(PyAVDecoder().frames(info, [1.0, 0.5], shape=FrameShape(8), on_problem=stop))
 
 
-def test_decord_asked_for_and_absent_is_a_usage_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(decode, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match="not installed"):
+def test_decord_asked_for_and_absent_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "decord", None)  # as if it were not installed
+    with pytest.raises(MissingPartError, match="--decoder decord needs decord, which is not"):
         choose_decoder("decord")
     assert choose_decoder("auto").name == "pyav"
 

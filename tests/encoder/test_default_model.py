@@ -1,0 +1,86 @@
+"""What c2v knows of the default model by itself is what open_clip says of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+
+import numpy as np
+
+from c2v.encoder.architecture import Preprocess, clip_merges, image_config, open_clip_folder
+from c2v.encoder.default_model import DEFAULT_ARCHITECTURE, DEFAULT_REPOSITORY, default_config
+from c2v.encoder.fetch import hub_model
+from c2v.encoder.registry import DEFAULT_SOURCE
+from c2v.encoder.tokenizer import byte_ids
+from c2v.encoder.towers.clip_image_onnx import VisionShape
+from c2v.encoder.towers.clip_image_torch import visual_shapes
+
+
+def test_config_is_open_clips() -> None:
+    file = open_clip_folder("a test") / "model_configs" / f"{DEFAULT_ARCHITECTURE}.json"
+    assert default_config() == json.loads(file.read_text(encoding="utf-8"))
+
+
+def test_repository_and_preprocessing_are_open_clips() -> None:
+    import open_clip
+
+    found = open_clip.get_pretrained_cfg(*DEFAULT_SOURCE.split("/"))
+    known = hub_model(*DEFAULT_SOURCE.split("/"))
+    assert found["hf_hub"] == f"{DEFAULT_REPOSITORY}/"
+    assert known.repository == DEFAULT_REPOSITORY
+    assert known.preprocess == Preprocess(
+        mean=tuple(found["mean"]),
+        std=tuple(found["std"]),
+        interpolation=found["interpolation"],
+        resize=found["resize_mode"],
+    )
+
+
+def test_merges_are_those_of_open_clips_vocabulary() -> None:
+    """The file writes bytes as characters and joins pieces by their text."""
+    lines = gzip.decompress(
+        (open_clip_folder("a test") / "bpe_simple_vocab_16e6.txt.gz").read_bytes()
+    )
+    merges = [line.split() for line in lines.decode("utf-8").split("\n")[1 : 1 + 48894]]
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    hidden = [byte for byte in range(256) if byte not in printable]
+    names = [chr(256 + hidden.index(b)) if b in hidden else chr(b) for b in range(256)]
+    pieces = {names[byte]: token for byte, token in enumerate(byte_ids())}
+    pieces |= {f"{piece}</w>": token + 256 for piece, token in pieces.items()}
+    expected = {}
+    for rank, (left, right) in enumerate(merges):
+        expected[pieces[left] << 32 | pieces[right]] = pieces[left + right] = 512 + rank
+    table = clip_merges()
+    assert dict(zip(table["pairs"].tolist(), table["ids"].tolist(), strict=True)) == expected
+    assert np.all(np.diff(table["pairs"].astype(np.int64)) > 0)
+
+
+def test_shapes_of_the_image_tower_are_open_clips() -> None:
+    image = image_config(default_config(), Preprocess())
+    plain = VisionShape.of(image)
+    assert plain is not None
+    assert plain.tensors() == visual_shapes(image.settings)
+
+
+def test_the_default_model_is_known_without_open_clip(run_python: Callable[..., str]) -> None:
+    code = """
+import sys
+sys.modules["open_clip"] = sys.modules["torch"] = None  # as if they were not installed
+from c2v.encoder.architecture import clip_merges, model_config, text_config
+from c2v.encoder.fetch import hub_model
+from c2v.errors import MissingPartError
+text_config(model_config("ViT-B-32-quickgelu"))
+assert len(clip_merges()["ids"]) == 48894
+print(*hub_model("ViT-B-32-quickgelu", "openai").files)
+for ask in (lambda: model_config("ViT-B-16"), lambda: hub_model("ViT-B-16", "openai")):
+    try:
+        ask()
+    except MissingPartError as error:
+        print(error.message)
+"""
+    assert run_python(code).splitlines() == [
+        "open_clip_model.safetensors",
+        "the architecture ViT-B-16 needs open_clip, which is not installed",
+        "the model ViT-B-16/openai needs PyTorch and open_clip, which are not installed",
+    ]
