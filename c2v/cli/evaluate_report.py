@@ -89,11 +89,11 @@ def _print_tables(
 ) -> None:
     several = results[0].several_captions
     for key, title in DIRECTIONS.items():
+        if key == "video_to_text_by_caption" and not several:
+            continue  # the same as the one before
         if key == "video_to_text" and several:
             title += ", best caption of each video"
-        elif key == "video_to_text_by_caption" and not several:
-            continue  # the same as the one before
-        elif key != "text_to_video":
+        if key != "text_to_video":
             session.out.print()
         rows = () if key == "video_to_text_by_caption" else published
         session.out.print(title, style="bold")

@@ -129,7 +129,7 @@ class Bundle:
     def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames [N, side, side, 3] uint8 RGB to features [N, D] float32, **not** normalised.
 
-        Source: CLIP2Video, section 3.1; spec 1.4. Any N, also none.
+        Source: CLIP2Video, section 3.1. Any N, also none.
 
         Raises:
             ModelError: the pictures are not of the tower's size or not uint8.

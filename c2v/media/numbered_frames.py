@@ -7,7 +7,7 @@ to a frame. Only the wanted ones are decoded, as far as the file allows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,34 +32,52 @@ def frame_clock(info: VideoInfo) -> FrameClock:
         MediaError: the file cannot be opened, or has no pictures.
     """
     with open_video(info.path) as video:
-        shown = sorted(_shown(video))
+        packets = list(_packets(video))
         time_base = float(video.stream.time_base or 1)
-    if not shown:
+        is_avi = video.container.format.name == "avi"
+        delay = video.stream.codec_context.reorder_depth
+    if not packets:
         raise MediaError("has no pictures in it: the file is damaged or cut off")
+    # An AVI file says when pictures are decoded: the same times, in another order.
+    by_decoding = is_avi and delay > 0
+    shown = sorted((packet.decoded if by_decoding else packet.shown, packet) for packet in packets)
     usual = 1 / (info.frame_rate or 25.0)
+    shift = 0.0
+    if is_avi:
+        # ffmpeg goes by the time at which the decoder hands a picture out: so many packets later.
+        decoded = sorted(packet.decoded for packet in packets)
+        shift = (decoded[min(delay, len(decoded) - 1)] - shown[0][0]) * time_base
     return FrameClock(
         seconds=tuple(stamp * time_base - info.start_seconds for stamp, _ in shown),
-        durations=tuple(ticks * time_base or usual for _, ticks in shown),
+        durations=tuple(packet.duration * time_base or usual for _, packet in shown),
         frame_rate=info.frame_rate,
+        ffmpeg_shift=shift,
     )
 
 
-def _shown(video: OpenVideo) -> Iterator[tuple[int, int]]:
-    """Presentation time and duration in ticks of every packet with a picture, in file order."""
+class _Packet(NamedTuple):
+    """When its picture is shown and decoded, and how long it stays, in ticks."""
+
+    shown: int
+    decoded: int
+    duration: int
+
+
+def _packets(video: OpenVideo) -> Iterator[_Packet]:
+    """Every packet with a picture, in the order of the file."""
     import av
 
     stream = video.stream
-    # AVI says when pictures are decoded: the same times, in another order.
-    lacks_pts = video.container.format.name == "avi" and stream.codec_context.reorder_depth > 0
     rate, time_base = float(stream.average_rate or 25), float(stream.time_base or 1)
     try:
         for number, packet in enumerate(video.container.demux(stream)):
             if not packet.size or packet.is_discard:
                 continue
-            stamp = packet.dts if lacks_pts or packet.pts is None else packet.pts
-            if stamp is None:  # a raw stream has no clock
-                stamp = round(number / rate / time_base)
-            yield stamp, packet.duration or 0
+            known = packet.pts if packet.dts is None else packet.dts
+            # A raw stream has no clock.
+            decoded = round(number / rate / time_base) if known is None else known
+            shown = decoded if packet.pts is None else packet.pts
+            yield _Packet(shown, decoded, packet.duration or 0)
     except (av.FFmpegError, ValueError):
         return  # a damaged end: what stands before it is what can be read
 

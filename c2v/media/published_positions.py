@@ -30,12 +30,14 @@ class FrameClock:
     """When the frames of a video are shown, in the order in which they are.
 
     ``seconds`` from the start of playback, ``durations`` in seconds; ``frame_rate`` is what the
-    file says, 0.0 when unknown.
+    file says, 0.0 when unknown. ``ffmpeg_shift`` is how much later, in seconds, ffmpeg's own clock
+    has them: it believes no presentation time of an AVI file.
     """
 
     seconds: tuple[float, ...]
     durations: tuple[float, ...]
     frame_rate: float
+    ffmpeg_shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,10 @@ class PublishedSampling:
             return tuple(read[place] for place in slice_positions(len(read), self.max_frames))
         limit = math.inf if self.first_seconds is None else self.first_seconds
         count = sum(second < limit for second in clock.seconds)
-        pictures = extracted_pictures(clock.seconds[:count], clock.durations[:count])
+        pictures = extracted_pictures(
+            [second + clock.ffmpeg_shift for second in clock.seconds[:count]],
+            clock.durations[:count],
+        )
         chosen = clip2video_positions(
             len(pictures), divisor=self.picture_step, max_frames=self.max_frames
         )

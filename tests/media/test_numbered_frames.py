@@ -13,6 +13,7 @@ import pytest
 from c2v.errors import MediaError
 from c2v.media.numbered_frames import frame_clock, numbered_frames
 from c2v.media.probe import probe
+from c2v.media.published_positions import PublishedSampling, extracted_pictures
 
 KINDS: dict[str, dict[str, Any]] = {
     "h264.mp4": {},
@@ -55,6 +56,31 @@ def test_every_number_is_the_frame_that_is_meant(
     size = KINDS[name].get("size", (160, 120))
     assert {picture.shape for picture in pictures} == {(size[1], size[0], 3)}
     assert [videos.read_number(centre(picture)) for picture in pictures] == wanted
+
+
+@pytest.mark.parametrize(
+    ("codec", "b_frames", "rate", "wanted"),
+    [
+        # what ffmpeg 9.0 wrote for `-r 5` out of such files
+        ("libx264", 2, 24, [0, 1, 3, 8, 12, 17, 22, 27]),
+        ("libx264", 3, 30, [0, 1, 4, 10, 16, 22, 28, 34]),
+        ("libx264", 0, 24, [0, 1, 5, 10, 14, 19, 24, 29]),
+        ("mpeg4", 2, 24, [0, 1, 3, 8, 12, 17, 22, 27]),
+        ("mpeg4", 0, 24, [0, 1, 4, 9, 13, 18, 23, 28]),
+        ("mpeg4", 1, 30, [0, 1, 4, 10, 16, 22, 28, 34]),
+    ],
+)
+def test_the_clock_of_an_avi_file_is_that_of_ffmpeg(
+    tmp_path: Path, videos: ModuleType, codec: str, b_frames: int, rate: int, wanted: list[int]
+) -> None:
+    path = videos.make_video(
+        tmp_path / "a.avi", count=100, rate=rate, codec=codec, b_frames=b_frames
+    )
+    clock = frame_clock(probe(path))
+    seconds = [second + clock.ffmpeg_shift for second in clock.seconds]
+    pictures = extracted_pictures(seconds, clock.durations)
+    assert list(pictures[:8]) == wanted
+    assert set(PublishedSampling("clip2video").positions(clock)) <= set(pictures)
 
 
 def test_what_is_damaged_is_told(tmp_path: Path, videos: ModuleType) -> None:

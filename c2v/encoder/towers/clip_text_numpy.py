@@ -5,7 +5,7 @@ LAION) or not (MobileCLIP2), QuickGELU or GELU, any width, any pooling. Under th
 token never sees a later one, so nothing behind the last end token is computed: 8 tokens instead
 of 77 for a short query, with the same numbers.
 
-Source: Radford et al. 2021, section 2.4; spec 1.4 (all tokens through ln_final and
+Source: Radford et al. 2021, section 2.4 (all tokens through ln_final and
 text_projection, because TAB needs token features).
 """
 

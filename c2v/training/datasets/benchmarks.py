@@ -1,4 +1,4 @@
-"""The benchmarks by name, with the sizes of their splits (spec 4.1)."""
+"""The benchmarks by name, with the sizes of their splits and what the papers do with them."""
 
 from __future__ import annotations
 
