@@ -46,6 +46,8 @@ def explain(error: Exception) -> tuple[str, str]:
     """
     if isinstance(error, OSError) and error.strerror:
         return _explain_os(error)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "a path begins with ~ and there is no such home folder", "write the path out"
     return f"unexpected {type(error).__name__}: {error}", _UNKNOWN_HINT
 
 

@@ -5,7 +5,6 @@ What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -40,7 +39,7 @@ def ensure_bundle(
     found = find_bundle(name_or_directory)
     if found is not None:
         return found
-    folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
+    folder = Path(name_or_directory).expanduser()
     if (folder / CONFIG_NAME).is_file():
         return folder
     fetchable = name_or_directory == DEFAULT_NAME or "/" in name_or_directory
