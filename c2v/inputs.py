@@ -33,7 +33,7 @@ def check_input(path: Path) -> None:
         OSError: see there.
     """
     mode = path.stat().st_mode
-    if stat.S_ISREG(mode) or str(path).startswith(_OPEN_ALREADY):
+    if stat.S_ISREG(mode) or str(path) == os.devnull or str(path).startswith(_OPEN_ALREADY):
         return
     kinds = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
     kind = kinds.get(stat.S_IFMT(mode), "a device")

@@ -9,7 +9,7 @@ import typer
 
 from c2v import __version__
 from c2v.cli import config, demo, evaluate, finetune, index, library, model, search
-from c2v.cli.complaints import check_arguments, complain, explain
+from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.lean_help import import_help
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except C2VError as error:
         if verbose:
-            raise
+            print_trace(error)
         return complain(error.message, error.hint, error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -80,7 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         if _is_usage_error(error):
             return _complain_usage(error)
         if verbose:
-            raise
+            print_trace(error)
         if missing := missing_import(error):
             return complain(missing.message, missing.hint, missing.exit_code)
         return complain(*explain(error), EXIT_ERROR)

@@ -39,6 +39,17 @@ def complain(message: str, hint: str, code: int) -> int:
     return code
 
 
+def print_trace(error: Exception) -> None:
+    """The way an error came, for --verbose; texts in it are as harmless as anywhere else."""
+    import traceback
+
+    from c2v.cli.console import PlainConsole
+
+    console = PlainConsole(stderr=True)
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        console.print(line, soft_wrap=True)
+
+
 def explain(error: Exception) -> tuple[str, str]:
     """The sentence and the hint for an exception that no part of c2v has made its own.
 
@@ -46,6 +57,8 @@ def explain(error: Exception) -> tuple[str, str]:
     """
     if isinstance(error, OSError) and error.strerror:
         return _explain_os(error)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "a path begins with ~ and there is no such home folder", "write the path out"
     return f"unexpected {type(error).__name__}: {error}", _UNKNOWN_HINT
 
 

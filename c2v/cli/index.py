@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from c2v.cli.consent import YesFlag, interactive, require
-from c2v.cli.library import at_or_below, damaged_line, give_back_room
+from c2v.cli.library import damaged_line, give_back_room
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
 from c2v.cli.session import Session, command, stop_on_signals
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.opening import BeforeRebuild
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
-    from c2v.library import Library
+    from c2v.library import Library, VideoRecord
 
 
 class Sampling(str, Enum):
@@ -163,7 +163,7 @@ def _asking(session: Session, paths: list[Path], *, yes: bool) -> "BeforeRebuild
     from c2v.indexing.pruning import amount_of
 
     def before_rebuild(library: "Library", everything: bool) -> None:
-        found = [video for path in paths for video in at_or_below(library, path)]
+        found = [video for path in paths for video in _at_or_below(library, path)]
         below = list({video.id: video for video in found}.values())
         if everything:
             what = f"forgets all of {amount_of(list(library.videos()))}"
@@ -174,6 +174,14 @@ def _asking(session: Session, paths: list[Path], *, yes: bool) -> "BeforeRebuild
             require(session, f"--rebuild {what} in the library {library.directory}{rest}", yes=yes)
 
     return before_rebuild
+
+
+def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
+    """The video of that path, or those of that folder."""
+    # A name such as ~nobody stays as it is, and links stay links.
+    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    video = library.video_by_path(absolute)
+    return [video] if video else list(library.videos(under=absolute))
 
 
 def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrune":
@@ -194,7 +202,7 @@ def _check_paths(paths: list[Path], library: Path) -> None:
         return  # the missing ones are reported beside what is done
     if Library.exists(library):
         with Library.open(library) as known:
-            if any(at_or_below(known, path) for path in missing):
+            if any(_at_or_below(known, path) for path in missing):
                 return
     raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")
 

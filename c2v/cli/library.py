@@ -99,7 +99,7 @@ def remove(
     from c2v.library import Library
 
     with Library.open(session.library_dir()) as library:
-        doomed = [video for path in paths for video in _named(library, path)]
+        doomed = [video for path in paths for video in _at_or_below(library, path)]
         doomed = list({video.id: video for video in doomed}.values())
         if dry_run:
             for video in doomed:
@@ -141,19 +141,13 @@ def tell_damage(session: Session, library: "Library") -> None:
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
-def _named(library: "Library", path: Path) -> "list[VideoRecord]":
-    found = at_or_below(library, path)
+def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
+    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
+    video = library.video_by_path(absolute)
+    found = [video] if video else list(library.videos(under=absolute))
     if not found:
         raise DataError(
             f"{path} is not in the library {library.directory}",
             hint="c2v status shows the library; --library names another one",
         )
     return found
-
-
-def at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
-    """The video of that path, or those of that folder."""
-    # A name such as ~nouser stays as it is, and links stay links.
-    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
-    video = library.video_by_path(absolute)
-    return [video] if video else list(library.videos(under=absolute))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from c2v.errors import DataError
-from c2v.inputs import read_input
 
 VIDEO_COLUMNS = (
     "video", "video_id", "path", "file", "filename", "file_name", "video_path", "video_name",
@@ -56,7 +55,7 @@ def read_rows(file: Path) -> list[Row]:
 
 def _text(file: Path) -> str:
     try:
-        content = read_input(file)
+        content = file.read_bytes()
     except OSError as error:
         raise DataError(
             f"--data {file}: {error.strerror or error}", hint="check the path and its permissions"

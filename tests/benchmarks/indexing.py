@@ -48,6 +48,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
         "--model",
         folder / "vit",
         "--rebuild",
+        "--yes",
     )
     sides = {
         "naive": naive("decord", weights, every_second, clips),

@@ -95,7 +95,7 @@ def repeat(clip: Path, path: Path, *, seconds: float) -> None:
 def watch(videos: Path, folder: Path) -> list[float]:
     """Resident megabytes of ``c2v index``, a few times a second until it ends."""
     command = (*python("-m", "c2v", "index", videos), "-L", folder / "library", "--model", "mini",
-               "--rebuild")  # fmt: skip
+               "--rebuild", "--yes")  # fmt: skip
     process = subprocess.Popen(
         list(map(str, command)), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         env=os.environ | {"C2V_HOME": str(folder / "home")},

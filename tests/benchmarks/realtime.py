@@ -44,7 +44,7 @@ def _index(folder: Path, videos: Path, model: str | Path, sampling: str) -> Side
     library = folder / f"library-{videos.name}-{Path(model).name}-{sampling}"
     words = ("index", videos, "--model", model, "-L", library, "--sampling", sampling)
     home = {"C2V_HOME": str(folder / "home")}
-    return Side(python("-m", "c2v", *words, "--rebuild", "--format", "json"), home)
+    return Side(python("-m", "c2v", *words, "--rebuild", "--yes", "--format", "json"), home)
 
 
 def _sizes(folder: Path, clips: Path) -> list[Row]:

@@ -100,7 +100,9 @@ def test_global_options_before_and_after(c2v: Run, demo_library: Path) -> None:
 
 def test_traceback_only_with_verbose(c2v: Run) -> None:
     assert "Traceback" not in c2v("status", code=3).stderr
-    assert "Traceback" in c2v("status", "--verbose", code=None).stderr
+    done = c2v("status", "--verbose", code=3)
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("hint: ")
 
 
 def test_quiet_says_nothing_but_results(c2v: Run, demo_library: Path, demo_videos: Path) -> None:

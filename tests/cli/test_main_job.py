@@ -234,14 +234,16 @@ def test_unplugged_folder_is_kept_without_prune(
     drive.mkdir()  # the mount point without the drive
     report = index_json(c2v, drive, "-L", library)
     assert (report["removed"], report["missing"]) == (0, 1)
-    report = index_json(c2v, drive, "-L", library, "--prune")
+    report = index_json(c2v, drive, "-L", library, "--prune", code=4)
+    assert (report["removed"], report["missing"]) == (0, 1)
+    report = index_json(c2v, drive, "-L", library, "--prune", "--yes")
     assert report["removed"] == 1
 
 
 def test_remove_forgets_and_leaves_the_file(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     index_json(c2v, demo_videos / "whiskers.mp4", demo_videos / "call.mp4", "-L", library)
-    c2v("remove", demo_videos / "whiskers.mp4", "-L", library)
+    c2v("remove", demo_videos / "whiskers.mp4", "-L", library, "--yes")
     assert (demo_videos / "whiskers.mp4").exists()
     status = json.loads(c2v("status", "-L", library, "--format", "json").stdout)
     assert status["videos"] == 1

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +43,7 @@ def load_captions(
             raise UsageError(f"{option} {given}: no such folder", hint="check the path")
     benchmark = BENCHMARKS.get(data.lower())
     if benchmark is None:
-        file = Path(os.path.expanduser(data))  # noqa: PTH111 - it leaves ~nobody alone
+        file = Path(data).expanduser()
         if annotations is not None:
             raise UsageError(
                 f"--annotations goes with a benchmark, not with {data}",
