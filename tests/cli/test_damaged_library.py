@@ -160,3 +160,24 @@ def test_index_goes_on_where_a_creation_was_killed(c2v: Run, clips: Path, tmp_pa
         assert "there is no library in" in c2v(*command, "-L", folder, code=3).stderr
     done = c2v("index", clips, "-L", folder, "--model", "mini", "--format", "json")
     assert json.loads(done.stdout)["added"] == 4
+
+
+def test_embedding_again_names_the_video_and_index_reads_it(
+    c2v: Run, clips: Path, library: Path
+) -> None:
+    from c2v.encoder.bundle import load_bundle
+    from c2v.indexing.reembedding import reembed
+    from c2v.library import Library
+
+    rot(library, "feature", "2.mp4")
+    with Library.open(library) as opened:
+        paths = reembed(opened, load_bundle("mini", device="cpu"))
+        assert [Path(path).name for path in paths] == ["2.mp4"]
+    done = c2v("search", "a cat", "-L", library, "--format", "json")
+    assert names(done.stdout) == {"0.mp4", "1.mp4", "3.mp4"}
+    assert "2.mp4" in done.stderr
+    report = json.loads(c2v("index", clips, "-L", library, "--format", "json").stdout)
+    assert (report["updated"], report["unchanged"]) == (1, 3)
+    done = c2v("search", "a cat", "-L", library, "--format", "json")
+    assert len(names(done.stdout)) == 4
+    assert done.stderr == ""
