@@ -70,12 +70,9 @@ def open_for_indexing(
                 library.reset(model_record(bundle))
             elif held is not None and held.fingerprint != bundle.fingerprint:
                 notice(f"embedding the library again from its frame features with {bundle.name}")
-                lacking = reembed(library, bundle)
-                if lacking:
-                    notice(
-                        f"the frame features of {lacking} segments are damaged; index their videos "
-                        "again, searches leave them out until then"
-                    )
+                for path in reembed(library, bundle):
+                    notice(f"frame features of {path} are damaged: until it is read again, which "
+                           f"indexing it does, searches leave them out")  # fmt: skip
             else:
                 library.set_model(model_record(bundle))  # its name may be new
             yield library, bundle

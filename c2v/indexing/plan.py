@@ -77,11 +77,9 @@ def make_plan(
     """
     plan = Plan()
     known = {video.path: video for video in library.videos()}
-    paths = {str(file.path) for file in found}
-    seen = [video.id for video in known.values() if video.path in paths]
-    plan.damaged = library.damaged_videos(seen)
     failures = {failure.path: failure for failure in library.failures()}
     present = {str(file.path) for file in found}
+    plan.damaged = library.damaged_videos([v.id for v in known.values() if v.path in present])
     fresh: list[FoundVideo] = []
     for file in found:
         path = str(file.path)

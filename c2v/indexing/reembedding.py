@@ -30,17 +30,17 @@ def model_record(bundle: Bundle) -> ModelRecord:
     )
 
 
-def reembed(library: Library, bundle: Bundle) -> int:
+def reembed(library: Library, bundle: Bundle) -> list[str]:
     """Replace every head vector of ``library`` by ``bundle``'s, in one transaction.
 
     The towers must be the ones that made the features (the caller compares fingerprints).
 
     Returns:
-        How many segments got none, because their features are damaged: searches leave them out
-        until their video is read again.
+        Paths of the videos of which segments got none, because their features are damaged:
+        searches leave these out until the video is read again.
     """
-    done = library.replace_vectors(model_record(bundle), _vectors(library, bundle))
-    return library.segment_count - done
+    library.replace_vectors(model_record(bundle), _vectors(library, bundle))
+    return library.paths_without_vector()
 
 
 def _vectors(

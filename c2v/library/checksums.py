@@ -3,8 +3,9 @@
 SQLite notices damage of its own structures, not of what is in a row. So beside every segment stand
 the CRC-32 of its head vector and of its frames (times, features, where it begins and ends), in a
 table of their own: adding them to a library that is there rewrites a few bytes a segment, not the
-features. Measured at 100,000 segments of 12 frames x 512: 3 microseconds more to write a segment
-(of 160), 17 bytes of 17,000.
+features. Measured at 100,000 segments of 12 frames x 512: a segment takes 5 microseconds more to
+write (of 122, processor time) and 20 bytes more (of 17,010); a library without checksums gets them
+in 5 s, once.
 
 A row without a checksum (of a library that cannot be brought up to date, or written meanwhile by
 an older c2v) is taken if its numbers can be what they should be: finite, a vector no longer than 1.

@@ -215,6 +215,11 @@ class LibraryReader:
         ids = self._searcher.left_out().tolist()
         return sorted({row.path for row in self._segments.rows(ids).values()}) if ids else []
 
+    def paths_without_vector(self) -> list[str]:
+        """Paths of videos of which segments have no head vector: their features are damaged."""
+        ids = self._segments.without_vector().tolist()
+        return sorted({row.path for row in self._segments.rows(ids).values()}) if ids else []
+
     def damaged_videos(self, video_ids: Sequence[int]) -> set[int]:
         """Those of the videos whose rows are damaged.
 

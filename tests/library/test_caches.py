@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from c2v.library import HnswSettings, Library, ModelRecord, caches, parts
+from c2v.errors import C2VError
+from c2v.library import HnswSettings, Library, ModelRecord, caches, hnsw, parts
 from c2v.library.cachefile import UntrustedCacheError, read_record, write_record
 from c2v.library.hnsw import load_graph
 from c2v.library.matrix import load_matrix
@@ -313,3 +315,61 @@ def test_block_sums_see_every_bit() -> None:
         assert block_sum(block) != right
         words[row, column] ^= np.uint32(1 << bit)
     assert block_sum(block) == right
+
+
+@pytest.mark.parametrize("what", ["cache", "cache/matrix.index", "cache/hnsw.index", "cache.lock"])
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_something_in_the_way_of_a_cache(
+    library: Library, folder: Path, fill: Fill, what: str, kind: str
+) -> None:
+    vectors = fill(100)
+    library.refresh()
+    path = folder / what
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    if kind == "folder":
+        (path / "inside").mkdir(parents=True)
+    else:
+        path.write_text("in the way")
+    with Library.open(folder, hnsw=HnswSettings(from_rows=200)) as other:
+        for strategy in ("exact", "hnsw"):
+            assert other.nearest(vectors[:1], 1, strategy=strategy).segment_ids[0, 0] == 1
+        assert other.storage_sizes().database_bytes > 0
+        other.put_video(video("/late.mp4"), segments(unit_rows(2, seed=9)))
+        if (what, kind) in (("cache/matrix.index", "file"), ("cache/hnsw.index", "file"),
+                            ("cache", "folder"), ("cache.lock", "file")):  # fmt: skip
+            other.refresh()  # these can be written over
+        else:
+            with pytest.raises(C2VError, match="searches will be slower") as caught:
+                other.refresh()
+            assert caught.value.hint
+        assert other.nearest(vectors[:1], 1).segment_ids[0, 0] == 1
+
+
+def test_a_graph_that_is_lost_on_the_way_to_the_disk(
+    library: Library, folder: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = fill(30)  # below from_rows: no graph yet
+    library.refresh()
+    whole = hnsw.file_crc
+
+    def then_it_is_cut(path: Path) -> int:
+        crc = whole(path)
+        os.truncate(path, path.stat().st_size // 2)
+        return crc
+
+    monkeypatch.setattr(hnsw, "file_crc", then_it_is_cut)
+    found = library.nearest(vectors[:3], 1, strategy="hnsw")
+    assert found.strategy == "hnsw"
+    assert found.segment_ids[:, 0].tolist() == [1, 2, 3]
+    assert str(folder / "cache") in library.graph_not_kept()
+    assert list((folder / "cache").glob("hnsw*")) == []
+    fill(60, seed=1)  # above
+    with pytest.raises(C2VError, match="the library itself is whole"):
+        library.refresh()
+    assert library.nearest(vectors[:1], 1, strategy="hnsw").segment_ids[0, 0] == 1
+    monkeypatch.undo()
+    library.refresh()
+    assert len(list((folder / "cache").glob("hnsw*"))) == 2

@@ -149,6 +149,7 @@ def test_a_new_head_leaves_damaged_features_out(library: Library, folder: Path, 
     batches = ((batch.segment_ids, unit_rows(len(batch.segment_ids), 4)) for batch in
                library.all_features(batch_size=5))  # fmt: skip
     assert library.replace_vectors(head, batches) == 11
+    assert library.paths_without_vector() == ["/films/0-00001.mp4"]
     found = library.nearest(unit_rows(1, 4), 100)
     assert sorted(found.segment_ids[0].tolist()) == [k for k in range(1, 13) if k != 7]
     assert library.left_out() == ["/films/0-00001.mp4"]
