@@ -37,7 +37,9 @@ def index(
     model: ModelFlag = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", "-x", metavar="GLOB", help="Leave out what matches; repeatable."),
+        typer.Option(
+            "--exclude", "-x", metavar="PATH-GLOB", help="Leave out what matches; repeatable."
+        ),
     ] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Take hidden files too.")] = False,
     segment: Annotated[
@@ -130,6 +132,8 @@ def index(
                 confirm_prune=display.confirm_prune if interactive() else refuse,
                 stop=stop,
             )
+    for pattern in report.unmatched:
+        session.problem(f"--exclude {printable(pattern)}: nothing was left out for it")
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:

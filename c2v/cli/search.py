@@ -1,5 +1,6 @@
 """``c2v search`` and ``c2v describe``: text to video, video to video, video to text."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from c2v.cli.render import (
     print_csv,
     print_json,
     print_json_lines,
+    printable,
     score_cell,
 )
 from c2v.cli.session import Session, command
@@ -85,6 +87,7 @@ def search(
         top=top,
         moments=moments,
         within=tuple(within or ()),
+        on_unmatched=_naming(session),
         min_score=min_score,
         strategy=session.settings(strategy=strategy).strategy,
         rerank=rerank,
@@ -98,6 +101,18 @@ def search(
         question = _text_query(bundle, query) if query else _clip_query(bundle, video)
         print_answer(session, find(library, bundle, question, options), style)
     return EXIT_OK
+
+
+def _naming(session: Session) -> Callable[[str], None]:
+    """Names what of --in means no video, each once in however many questions."""
+    named: set[str] = set()
+
+    def name(pattern: str) -> None:
+        if pattern not in named:
+            named.add(pattern)
+            session.problem(f"--in {printable(pattern)}: no video of the library is there")
+
+    return name
 
 
 def _check_question(

@@ -57,6 +57,8 @@ class IndexReport:
     """Videos that are indexed, but not every part of them could be read."""
     missing: int = 0
     """Videos of the library below the given folders that are not on disk and were kept."""
+    unmatched: list[str] = field(default_factory=list)
+    """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
     interrupted: bool = False
