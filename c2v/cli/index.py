@@ -42,7 +42,9 @@ def index(
     model: ModelFlag = None,
     exclude: Annotated[
         list[str] | None,
-        typer.Option("--exclude", "-x", metavar="GLOB", help="Leave out what matches; repeatable."),
+        typer.Option(
+            "--exclude", "-x", metavar="PATH-GLOB", help="Leave out what matches; repeatable."
+        ),
     ] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Take hidden files too.")] = False,
     segment: Annotated[
@@ -149,6 +151,8 @@ def index(
             give_back_room(session, library)
         if library.slower_because:
             session.notice(library.slower_because)
+    for pattern in report.unmatched:
+        session.problem(f"--exclude {pattern}: nothing was left out for it")
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:

@@ -1,7 +1,5 @@
 """``c2v status`` and ``c2v remove``: what a library holds, and taking something out of it."""
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +14,8 @@ from c2v.cli.render import (
     short_path,
 )
 from c2v.cli.session import Session, command
-from c2v.errors import EXIT_OK, DataError, NoRoomError
+from c2v.errors import EXIT_OK, DataError, NoRoomError, UsageError
+from c2v.globs import PatternError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -86,8 +85,8 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
 def remove(
     session: Session,
     paths: Annotated[
-        list[Path],
-        typer.Argument(help="Videos, or folders with all below them.", metavar="PATH"),
+        list[str],
+        typer.Argument(help="Videos, folders with all below, or patterns.", metavar="PATH"),
     ],
     yes: YesFlag = False,
     dry_run: Annotated[
@@ -99,8 +98,7 @@ def remove(
     from c2v.library import Library
 
     with Library.open(session.library_dir()) as library:
-        doomed = [video for path in paths for video in _at_or_below(library, path)]
-        doomed = list({video.id: video for video in doomed}.values())
+        doomed = _meant(library, paths)
         if dry_run:
             for video in doomed:
                 session.out.print(short_path(video.path), soft_wrap=True)
@@ -141,13 +139,18 @@ def tell_damage(session: Session, library: "Library") -> None:
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
-def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
-    absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - links stay links
-    video = library.video_by_path(absolute)
-    found = [video] if video else list(library.videos(under=absolute))
-    if not found:
+def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
+    """The videos that the paths and patterns mean, each once; each must mean some."""
+    from c2v.path_patterns import select
+
+    videos = library.videos()
+    try:
+        chosen, unmatched = select(paths, [video.path for video in videos])
+    except PatternError as error:
+        raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
+    if unmatched:
         raise DataError(
-            f"{path} is not in the library {library.directory}",
+            f"{unmatched[0]} is not in the library {library.directory}",
             hint="c2v status shows the library; --library names another one",
         )
-    return found
+    return [videos[place] for place in chosen]

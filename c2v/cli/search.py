@@ -1,5 +1,6 @@
 """``c2v search`` and ``c2v describe``: text to video, video to video, video to text."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -93,6 +94,7 @@ def search(
         top=top,
         moments=moments,
         within=tuple(within or ()),
+        on_unmatched=_naming(session),
         min_score=min_score,
         strategy=session.settings(strategy=strategy).strategy,
         rerank=rerank,
@@ -115,6 +117,18 @@ def search(
         if library.slower_because:
             session.notice(library.slower_because)
     return code
+
+
+def _naming(session: Session) -> Callable[[str], None]:
+    """Names what of --in means no video, each once in however many questions."""
+    named: set[str] = set()
+
+    def name(pattern: str) -> None:
+        if pattern not in named:
+            named.add(pattern)
+            session.problem(f"--in {pattern}: no video of the library is there")
+
+    return name
 
 
 def _check_question(

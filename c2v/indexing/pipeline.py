@@ -87,6 +87,7 @@ class _Run:
             exclude=self.options.exclude,
             hidden=self.options.hidden,
             on_problem=problems.append,
+            on_unmatched=self.report.unmatched.append,
         ):
             if self.stop.is_set():
                 break

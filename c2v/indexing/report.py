@@ -62,6 +62,8 @@ class IndexReport:
     """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
     """Videos of the library below the given folders that are not on disk and were kept."""
+    unmatched: list[str] = field(default_factory=list)
+    """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
     interrupted: bool = False

@@ -1,6 +1,6 @@
 """Everything that touches a video file: find it, describe it, cut it, decode it.
 
-Importing this package costs NumPy and the standard library; PyAV, decord and pathspec load inside
+Importing this package costs NumPy and the standard library; PyAV and decord load inside
 the functions that use them.
 """
 

@@ -2,8 +2,8 @@
 
 Rules, in ripgrep's spirit: a file that is named is always taken; in folders only names with a
 video's extension are, hidden ones are left out, and `.c2vignore` files (gitignore syntax, nested
-like git's, those of the folders above included) and exclude patterns (same syntax, relative to the
-folder that was named) are obeyed.
+like git's, those of the folders above included) and exclusions (paths and patterns as everywhere,
+see path_patterns, and gitignore's patterns relative to the folder that was named) are obeyed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from c2v.media.exclusions import Exclusions
 from c2v.media.identity import modified_ns
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from c2v.media.ignore import IgnoreRules, decode_lines
 
 IGNORE_FILE = ".c2vignore"
 
@@ -65,17 +63,33 @@ class ScanProblem:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
-    """The patterns of one folder, relative to `base`: an ignore file, or the exclude option."""
+class _IgnoreFile:
+    """The ignore file of the folder `base`."""
 
     base: str
-    spec: GitIgnoreSpec
-    is_option: bool = False
+    rules: IgnoreRules
 
-    def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """True: left out, False: taken back by a `!` pattern, None: not mentioned."""
-        relative = path[len(self.base) :].lstrip(os.sep).replace(os.sep, "/")
-        return self.spec.check_file(relative + "/" if is_folder else relative).include
+    def relative(self, path: str) -> str:
+        return path[len(self.base) :].lstrip(os.sep).replace(os.sep, "/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What is left out in a folder: by option below the named `root`, and by ignore files."""
+
+    root: str
+    exclusions: Exclusions
+    files: tuple[_IgnoreFile, ...]
+    """The outermost first."""
+
+    def leave_out(self, path: str, *, is_folder: bool) -> bool:
+        """The option decides first; then, as in git, the innermost file that mentions the path."""
+        verdict = self.exclusions.verdict(path, self.root, is_folder=is_folder)
+        for file in reversed(self.files):
+            if verdict is not None:
+                break
+            verdict = file.rules.verdict(file.relative(path), is_folder=is_folder)
+        return verdict is True
 
 
 @dataclass(slots=True)
@@ -86,7 +100,7 @@ class _Walk:
     on_problem: Callable[[ScanProblem], None]
     folders: set[object] = field(default_factory=set)
     found: list[tuple[str, object, bool, os.stat_result]] = field(default_factory=list)
-    linked_folders: list[tuple[str, tuple[_Rules, ...]]] = field(default_factory=list)
+    linked_folders: list[tuple[str, _Rules]] = field(default_factory=list)
 
     def problem(self, path: str, error: OSError) -> None:
         self.on_problem(ScanProblem(Path(path), error.strerror or str(error)))
@@ -94,7 +108,7 @@ class _Walk:
     def take_file(self, path: str, status: os.stat_result, *, linked: bool) -> None:
         self.found.append((path, _key(path, status), linked, status))
 
-    def folder(self, path: str, rules: tuple[_Rules, ...], *, linked: bool) -> None:
+    def folder(self, path: str, rules: _Rules, *, linked: bool) -> None:
         """Walk a folder; links to folders wait, so that a real place wins over a link to it."""
         pending = [(path, rules)]
         while pending:
@@ -117,15 +131,15 @@ class _Walk:
     def _entry(
         self,
         entry: os.DirEntry[str],
-        rules: tuple[_Rules, ...],
-        pending: list[tuple[str, tuple[_Rules, ...]]],
+        rules: _Rules,
+        pending: list[tuple[str, _Rules]],
         *,
         linked: bool,
     ) -> None:
         try:
             is_link = entry.is_symlink()
             if entry.is_dir():
-                if not _left_out(entry.path, rules, is_folder=True):
+                if not rules.leave_out(entry.path, is_folder=True):
                     (self.linked_folders if is_link else pending).append((entry.path, rules))
                 return
             # macOS keeps a `._name` of resource data beside a file: never a video.
@@ -136,41 +150,44 @@ class _Walk:
                 reason = "is a broken link" if is_link else "is not a regular file"
                 self.on_problem(ScanProblem(Path(entry.path), reason))
                 return
-            if _left_out(entry.path, rules, is_folder=False) or not _is_plausible(entry.path):
+            if rules.leave_out(entry.path, is_folder=False) or not _is_plausible(entry.path):
                 return
             self.take_file(entry.path, entry.stat(), linked=linked or is_link)
         except OSError as error:
             self.problem(entry.path, error)
 
-    def rules_above(self, root: str) -> tuple[_Rules, ...]:
+    def rules_above(self, root: str) -> tuple[_IgnoreFile, ...]:
         """The ignore files of the folders above a named one, the outermost first.
 
         One that leaves out the named folder itself does not count: naming it was on purpose.
         """
-        rules: list[_Rules] = []
+        files: list[_IgnoreFile] = []
         for parent in reversed(Path(root).parents):
             try:
                 if not (parent / IGNORE_FILE).is_file():
                     continue
-                found = self._read_rules(str(parent))
+                found = self._read_ignore_file(str(parent))
             except OSError as error:
                 self.problem(str(parent / IGNORE_FILE), error)
                 continue
-            if found.verdict(root, is_folder=True) is not True:
-                rules.append(found)
-        return tuple(rules)
+            if not found.rules.leaves_out(found.relative(root), is_folder=True):
+                files.append(found)
+        return tuple(files)
 
     def _with_ignore_file(
-        self, path: str, rules: tuple[_Rules, ...], listing: Sequence[os.DirEntry[str]]
-    ) -> tuple[_Rules, ...]:
+        self, path: str, rules: _Rules, listing: Sequence[os.DirEntry[str]]
+    ) -> _Rules:
         if any(entry.name == IGNORE_FILE and entry.is_file() for entry in listing):
-            return (*rules, self._read_rules(path))
+            return replace(rules, files=(*rules.files, self._read_ignore_file(path)))
         return rules
 
-    def _read_rules(self, folder: str) -> _Rules:
-        content = (Path(folder) / IGNORE_FILE).read_bytes()
-        lines = content.decode("utf-8-sig", errors="surrogateescape").splitlines()
-        return _Rules(folder, _parse_rules(lines, folder, self))
+    def _read_ignore_file(self, folder: str) -> _IgnoreFile:
+        file = Path(folder) / IGNORE_FILE
+
+        def complain(number: int, why: str) -> None:
+            self.on_problem(ScanProblem(file, f"line {number} is left out: {why}"))
+
+        return _IgnoreFile(folder, IgnoreRules(decode_lines(file.read_bytes()), on_bad=complain))
 
 
 def scan(
@@ -179,24 +196,30 @@ def scan(
     exclude: Sequence[str] = (),
     hidden: bool = False,
     on_problem: Callable[[ScanProblem], None],
+    on_unmatched: Callable[[str], None] | None = None,
 ) -> Iterator[FoundVideo]:
     """Yield the videos under `roots`, sorted by path, each real file once.
 
     A root that is a file is always taken. Links are followed; loops are cut; of several names of
     one file the first real one (not a link) is kept. What is missing or unreadable goes to
-    `on_problem` and never ends the walk.
+    `on_problem` and never ends the walk. `on_unmatched` is told each of `exclude` that left nothing
+    out.
     """
+
+    def complain(text: str, why: str) -> None:
+        on_problem(ScanProblem(Path(text), f"--exclude {text[:80]} is left out: {why}"))
+
+    folders = [os.path.abspath(root) for root in roots]  # noqa: PTH100 - links in it must stay
+    exclusions = Exclusions(exclude, on_bad=complain)
     walk = _Walk(hidden=hidden, on_problem=on_problem)
-    for root in roots:
-        path = os.path.abspath(root)  # noqa: PTH100 - links in it must stay
+    for path in folders:
         try:
             status = os.stat(path)  # noqa: PTH116
         except OSError as error:
             walk.problem(path, error)
             continue
         if stat.S_ISDIR(status.st_mode):
-            rules = walk.rules_above(path) + _exclude_rules(exclude, path, walk)
-            walk.folder(path, rules, linked=False)
+            walk.folder(path, _Rules(path, exclusions, walk.rules_above(path)), linked=False)
         elif stat.S_ISREG(status.st_mode):
             walk.take_file(path, status, linked=Path(path).is_symlink())
         else:
@@ -206,6 +229,8 @@ def scan(
         walk.linked_folders.clear()
         for path, rules in waiting:
             walk.folder(path, rules, linked=True)
+    for text in exclusions.unmatched(folders) if on_unmatched else ():
+        on_unmatched(text)  # type: ignore[misc]
     yield from _each_once(walk)
 
 
@@ -243,39 +268,3 @@ def _is_plausible(path: str) -> bool:
     return not head or any(
         len(head) > offset and head[offset] == _TS_SYNC for offset in _TS_SYNC_OFFSETS
     )
-
-
-def _left_out(path: str, rules: tuple[_Rules, ...], *, is_folder: bool) -> bool:
-    """The option decides first; then, as in git, the innermost file that mentions the path."""
-    for rule in sorted(reversed(rules), key=lambda rule: not rule.is_option):
-        verdict = rule.verdict(path, is_folder=is_folder)
-        if verdict is not None:
-            return verdict
-    return False
-
-
-def _exclude_rules(exclude: Sequence[str], root: str, walk: _Walk) -> tuple[_Rules, ...]:
-    if not exclude:
-        return ()
-    prefix = root.rstrip(os.sep) + os.sep
-    # A shell expands ~/Videos/private to an absolute path: understood relative to the root.
-    lines = [
-        "/" + text[len(prefix) :].replace(os.sep, "/") if text.startswith(prefix) else text
-        for text in exclude
-    ]
-    return (_Rules(root, _parse_rules(lines, root, walk), is_option=True),)
-
-
-def _parse_rules(lines: Sequence[str], base: str, walk: _Walk) -> GitIgnoreSpec:
-    """Parse patterns one by one: a wrong line is reported and the others still count."""
-    from pathspec import GitIgnoreSpec
-
-    good: list[str] = []
-    for line in lines:
-        try:
-            GitIgnoreSpec.from_lines([line])
-        except ValueError as error:
-            walk.on_problem(ScanProblem(Path(base), f"pattern {line!r} is not understood: {error}"))
-        else:
-            good.append(line)
-    return GitIgnoreSpec.from_lines(good)

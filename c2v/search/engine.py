@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DamagedRowsError
 from c2v.library import Library, SegmentRow
-from c2v.search.filters import path_filter
+from c2v.search.filters import videos_within
 from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
 
@@ -41,7 +41,9 @@ class SearchOptions:
     moments: bool = False
     """Every matching segment, instead of the best one of each video."""
     within: tuple[str, ...] = ()
-    """Path patterns; none means the whole library."""
+    """Paths and path patterns; none means the whole library."""
+    on_unmatched: Callable[[str], None] | None = None
+    """Told each of ``within`` that means no video."""
     min_score: float | None = None
     strategy: Strategy = "auto"
     rerank: int = 0
@@ -77,7 +79,7 @@ def find_all(
     """
     started = time.perf_counter()
     with library.snapshot():
-        allowed = _allowed_segments(library, options.within)
+        allowed = _allowed_segments(library, options)
         while True:
             try:
                 answers = _answers(library, bundle, queries, options, allowed)
@@ -110,11 +112,13 @@ def _answers(
     return answers
 
 
-def _allowed_segments(library: Library, within: Sequence[str]) -> NDArray[np.int64] | None:
-    if not within:
+def _allowed_segments(library: Library, options: SearchOptions) -> NDArray[np.int64] | None:
+    if not options.within:
         return None
-    matches = path_filter(within)
-    return library.segment_ids_of([key for key, path in library.video_paths() if matches(path)])
+    videos = library.video_paths()
+    return library.segment_ids_of(
+        videos_within(videos, options.within, on_unmatched=options.on_unmatched)
+    )
 
 
 def _rank(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.towers import TextFeatures
 from c2v.library import Library
+from c2v.path_patterns import composed
 from c2v.training.captions import Captions
 
 TEXTS_AT_ONCE = 256
@@ -40,11 +41,13 @@ class StoredVideos:
 def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], tuple[Missing, ...]]:
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
-    A path is looked up as it is written, then with its links resolved.
+    A path is looked up as it is written, then with its links resolved, then as names that look
+    alike (see path_patterns).
     """
     failed = {failure.path: failure.reason for failure in library.failures()}
     found: dict[str, int] = {}
     missing: list[Missing] = []
+    lookalikes = _Lookalikes(library)
     for path in captions.videos:
         video = library.video_by_path(path)
         if video is None:
@@ -52,6 +55,8 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
             video = library.video_by_path(real) if real != path else None
         if video is not None:
             found[path] = video.id
+        elif not path.isascii() and (alike := lookalikes.get(path)) is not None:
+            found[path] = alike
         elif path in failed:
             missing.append(Missing(path, f"cannot be read: {failed[path]}"))
         elif not Path(path).exists():
@@ -59,6 +64,19 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
         else:
             missing.append(Missing(path, "not in the library"))
     return found, tuple(missing)
+
+
+class _Lookalikes:
+    """The videos of a library by their composed paths, read when the first is asked for."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._ids: dict[str, int] | None = None
+
+    def get(self, path: str) -> int | None:
+        if self._ids is None:
+            self._ids = {composed(p): key for key, p in self._library.video_paths()}
+        return self._ids.get(composed(path))
 
 
 def read_features(

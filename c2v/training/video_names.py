@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 from c2v.media.scan import VIDEO_EXTENSIONS
+from c2v.path_patterns import composed, existing, paths_in
 
 
 def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
-    """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut.
+    """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut;
+    composed (see path_patterns).
 
     Of several files of one name the first in order of path is taken. ``deep`` looks below too.
     """
@@ -20,6 +22,7 @@ def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
             stem, extension = os.path.splitext(name)  # noqa: PTH122
             if extension[1:].lower() in VIDEO_EXTENSIONS:
                 path = os.path.join(root, name)  # noqa: PTH118
+                stem = composed(stem)
                 found.setdefault(stem, path)
                 found.setdefault(stem.removeprefix("v_"), path)
     return found
@@ -37,13 +40,26 @@ class VideoNames:
         self._folder = os.path.abspath(folder)  # noqa: PTH100
         self._deep = deep
         self._by_stem: dict[str, str] | None = None
+        self._listings: dict[str, dict[str, str]] = {}
 
     def path(self, name: str) -> str:
         """The file of that name; else the video it is the id of; else where it should be."""
         path = os.path.join(self._folder, os.path.expanduser(name))  # noqa: PTH111, PTH118
         path = os.path.normpath(path)
+        if not os.path.isfile(path):  # noqa: PTH113
+            path = self._as_on_disk(path)
         if os.path.isfile(path):  # noqa: PTH113
             return path
         if self._by_stem is None:
             self._by_stem = videos_by_stem(Path(self._folder), deep=self._deep)
-        return self._by_stem.get(name, path)
+        return self._by_stem.get(composed(name), path)
+
+    def _as_on_disk(self, path: str) -> str:
+        """Where a path looks like that of a file but is written with other characters (NFC, NFD),
+        that file's."""
+        if path.isascii():
+            return path
+        folder, name = os.path.split(path)
+        if folder not in self._listings:
+            self._listings[folder] = paths_in(existing(folder))
+        return self._listings[folder].get(composed(name), path)

@@ -480,13 +480,7 @@ def test_times_of_other_centuries(
 
 @pytest.mark.parametrize(
     ("ns", "stored"),
-    [
-        (-(2**70), -(2**63)),
-        (-5, -5),
-        (2**63 - 1, 2**63 - 1),
-        (2**63, 2**63 - 1),
-        (2**90, 2**63 - 1),
-    ],
+    [(-(2**70), -(2**63)), (-5, -5), (2**63 - 1, 2**63 - 1), (2**63, 2**63 - 1)],
 )
 def test_modified_ns_fits_64_bits(ns: int, stored: int) -> None:
     status = os.stat_result((0,) * 10, {"st_mtime_ns": ns})  # type: ignore[call-arg]

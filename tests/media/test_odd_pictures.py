@@ -172,9 +172,7 @@ def test_pictures_over_the_limit_are_refused_for_their_size(tmp_path: Path, said
     )
     reason, megabytes = done.stdout.splitlines()
     assert "16000 x 16000 are 256 megapixels, the limit is 200" in reason
-    assert (
-        int(megabytes) < 400
-    )  # PNG tells its size with its first picture only: one of a byte a pixel
+    assert int(megabytes) < 400  # PNG tells its size only with a picture: one of a byte a pixel
 
 
 def test_limit_is_where_it_is_said(videos: ModuleType, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from c2v.errors import DataError, UsageError
+from c2v.path_patterns import composed
 from c2v.training.captions import Captions, from_pairs
 from c2v.training.datasets import layouts
 from c2v.training.video_names import videos_by_stem
@@ -62,7 +63,7 @@ class Benchmark:
         where = videos_by_stem(videos, deep=True)
         root = os.path.abspath(videos)  # noqa: PTH100 - links stay links
         pairs = [
-            (where.get(video) or os.path.join(root, f"{video}.mp4"), text)  # noqa: PTH118
+            (where.get(composed(video)) or os.path.join(root, f"{video}.mp4"), text)  # noqa: PTH118
             for video, texts in sentences.items()
             for text in texts
         ]
