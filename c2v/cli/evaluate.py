@@ -88,12 +88,14 @@ def evaluate(
     """
     from c2v.training.evaluation import evaluate_library
     from c2v.training.failures import write_page, write_queries
+    from c2v.training.library_names import in_library
     from c2v.training.published import published_rows
 
     captions = _load(data, split=split, videos=videos, annotations=annotations)
     say_what_is_odd(session, captions)
     banked = _bank(bank, data, normalize, videos=videos, annotations=annotations)
     with open_library(session) as library:
+        captions = in_library(library, captions)
         results = [
             evaluate_library(library, bundle, captions, normalize=normalize, bank=banked)
             for bundle in _bundles(session, library, model, device=device)

@@ -40,7 +40,8 @@ class StoredVideos:
 def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], tuple[Missing, ...]]:
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
-    A path is looked up as it is written, then with its links resolved.
+    A path is looked up as it is written, then with its links resolved. Names that are no path on
+    this disk are looked up before, by :func:`c2v.training.library_names.in_library`.
     """
     failed = {failure.path: failure.reason for failure in library.failures()}
     found: dict[str, int] = {}
@@ -52,6 +53,8 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
             video = library.video_by_path(real) if real != path else None
         if video is not None:
             found[path] = video.id
+        elif path in captions.unclear:
+            missing.append(Missing(path, captions.unclear[path]))
         elif path in failed:
             missing.append(Missing(path, f"cannot be read: {failed[path]}"))
         elif not Path(path).exists():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from c2v.errors import DataError, UsageError
 from c2v.training.captions import Captions, from_pairs
 from c2v.training.datasets import layouts
-from c2v.training.video_names import videos_by_stem
+from c2v.training.video_names import same_name, videos_by_stem
 
 Split = Literal["train", "val", "test"]
 Sentences = Mapping[str, list[str]]
@@ -33,8 +33,12 @@ class Benchmark:
     about: frozenset[str] = frozenset()
     """Splits whose number of videos is only known to a hundredth."""
 
-    def load(self, folder: Path, *, split: Split, videos: Path) -> Captions:
+    def load(
+        self, folder: Path, *, split: Split, videos: Path, in_library: bool = False
+    ) -> Captions:
         """The pairs of one split, with the paths the videos have, or should have.
+
+        ``in_library``: those that are not below ``videos`` may be looked up in a library.
 
         Raises:
             DataError: a file is absent or malformed, or has another number of videos.
@@ -56,13 +60,17 @@ class Benchmark:
             raise DataError(f"{file}: video {empty} has no sentence", hint="take the official file")
         where = videos_by_stem(videos, deep=True)
         root = os.path.abspath(videos)  # noqa: PTH100 - links stay links
-        pairs = [
-            (where.get(video) or os.path.join(root, f"{video}.mp4"), text)  # noqa: PTH118
-            for video, texts in sentences.items()
-            for text in texts
-        ]
+        paths = {
+            video: where.get(same_name(video)) or os.path.join(root, f"{video}.mp4")  # noqa: PTH118
+            for video in sentences
+        }
+        pairs = [(paths[video], text) for video, texts in sentences.items() for text in texts]
         name = self.name if split == "test" else ""
-        return from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+        found = from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+        if not in_library:
+            return found
+        absent = {paths[video]: video for video in sentences if same_name(video) not in where}
+        return replace(found, names=absent)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
