@@ -147,9 +147,19 @@ def _working_folders(folder: Path) -> list[Path]:
 
 
 def _remove(place: Path) -> None:
+    """The lock last: while it is there, a killed owner is known to be one."""
     import shutil
 
-    shutil.rmtree(place, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        for path in place.iterdir():
+            if path.name == _LOCK:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        (place / _LOCK).unlink(missing_ok=True)
+        place.rmdir()
 
 
 @contextlib.contextmanager

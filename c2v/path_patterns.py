@@ -29,28 +29,34 @@ def composed(path: str) -> str:
     return normalize("NFC", path)
 
 
-def existing(path: str) -> str:
+def existing(path: str, *, listings: dict[str, dict[str, str]] | None = None) -> str:
     """``path`` as its names are written on disk, or as it is where there is no such file.
+
+    ``listings`` keeps what folders hold, for a caller that asks for many paths.
 
     >>> existing("/no such folder/a.mp4")
     '/no such folder/a.mp4'
     """
     if os.path.lexists(path) or path.isascii():
         return path
-    folder, name = os.path.split(path)
-    if not name or folder == path:
+    above, name = os.path.split(path)
+    if not name or above == path:
         return path
-    return paths_in(existing(folder)).get(composed(name), path)
+    known: dict[str, dict[str, str]] = {} if listings is None else listings
+    above = existing(above, listings=known)
+    if above not in known:
+        known[above] = _names_in(above)
+    found = known[above].get(composed(name))
+    return path if found is None else os.path.join(above, found)  # noqa: PTH118
 
 
-def paths_in(folder: str) -> dict[str, str]:
+def _names_in(folder: str) -> dict[str, str]:
     """What is in a folder, by composed names; nothing where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
-            listing = sorted(entry.name for entry in entries)
+            return {composed(name): name for name in sorted(entry.name for entry in entries)}
     except (OSError, ValueError):
         return {}
-    return {composed(name): os.path.join(folder, name) for name in listing}  # noqa: PTH118
 
 
 @dataclass(slots=True)

@@ -137,8 +137,10 @@ def _over_library(
     device: str | None,
 ) -> "list[Evaluation]":  # fmt: skip
     from c2v.training.evaluation import evaluate_library
+    from c2v.training.library_names import in_library
 
     with open_library(session) as library:
+        captions = in_library(library, captions)
         return [
             evaluate_library(library, bundle, captions, measure)
             for bundle in _bundles(session, library, names, device=device)

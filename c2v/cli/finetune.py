@@ -13,7 +13,7 @@ from c2v.cli.finetune_report import report, say_interrupted, say_what_is_odd
 from c2v.cli.models import DeviceFlag, ModelFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag
 from c2v.cli.session import Session, command, stop_on_signals
-from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, DataError
+from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, DataError, UsageError
 from c2v.optional import has, remark, require
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 def finetune(
     session: Session,
     data: flags.DataFlag,
-    name: flags.NameFlag,
+    name: flags.NameFlag = None,
     videos: flags.VideosFlag = None,
     annotations: flags.AnnotationsFlag = None,
     model: ModelFlag = None,
@@ -68,6 +68,11 @@ def finetune(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from c2v.training.choices import Choices
 
+    if overwrite and name is None:
+        raise UsageError(
+            "--overwrite needs the name of what is to be replaced",
+            hint="add --name NAME; without --overwrite a new name is chosen",
+        )
     choices = Choices(
         head=head, train=train, init=init, epochs=epochs, batch=batch, micro_batch=micro_batch,
         optimiser=optimizer, learning_rate=learning_rate, clip_rate=clip_learning_rate,
@@ -75,7 +80,7 @@ def finetune(
         patience=patience, autocast=bf16, seed=seed,
     )  # fmt: skip
     captions = _captions(data, videos=videos, annotations=annotations)
-    job = _Job(session, captions, choices, model=model, device=device)
+    job = _Job(session, captions, choices, data=data, model=model, device=device)
     return job.run(name, resume=resume, overwrite=overwrite, style=style)
 
 
@@ -131,35 +136,39 @@ class _Job:
 
     def __init__(
         self, session: Session, captions: "tuple[Captions, Captions | None]", choices: "Choices",
-        *, model: str | None, device: str | None,
+        *, data: str, model: str | None, device: str | None,
     ) -> None:  # fmt: skip
-        self.session = session
+        self.session, self.data = session, data
         self.captions, self.later = captions
         self.choices = choices
         self.model, self.device = model, device
 
-    def run(self, name: str, *, resume: bool, overwrite: bool, style: PlainFormat) -> int:
+    def run(self, name: str | None, *, resume: bool, overwrite: bool, style: PlainFormat) -> int:
         """Do it, in each of the processes; the first one reports. Returns the exit code."""
         wanted = self.session.settings(device=self.device).device
-        with _processes(wanted) as (group, where), stop_on_signals() as stop:
+        with (
+            _processes(wanted) as (group, where),
+            stop_on_signals() as stop,
+            self._named(name, group, resume=resume, overwrite=overwrite) as called,
+        ):
             from c2v.training.finetune import Run
 
             if not group.leads:
                 library, verbose = self.session.library, self.session.verbose
                 self.session = Session(library, quiet=True, verbose=verbose)
             run = Run(
-                name=name, watcher=_Nobody(), group=group, stop=stop, device=where,
+                name=called, watcher=_Nobody(), group=group, stop=stop, device=where,
                 resume=resume or group.attempt > 0, overwrite=overwrite,
             )  # fmt: skip
             run.check()
             if run.resume and not run.begun:
-                self.session.notice(f"there is no checkpoint of {name}: from the beginning")
+                self.session.notice(f"there is no checkpoint of {called}: from the beginning")
             say_what_is_odd(self.session, self.captions)
             try:
                 result = self._train(run)
             except KeyboardInterrupt:
                 if group.leads:
-                    say_interrupted(self.session, saved=run.begun)
+                    say_interrupted(self.session, called, saved=run.begun)
                 raise
             if not group.leads:
                 return EXIT_INTERRUPTED if result.outcome.interrupted else EXIT_OK
@@ -167,24 +176,54 @@ class _Job:
         # To torchrun any other code is a worker that failed, and has to be started again.
         return EXIT_OK if code == EXIT_PARTIAL and _under_torchrun() else code
 
+    @contextmanager
+    def _named(
+        self, name: str | None, group: "Group", *, resume: bool, overwrite: bool
+    ) -> Iterator[str]:
+        """The name of the run, the same in all processes; the first one keeps others off it."""
+        from c2v.training.finetune import Run
+        from c2v.training.naming import named_run, runs_of
+
+        if not group.leads:
+            yield group.same_text("")
+            return
+        if name is not None:
+            again = resume or group.attempt > 0
+            Run(name=name, watcher=_Nobody(), resume=again, overwrite=overwrite).check()
+        with named_run(name, self.data, resume=resume, again=group.attempt > 0) as called:
+            if name is None:
+                self.session.notice(f"the new model is called {called}; --name gives another name")
+                open_ = [r.name for r in runs_of(self.data) if not r.finished and r.name != called]
+                if open_:
+                    self.session.notice(
+                        f"the run {open_[0]} of these data was not finished: --name {open_[0]} "
+                        "--resume goes on with it"
+                    )
+            yield group.same_text(called)
+
     def _train(self, run: "Run") -> "Finetuned":
         from c2v.cli.training_display import TrainingDisplay
         from c2v.library import Library
         from c2v.training.finetune import check_texts, check_towers, finetune
+        from c2v.training.library_names import in_library
         from c2v.training.logs import RunLog
+        from c2v.training.naming import write_record
 
         if run.group.leads:
             self._check_early()
             self._index_missing(run)
         run.group.wait()
-        session, captions = self.session, self.captions
+        session = self.session
         with Library.open(session.library_dir()) as library:
             bundle = self._start(library)
+            captions = in_library(library, self.captions)
+            later = in_library(library, self.later) if self.later else None
             check_towers(library, bundle)
             if odd := check_texts(bundle, captions):
                 session.notice(odd)
             if not run.group.leads:
-                return finetune(library, bundle, captions, self.choices, run, validation=self.later)
+                return finetune(library, bundle, captions, self.choices, run, validation=later)
+            write_record(run.name, self.data)
             if not has("tensorboard", "matplotlib"):
                 session.notice(remark("the run leaves fewer logs", "tensorboard", "matplotlib"))
             with RunLog(run.folder) as log:
@@ -192,7 +231,7 @@ class _Job:
                 run.watcher = display
                 with display:
                     result = finetune(
-                        library, bundle, captions, self.choices, run, validation=self.later
+                        library, bundle, captions, self.choices, run, validation=later
                     )
             if said := display.summary():
                 session.notice(said)
@@ -254,10 +293,15 @@ class _Job:
         from c2v.indexing.opening import open_for_indexing
         from c2v.indexing.pipeline import index
         from c2v.indexing.report import IndexOptions
+        from c2v.media.segments import SegmentMode
 
         session, settings = self.session, self.session.settings(device=self.device)
         session.notice(f"indexing {len(new)} videos that are not in the library yet")
-        options = IndexOptions(decoder=settings.decoder)
+        chosen = settings.segment != "auto"
+        options = IndexOptions(
+            decoder=settings.decoder,
+            segment=SegmentMode.parse(settings.segment) if chosen else None,
+        )
         with (
             open_for_indexing(
                 session.library_dir(), model=model, configured=settings.model,

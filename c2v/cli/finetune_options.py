@@ -16,8 +16,8 @@ DataFlag = Annotated[
 VideosFlag = Annotated[
     Path | None,
     typer.Option(
-        "--videos", metavar="DIR", help="Where the videos are.  \\[default: beside the file]",
-        show_default=False,
+        "--videos", metavar="DIR", help="Where the videos are.  \\[default: beside the file, else "
+        "in the library]", show_default=False,
     ),
 ]  # fmt: skip
 AnnotationsFlag = Annotated[
@@ -27,7 +27,12 @@ AnnotationsFlag = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
-NameFlag = Annotated[str, typer.Option("--name", help="What the new model is called.")]
+NameFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--name", help="What the new model is called.  \\[default: as the data]", show_default=False
+    ),
+]
 HeadFlag = Annotated[
     str | None,
     typer.Option(
@@ -120,7 +125,11 @@ PatienceFlag = Annotated[
 ]  # fmt: skip
 SeedFlag = Annotated[int, typer.Option("--seed", min=0)]
 ResumeFlag = Annotated[
-    bool, typer.Option("--resume", help="Go on where a run of that name stopped.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where a run of that name stopped; without --name the newest of the data.",
+    ),
 ]
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")

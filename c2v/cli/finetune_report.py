@@ -21,6 +21,12 @@ _SHOWN = ("R@1", "R@5", "R@10", "MnR")
 def say_what_is_odd(session: Session, captions: "Captions") -> None:
     """Rows of the captions file that are not used as they stand."""
     name = captions.file.name
+    if captions.encoding:
+        example = next((text for text in captions.texts if not text.isascii()), "")
+        session.notice(
+            f"{name} is not UTF-8 and was read as Windows-1252 ({example[:60]}); where that is "
+            "wrong, save it as UTF-8"
+        )
     if count := captions.duplicates:
         verb = "row is" if count == 1 else "rows are"
         session.notice(f"{count} {verb} in {name} a second time and not counted again")
@@ -31,8 +37,8 @@ def say_what_is_odd(session: Session, captions: "Captions") -> None:
 
 def report(session: Session, result: "Finetuned", style: PlainFormat) -> int:
     """Print how a run ended; returns the exit code."""
-    from c2v.training.finetune import run_folder
     from c2v.training.logs import CURVES_NAME, draw_curves
+    from c2v.training.naming import run_folder
 
     folder = run_folder(result.name)
     drawn = draw_curves(result.outcome.history, folder / CURVES_NAME, title=result.name)
@@ -43,23 +49,25 @@ def report(session: Session, result: "Finetuned", style: PlainFormat) -> int:
         _print_result(session, result)
         session.notice(f"logs{' and curves' if drawn else ''}: {folder}")
     if result.outcome.interrupted:
-        say_interrupted(session, saved=True)
+        say_interrupted(session, result.name, saved=True)
         return EXIT_INTERRUPTED
     return EXIT_PARTIAL if result.missing else EXIT_OK
 
 
-def say_interrupted(session: Session, *, saved: bool) -> None:
+def say_interrupted(session: Session, name: str, *, saved: bool) -> None:
     """How to go on; also with --quiet, because nobody would find it out."""
     if saved:
-        text = f"interrupted and saved; go on with: {_command_to_resume(sys.argv[1:])}"
+        text = f"interrupted and saved; go on with: {_command_to_resume(sys.argv[1:], name)}"
     else:
         text = "interrupted before there was anything to save"
     session.err.print(text, soft_wrap=True)
 
 
-def _command_to_resume(arguments: list[str]) -> str:
-    """The same command line once more, with --resume."""
+def _command_to_resume(arguments: list[str], name: str) -> str:
+    """The same command line once more, with --resume and the name that was chosen."""
     kept = [word for word in arguments if word not in ("--overwrite", "--resume")]
+    if not any(word.partition("=")[0] == "--name" for word in kept):
+        kept += ["--name", name]
     return shlex.join(["c2v", *kept, "--resume"])
 
 

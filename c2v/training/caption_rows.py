@@ -6,21 +6,26 @@ MSR-VTT is published; or an object of sentences by video. A sentence may be a li
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from c2v.errors import DataError
+from c2v.files import parse_json
+from c2v.training.caption_lists import captions_in
+from c2v.training.caption_text import read_text
 
 VIDEO_COLUMNS = (
     "video", "video_id", "path", "file", "filename", "file_name", "video_path", "video_name",
     "videoid", "clip", "clip_id",
 )  # fmt: skip
 CAPTION_COLUMNS = ("caption", "sentence", "text", "description", "captions", "sentences", "query")
+_DELIMITERS = ",;\t|"
+_SEPARATOR = re.compile(r'"?sep=(?P<mark>[^"\w\s]|\t)"?[;,]*', re.IGNORECASE)
 _LISTS = ("sentences", "annotations")
 _HEADER_HINT = f"begin with a line that names the columns: {VIDEO_COLUMNS[0]},{CAPTION_COLUMNS[0]}"
 
@@ -28,8 +33,8 @@ Row = tuple[str, list[str]]
 """A video as the file names it, and its sentences; either may be empty."""
 
 
-def read_rows(file: Path) -> list[Row]:
-    """The rows of a captions file, in its order.
+def read_rows(file: Path) -> tuple[list[Row], str]:
+    """The rows of a captions file, in its order, and its encoding where that was guessed.
 
     Raises:
         DataError: it cannot be read, or is not what its extension says; file and line are named.
@@ -40,7 +45,7 @@ def read_rows(file: Path) -> list[Row]:
             f"--data {file} is no captions file by its extension",
             hint="give a .csv, .tsv, .json or .jsonl file, or the name of a benchmark",
         )
-    text = _text(file)
+    text, guessed = read_text(file)
     if suffix in (".csv", ".tsv"):
         rows = list(_table(file, text, "\t" if suffix == ".tsv" else None))
     else:
@@ -50,36 +55,16 @@ def read_rows(file: Path) -> list[Row]:
         raise DataError(
             f"--data {file} has no rows", hint="a header video,caption, then a row for each"
         )
-    return rows
-
-
-def _text(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"--data {file}: {error.strerror or error}", hint="check the path and its permissions"
-        ) from error
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    if b"\0" in content and not utf16:
-        raise DataError(f"--data {file} is a binary file, not captions", hint="check the path")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"--data {file} is not UTF-8 text (byte {error.start})",
-            hint=f"iconv -f {'utf-16' if utf16 else 'latin1'} -t utf-8 {file.name} "
-            f"> utf8{file.suffix}",
-        ) from error
+    return rows, guessed
 
 
 # -- tables ---------------------------------------------------------------------------------------
 
 
 def _table(file: Path, text: str, delimiter: str | None) -> Iterator[Row]:
-    header = text.lstrip().partition("\n")[0]
-    if delimiter is None:  # spreadsheets of many countries write semicolons
-        delimiter = next((mark for mark in ",;\t" if mark in header), ",")
+    text, said = _without_separator_line(text)
+    if said or delimiter is None:
+        delimiter = said or _delimiter(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     columns: tuple[int, int] | None = None
     width = 0
@@ -97,12 +82,33 @@ def _table(file: Path, text: str, delimiter: str | None) -> Iterator[Row]:
                     hint='put a caption with a comma in double quotes: "a dog, running"',
                 )
             video, caption = (cells[at] if at < len(cells) else "" for at in columns)
-            yield video.strip(), [caption.strip()] if caption.strip() else []
+            yield video.strip(), _captions(caption)
     except csv.Error as error:
         raise DataError(
             f"--data {file}, line {reader.line_num}: {error}",
             hint='a double quote inside a quoted caption is written twice: ""',
         ) from error
+
+
+def _without_separator_line(text: str) -> tuple[str, str]:
+    """The table, and the mark that a first line ``sep=;`` (for spreadsheets) says it has."""
+    first, _, rest = text.lstrip().partition("\n")
+    found = _SEPARATOR.fullmatch(first.rstrip("\r"))
+    return (rest, found["mark"]) if found else (text, "")
+
+
+def _delimiter(text: str) -> str:
+    """The mark under which the first line has both columns; spreadsheets write semicolons too."""
+    header = text.lstrip().partition("\n")[0].lower()
+    for mark in _DELIMITERS:
+        names = {name.strip().strip('"') for name in header.split(mark)}
+        if names & set(VIDEO_COLUMNS) and names & set(CAPTION_COLUMNS):
+            return mark
+    return next((mark for mark in _DELIMITERS if mark in header), ",")
+
+
+def _captions(said: str) -> list[str]:
+    return [one.strip() for one in captions_in(said) if one.strip()]
 
 
 def _table_columns(file: Path, header: list[str]) -> tuple[int, int]:
@@ -132,8 +138,8 @@ def _json(file: Path, text: str) -> Any:
     if not text.strip():
         return []
     try:
-        return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        return parse_json(text)
+    except ValueError as error:
         raise DataError(
             f"--data {file} is not valid JSON: {error}", hint="check the file, or write a CSV"
         ) from error
@@ -144,8 +150,8 @@ def _json_lines(file: Path, text: str) -> list[Any]:
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
-                rows.append(json.loads(line))
-            except (json.JSONDecodeError, RecursionError) as error:
+                rows.append(parse_json(line))
+            except ValueError as error:
                 raise DataError(
                     f"--data {file}, line {number} is not valid JSON: {error}",
                     hint='one object a line: {"video": "a.mp4", "caption": "a dog"}',
@@ -172,7 +178,7 @@ def _object_rows(file: Path, content: Any) -> list[Row]:
         named = row.get(video)
         if isinstance(named, dict | list):
             raise DataError(
-                f"--data {file}: {video!r} is not a file name in {json.dumps(row)[:80]}",
+                f"--data {file}: {video!r} is not a file name in {_shown(row)}",
                 hint='{"video": "a.mp4", "caption": "a dog"}',
             )
         name = "" if named is None else str(named).strip()
@@ -185,7 +191,16 @@ def _sentences(file: Path, value: Any) -> list[str]:
     given = value if isinstance(value, list) else [value]
     if any(isinstance(one, dict | list | bool) for one in given):
         raise DataError(
-            f"--data {file}: not a sentence: {json.dumps(value)[:80]}",
+            f"--data {file}: not a sentence: {_shown(value)}",
             hint='{"video": "a.mp4", "caption": "a dog"}',
         )
-    return [str(one).strip() for one in given if one is not None and str(one).strip()]
+    texts = [str(one) for one in given if one is not None and one == one]  # NaN is a gap
+    return [caption for text in texts for caption in _captions(text)]
+
+
+def _shown(value: Any) -> str:
+    """The beginning of a value, as JSON."""
+    try:
+        return json.dumps(value)[:80]
+    except RecursionError:
+        return "a value that is nested too deeply"

@@ -26,6 +26,8 @@ PATIENCE = datetime.timedelta(days=1)
 """For one process to wait for another, which may be indexing. torchrun itself ends the others
 when one of them dies."""
 
+_TEXT_BYTES = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -73,6 +75,16 @@ class Group:
         if self.size > 1:
             for tensor in tensors:
                 torch.distributed.broadcast(tensor.detach(), src=0)
+
+    def same_text(self, text: str) -> str:
+        """The text of the first process, in all of them; up to 400 bytes."""
+        if self.size == 1:
+            return text
+        row = torch.zeros(_TEXT_BYTES, dtype=torch.uint8)
+        encoded = text.encode()
+        row[: len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
+        self.same_weights([row])
+        return bytes(row.tolist()).rstrip(b"\0").decode()
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -11,10 +11,9 @@ import numpy as np
 import torch  # noqa: TID253
 from numpy.typing import NDArray
 
-from c2v.config import data_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.names import check_bundle_name
-from c2v.encoder.registry import find_bundle
+from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import LibraryError, ModelError, UsageError
 from c2v.library import Library
 from c2v.training.captions import Captions
@@ -23,6 +22,7 @@ from c2v.training.distributed import Group
 from c2v.training.frames import DecodedFrames, decoded_frames
 from c2v.training.loop import LAST, Material, Outcome, Trainer, Watcher
 from c2v.training.material import Gathered, gather
+from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
 from c2v.training.ragged import Ragged
 from c2v.training.record import facts, identity, save
@@ -79,6 +79,7 @@ class Run:
             ModelError: there is a bundle of that name.
         """
         check_bundle_name(self.name)
+        check_free(self.name, bundle_folder(self.name), overwrite=True)  # nor another in case alone
         if self.overwrite or (self.resume and self.begun):
             return
         if find_bundle(self.name) is not None:
@@ -104,11 +105,6 @@ class Run:
             self.watcher.preparing(what, done, total)
 
         return on_progress
-
-
-def run_folder(name: str) -> Path:
-    """Where the checkpoints and logs of a run are."""
-    return data_dir() / "runs" / name
 
 
 def finetune(

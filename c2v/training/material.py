@@ -48,7 +48,8 @@ def gather(
         raise DataError(
             f"--data {captions.file}: none of its {len(both.videos)} videos is in the library "
             f"{library.directory} ({missing[0].path}: {missing[0].reason})",
-            hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
+            hint="check the names, index the videos (c2v index DIR), or say where they are: "
+            "--videos DIR",
         )
     stored = read_features(library, found, first_seconds=captions.first_seconds)
     pairs = Pairs.of(both, stored.paths)
@@ -69,4 +70,7 @@ def gather(
 
 
 def _joined(first: Captions, second: Captions) -> Captions:
-    return replace(first, paths=first.paths + second.paths, texts=first.texts + second.texts)
+    return replace(
+        first, paths=first.paths + second.paths, texts=first.texts + second.texts,
+        unclear={**first.unclear, **second.unclear},
+    )  # fmt: skip

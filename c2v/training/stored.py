@@ -42,7 +42,8 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
     A path is looked up as it is written, then with its links resolved, then as names that look
-    alike (see path_patterns).
+    alike (see path_patterns). Names that are no path on this disk are looked up before, by
+    :func:`c2v.training.library_names.in_library`.
     """
     failed = {failure.path: failure.reason for failure in library.failures()}
     found: dict[str, int] = {}
@@ -57,6 +58,8 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
             found[path] = video.id
         elif not path.isascii() and (alike := lookalikes.get(path)) is not None:
             found[path] = alike
+        elif path in captions.unclear:
+            missing.append(Missing(path, captions.unclear[path]))
         elif path in failed:
             missing.append(Missing(path, f"cannot be read: {failed[path]}"))
         elif not Path(path).exists():

@@ -6,26 +6,31 @@ import os
 from pathlib import Path
 
 from c2v.media.scan import VIDEO_EXTENSIONS
-from c2v.path_patterns import composed, existing, paths_in
+from c2v.path_patterns import composed, existing
 
 
 def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
     """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut;
     composed (see path_patterns).
 
-    Of several files of one name the first in order of path is taken. ``deep`` looks below too.
+    Names are composed (see path_patterns). Of several files of one name the first in order of
+    path is taken. ``deep`` looks below too.
     """
     found: dict[str, str] = {}
     for root, folders, names in os.walk(os.path.abspath(folder)):  # noqa: PTH100 - keeps links
         folders[:] = sorted(folders) if deep else []
         for name in sorted(names):
-            stem, extension = os.path.splitext(name)  # noqa: PTH122
-            if extension[1:].lower() in VIDEO_EXTENSIONS:
-                path = os.path.join(root, name)  # noqa: PTH118
-                stem = composed(stem)
-                found.setdefault(stem, path)
-                found.setdefault(stem.removeprefix("v_"), path)
+            for key in ids_of(name):
+                found.setdefault(key, os.path.join(root, name))  # noqa: PTH118
     return found
+
+
+def ids_of(name: str) -> tuple[str, ...]:
+    """By what a video file of that name may be called where its extension is left out."""
+    stem, extension = os.path.splitext(composed(name))  # noqa: PTH122
+    if extension[1:].lower() not in VIDEO_EXTENSIONS:
+        return ()
+    return (stem, stem.removeprefix("v_")) if stem.startswith("v_") else (stem,)
 
 
 class VideoNames:
@@ -43,23 +48,14 @@ class VideoNames:
         self._listings: dict[str, dict[str, str]] = {}
 
     def path(self, name: str) -> str:
-        """The file of that name; else the video it is the id of; else where it should be."""
+        """The file of that name; else the video it is the id of; else where it should be.
+
+        What is not there letter by letter is looked for with its accents written in another way.
+        """
         path = os.path.join(self._folder, os.path.expanduser(name))  # noqa: PTH111, PTH118
-        path = os.path.normpath(path)
-        if not os.path.isfile(path):  # noqa: PTH113
-            path = self._as_on_disk(path)
+        path = existing(os.path.normpath(path), listings=self._listings)
         if os.path.isfile(path):  # noqa: PTH113
             return path
         if self._by_stem is None:
             self._by_stem = videos_by_stem(Path(self._folder), deep=self._deep)
         return self._by_stem.get(composed(name), path)
-
-    def _as_on_disk(self, path: str) -> str:
-        """Where a path looks like that of a file but is written with other characters (NFC, NFD),
-        that file's."""
-        if path.isascii():
-            return path
-        folder, name = os.path.split(path)
-        if folder not in self._listings:
-            self._listings[folder] = paths_in(existing(folder))
-        return self._listings[folder].get(composed(name), path)

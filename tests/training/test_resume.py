@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -75,9 +78,12 @@ def test_a_checkpoint_of_other_settings_is_refused(train: Train, toys: ModuleTyp
 def test_half_written_checkpoints_are_cleared_away(train: Train) -> None:
     folder = run_folder("tuned")
     folder.mkdir(parents=True)
-    (folder / ".last.pt.123").write_bytes(b"half")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (folder / f".last.pt.{ended.pid}").write_bytes(b"half")
+    (folder / f".last.pt.{os.getpid()}").write_bytes(b"being written")
     train()
-    assert not list(folder.glob(".*"))
+    assert [path.name for path in folder.glob(".*")] == [f".last.pt.{os.getpid()}"]
 
 
 def test_a_damaged_checkpoint_is_a_sentence(train: Train, toys: ModuleType) -> None:

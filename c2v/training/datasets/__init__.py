@@ -43,13 +43,13 @@ def load_captions(
             raise UsageError(f"{option} {given}: no such folder", hint="check the path")
     benchmark = BENCHMARKS.get(data.lower())
     if benchmark is None:
-        file = Path(data).expanduser()
+        file = _expanded(data)
         if annotations is not None:
             raise UsageError(
                 f"--annotations goes with a benchmark, not with {data}",
                 hint=f"--data one of {', '.join(BENCHMARKS)}",
             )
-        if not file.suffix and not file.exists():
+        if not file.suffix and not _there(file):
             raise DataError(
                 f"--data {data}: no such file, and no benchmark of that name",
                 hint=f"a captions file, or one of {', '.join(BENCHMARKS)}",
@@ -62,4 +62,18 @@ def load_captions(
         )
     folder = annotations or videos
     assert folder is not None
-    return benchmark.load(folder, split=split, videos=videos or folder)
+    return benchmark.load(folder, split=split, videos=videos or folder, in_library=videos is None)
+
+
+def _expanded(data: str) -> Path:
+    try:
+        return Path(data).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise DataError(f"--data {data}: {error}", hint="check the path") from error
+
+
+def _there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except (OSError, ValueError):  # longer than any file name
+        return False

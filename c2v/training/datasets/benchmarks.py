@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -39,8 +39,12 @@ class Benchmark:
     words: int = 32
     picture_step: int = 1
 
-    def load(self, folder: Path, *, split: Split, videos: Path) -> Captions:
+    def load(
+        self, folder: Path, *, split: Split, videos: Path, in_library: bool = False
+    ) -> Captions:
         """The pairs of one split, with the paths the videos have, or should have.
+
+        ``in_library``: those that are not below ``videos`` may be looked up in a library.
 
         Raises:
             DataError: a file is absent or malformed, or has another number of videos.
@@ -62,13 +66,17 @@ class Benchmark:
             raise DataError(f"{file}: video {empty} has no sentence", hint="take the official file")
         where = videos_by_stem(videos, deep=True)
         root = os.path.abspath(videos)  # noqa: PTH100 - links stay links
-        pairs = [
-            (where.get(composed(video)) or os.path.join(root, f"{video}.mp4"), text)  # noqa: PTH118
-            for video, texts in sentences.items()
-            for text in texts
-        ]
+        paths = {
+            video: where.get(composed(video)) or os.path.join(root, f"{video}.mp4")  # noqa: PTH118
+            for video in sentences
+        }
+        pairs = [(paths[video], text) for video, texts in sentences.items() for text in texts]
         name = self.name if split == "test" else ""
-        return from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+        found = from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+        if not in_library:
+            return found
+        absent = {paths[video]: video for video in sentences if composed(video) not in where}
+        return replace(found, names=absent)
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from c2v.errors import DataError
+from c2v.files import parse_json, read_plain
 from c2v.training.datasets.plain_pickle import load_plain
 
 Read = tuple[Path, dict[str, list[str]]]
@@ -133,16 +133,19 @@ def didemo(folder: Path, split: str) -> Read:
 
 def _find(folder: Path, names: tuple[str, ...]) -> Path:
     for name in names:
-        if (folder / name).is_file():
+        if (folder / name).exists():
             return folder / name
     raise DataError(f"{folder / names[0]}: no such file", hint="point --annotations to its folder")
 
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return read_plain(file).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}", hint="take the official file") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"{file} cannot be read: {reason}", hint="take the official file"
+        ) from error
 
 
 def _lines(file: Path) -> list[str]:
@@ -152,8 +155,8 @@ def _lines(file: Path) -> list[str]:
 
 def _json(file: Path) -> Any:
     try:
-        return json.loads(_read(file))
-    except json.JSONDecodeError as error:
+        return parse_json(_read(file))
+    except ValueError as error:
         raise DataError(f"{file} is not valid JSON: {error}", hint="download it again") from error
 
 

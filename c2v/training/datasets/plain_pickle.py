@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from c2v.errors import DataError
+from c2v.files import open_plain
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -23,9 +24,9 @@ def load_plain(file: Path) -> Any:
         DataError: it cannot be read, is damaged, or holds anything but built-in types.
     """
     try:
-        with file.open("rb") as stream:
+        with open_plain(file) as stream:
             return _PlainUnpickler(stream, encoding="bytes").load()
-    except (OSError, pickle.UnpicklingError, EOFError, ValueError, IndexError) as error:
+    except Exception as error:  # a stranger's bytes: the parser lets all kinds through
         raise DataError(
             f"{file} cannot be read as plain data: {error}", hint="take the official file"
         ) from error

@@ -1,0 +1,118 @@
+"""The three commands of the project's card, to the letter, as somebody types them who has nothing.
+
+A home with a folder Videos, a captions file in the current folder, no other option, no network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from c2v.encoder.bundle_config import read_config
+from c2v.media.panning import View, read_picture, write_panned_clip
+from c2v.training.naming import data_key, runs_of
+
+WORDS = {
+    "dog": "a dog catching a frisbee", "cat": "a cat looks into the camera",
+    "cup": "a cup of coffee on a table", "moon": "the surface of the moon",
+    "street": "cars on a street", "sea": "waves on a beach",
+}  # fmt: skip
+Type = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def home(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six clips of a second in ~/Videos, two of them below, and a captions file elsewhere."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "Videos" / "pets").mkdir(parents=True)
+    (home / "work").mkdir()
+    sources = sorted(demo_videos.glob("*.mp4"))
+    rows = ["video,caption"]
+    for number, (name, text) in enumerate(WORDS.items()):
+        below = "pets/" if name in ("dog", "cat") else ""
+        at = View(0.3 + number / 20, 0.5, 0.6)
+        write_panned_clip(
+            read_picture(sources[number % len(sources)]), home / "Videos" / f"{below}{name}.mp4",
+            start=at, end=at, seconds=1,
+        )  # fmt: skip
+        rows.append(f"{name if number % 2 else name + '.mp4'},{text}")
+    (home / "work" / "captions.csv").write_text("\n".join(rows) + "\n")
+    return home
+
+
+@pytest.fixture
+def typed(home: Path) -> Iterator[Type]:
+    """Run a line of a shell in ~/work; exit code and output."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("C2V_", "XDG_"))}
+    environment = kept | {"HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+    def run(line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            f'c2v() {{ "{sys.executable}" -m c2v "$@"; }}; {line}', shell=True, text=True,
+            capture_output=True, cwd=home / "work", env=environment, timeout=600,
+        )  # fmt: skip
+        assert done.returncode == code, (line, done.stdout, done.stderr)
+        return done
+
+    return run
+
+
+@pytest.mark.skipif(os.name == "nt", reason="~ is a shell's")
+def test_the_three_commands_to_the_letter(
+    home: Path, typed: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed = typed("c2v index ~/Videos")
+    assert "using the small model mini" in indexed.stderr
+    assert str(home / "Videos") in typed('c2v search "a dog catching a frisbee"').stdout
+    tuned = typed("c2v finetune --data captions.csv")
+    assert "the new model is called captions" in tuned.stderr
+    assert "c2v index --model captions" in tuned.stderr
+    # What was trained is CLIP2Video's head, and it is taken into use as it says.
+    models = json.loads(typed("c2v model list --format json").stdout)
+    (mine,) = [model for model in models if model["name"] == "captions"]
+    assert (mine["head"], mine["problem"]) == ("clip2video", "")
+    described = read_config(Path(mine["directory"])).head
+    assert described.type == "clip2video"
+    typed("c2v index --model captions ~/Videos")
+    found = typed('c2v search "a dog" --strategy hnsw --format json').stdout
+    answer = json.loads(found)
+    assert (answer["model"], answer["strategy"]) == ("captions", "hnsw")
+    assert len(answer["results"]) == len(WORDS)
+    (graph,) = [path for path in home.rglob("*") if "hnsw" in path.name and path.is_file()]
+    assert graph.stat().st_size > 0
+    stamp = graph.stat().st_mtime_ns
+    typed('c2v search "a cat" --strategy hnsw')
+    assert graph.stat().st_mtime_ns == stamp, "used, not built again"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="~ is a shell's")
+def test_once_more_it_takes_another_name_and_resume_the_newest(home: Path, typed: Type) -> None:
+    line = "c2v finetune --data captions.csv --epochs 1"
+    typed("c2v index ~/Videos --model mini -L second")
+    first = typed(f"{line} -L second")
+    second = typed(f"{line} -L second")
+    names = [
+        done.stderr.partition("the new model is called ")[2].partition(";")[0]
+        for done in (first, second)
+    ]
+    assert names[0] != names[1]
+    assert names[1].startswith("captions-")
+    again = json.loads(typed(f"{line} -L second --resume --format json").stdout)
+    assert again["name"] == names[1]
+    refused = typed(f"{line} -L second --overwrite", code=2)
+    assert "--overwrite needs the name" in refused.stderr
+    measured = json.loads(typed("c2v evaluate --data captions.csv -L second --format json").stdout)
+    assert (measured["videos"], measured["skipped"]) == (len(WORDS), [])
+
+
+def test_runs_are_known_by_their_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert data_key("MSRVTT-9k") == "msrvtt-9k"
+    assert data_key("./a.csv") == data_key(str(tmp_path / "a.csv")) == str(tmp_path / "a.csv")
+    assert runs_of("a.csv") == []
