@@ -98,7 +98,6 @@ def _opened(path: Path) -> BinaryIO:
         raise MediaError(f"cannot be read: {error.strerror or error}") from error
 
 
-
 def content_id(path: Path) -> str:
     """Identify a file by its size and BLAKE2b of its head, middle and tail (64 KiB each).
 
