@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from c2v.globs import PatternError
 from c2v.media.ignore import IgnoreRules
@@ -22,6 +22,7 @@ class _Exclusion:
     line: IgnoreRules | None
     """The text as a line of an ignore file; None for what exists as a path."""
     has_matched: bool = False
+    _standing: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, text: str) -> _Exclusion:
@@ -43,15 +44,29 @@ class _Exclusion:
         """Whether it means ``path``, which is below ``root``; the root was named on purpose."""
         relative = path[len(root) :].lstrip(os.sep)
         if self.line is None:
-            name = os.path.basename(path)  # noqa: PTH119 - for every file
-            has_name = composed(name) == composed(self.text.rstrip(os.sep))
-            return has_name or (self.pattern.is_at(path) and not self.pattern.is_at(root))
+            return self._is_named(path) or (
+                self.pattern.is_at(path) and not self.pattern.is_at(root)
+            )
+        if self.leaves_out and self._stands_in(root):
+            return self._is_named(path) or composed(relative) == composed(self._plain)
         if self.line.verdict(relative.replace(os.sep, "/"), is_folder=is_folder) is not None:
             return True
-        if composed(relative) == composed(self.text.rstrip(os.sep)):
-            return True  # from the root, with brackets that are part of its name
         fits = is_folder or not self.text.endswith("/")
         return fits and self.pattern.fits(path) and not self.pattern.fits(root)
+
+    @property
+    def _plain(self) -> str:
+        return self.text.rstrip("/" + os.sep)
+
+    def _is_named(self, path: str) -> bool:
+        name = os.path.basename(path)  # noqa: PTH119 - for every file
+        return composed(name) == composed(self._plain)
+
+    def _stands_in(self, root: str) -> bool:
+        """There is such a path below the root: brackets in it are part of its name."""
+        if root not in self._standing:
+            self._standing[root] = os.path.lexists(os.path.join(root, self._plain))  # noqa: PTH118
+        return self._standing[root]
 
 
 class Exclusions:

@@ -37,6 +37,9 @@ _LARGE_PIXELS = 40_000_000
 """Of pictures above this (8K has 33 million), one file at a time: a decoder holds several."""
 _large_pictures = threading.RLock()
 
+_ROOM_FOR_BLOCKS, _SPARE_PIXELS = 1.1, 50_000
+"""A codec counts whole blocks, of up to 64 x 64, where a picture ends inside one."""
+
 _BOX_HEADER_BYTES = 16
 _HEAD_BYTES = 4096
 
@@ -68,7 +71,7 @@ def open_video(path: Path, *, max_megapixels: float = MOST_MEGAPIXELS) -> Iterat
 
     _check_file(path)
     # FFmpeg decodes the first pictures itself when it opens a file: it must know the limit.
-    limit = {"max_pixels": str(int(max_megapixels * 1e6))}
+    limit = {"max_pixels": str(int(max_megapixels * 1e6 * _ROOM_FOR_BLOCKS) + _SPARE_PIXELS)}
     with _container(path, limit) as container:
         stream = _video_stream(container)
         width, height = _size(path, stream)

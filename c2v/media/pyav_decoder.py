@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.media.frames import Frame, Sampling
 from c2v.media.lost_times import LostTimes
-from c2v.media.opening import MOST_MEGAPIXELS, OpenVideo, open_video
+from c2v.media.opening import MOST_MEGAPIXELS, OpenVideo, check_size, open_video
 from c2v.media.orientation import Orientation
 from c2v.media.picture import FrameShape, orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
@@ -67,6 +67,8 @@ class PyAVDecoder:
                 if not isinstance(picture, Picture):
                     lost.add(times[index], picture)
                     continue
+                frame = picture.frame
+                check_size(frame.width, frame.height, max_megapixels=self.max_megapixels)
                 read += 1
                 yield Frame(index, reader.seconds(picture.tick), squares.of(picture))
         if times and not read:
