@@ -16,7 +16,7 @@ from c2v.cli.render import (
     short_path,
 )
 from c2v.cli.session import Session, command, interactive
-from c2v.errors import EXIT_ERROR, EXIT_OK, DataError, NoRoomError
+from c2v.errors import EXIT_ERROR, EXIT_OK, C2VError, DataError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -122,7 +122,7 @@ def give_back_room(session: Session, library: "Library") -> None:
     session.notice(f"writing the library anew gives {room / 1e6:.1f} MB back to the disk")
     try:
         library.shrink()
-    except NoRoomError as error:
+    except C2VError as error:
         session.problem(f"{error.message}; the library stays as large as it is")
 
 
