@@ -14,7 +14,7 @@ from c2v.cli.render import (
     short_path,
 )
 from c2v.cli.session import Session, command
-from c2v.errors import EXIT_OK, DataError, NoRoomError, UsageError
+from c2v.errors import EXIT_OK, C2VError, DataError, UsageError
 from c2v.globs import PatternError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def give_back_room(session: Session, library: "Library") -> None:
     session.notice(f"writing the library anew gives {room / 1e6:.1f} MB back to the disk")
     try:
         library.shrink()
-    except NoRoomError as error:
+    except C2VError as error:
         session.problem(f"{error.message}; the library stays as large as it is")
 
 

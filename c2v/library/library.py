@@ -125,8 +125,8 @@ class Library(LibraryReader):
     def _locked(self) -> Iterator[None]:
         if self._database.lacks_room:
             raise NoRoomError(
-                f"the library {self.directory} can only be read: no space is left on its disk "
-                f"({self._database.read_only_because})",
+                f"the library {self.directory} can only be read: no space is left on its disk, or "
+                f"it fails ({self._database.read_only_because})",
                 hint="free some space, or take videos out: c2v remove PATH",
             )
         if self.read_only:
@@ -326,7 +326,10 @@ class Library(LibraryReader):
         # The new file is written beside the old one, by way of SQLite's temporary files.
         from tempfile import gettempdir  # not while searching: it costs milliseconds
 
-        room = min(_free_bytes(self.directory), _free_bytes(gettempdir()))
+        try:
+            room = min(_free_bytes(self.directory), _free_bytes(gettempdir()))
+        except OSError:
+            return 0  # no folder for temporary files: then it cannot be done
         return free if room > 3 * (size - free) else 0
 
     def shrink(self) -> None:

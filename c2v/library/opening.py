@@ -104,12 +104,12 @@ def open_database(directory: Path, *, create: bool = False) -> Opened:
     else:
         _require(path)
     with schema.explained(path):
-        opened = _connect(path)
+        opened = _connect(path, create=create)
         try:
             return _checked(opened, path, create=create)
         except sqlite3.OperationalError as error:
             opened.connection.close()
-            if opened.read_only_because or not schema.is_for_want_of_room(error):
+            if create or opened.read_only_because or not schema.is_for_want_of_room(error):
                 raise
             # No room to bring it up to date: it can still be read.
             opened = _connect_read_only(path, str(error), lacks_room=True)
@@ -172,7 +172,7 @@ def _clear_unmade(path: Path) -> None:
         path.unlink()
 
 
-def _connect(path: Path) -> Opened:
+def _connect(path: Path, *, create: bool) -> Opened:
     """A writable connection where the medium allows it, else a read-only one."""
     there = path.exists()
     writable = os.access(path.parent, os.W_OK) and (not there or os.access(path, os.W_OK))
@@ -181,7 +181,7 @@ def _connect(path: Path) -> Opened:
     try:
         return Opened(_connect_writable(path, new=not there or path.stat().st_size == 0), "")
     except sqlite3.OperationalError as error:
-        if not there or not schema.is_for_want_of_room(error):
+        if create or not schema.is_for_want_of_room(error):
             raise
         return _connect_read_only(path, str(error), lacks_room=True)
 

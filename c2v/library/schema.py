@@ -183,12 +183,18 @@ def is_for_want_of_room(error: sqlite3.Error) -> bool:
     return "full" in str(error) or "disk I/O" in str(error)
 
 
+_SIGNS_OF_DAMAGE = ("not a database", "malformed", "disk image", "Could not decode to UTF-8")
+
+
 def _explain(error: sqlite3.Error, path: Path) -> C2VError:
     # By message: the error codes are attributes only from Python 3.11 on.
     text = str(error)
     if isinstance(error, sqlite3.IntegrityError):
-        return C2VError(f"{path} refused a row that does not fit the others ({text})")
-    if "not a database" in text or "malformed" in text or "disk image" in text:
+        return C2VError(
+            f"{path} refused a row that does not fit the others ({text})",
+            hint="run it again with --verbose and report what it prints",
+        )
+    if any(words in text for words in _SIGNS_OF_DAMAGE):
         return LibraryError(
             f"{path} is damaged ({text})",
             hint="put back a copy, or move it away and index again: c2v index FOLDER",
@@ -213,4 +219,6 @@ def _explain(error: sqlite3.Error, path: Path) -> C2VError:
             f"{path} cannot be opened or written ({text})",
             hint="check the permissions of the file and its folder",
         )
-    return LibraryError(f"{path}: {text}")
+    return LibraryError(
+        f"{path}: {text}", hint="run it again with --verbose and report what it prints"
+    )

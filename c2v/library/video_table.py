@@ -183,5 +183,13 @@ def _video(row: Row) -> VideoRecord:
         height=height,
         codec=codec,
         sampling=sampling,
-        problems=tuple(json.loads(problems)),
+        problems=_problems(problems),
     )
+
+
+def _problems(stored: str) -> tuple[str, ...]:
+    """What could not be read of a video; a damaged row says that of itself."""
+    try:
+        return tuple(map(str, json.loads(stored)))
+    except (ValueError, TypeError):
+        return ("what was said of it in the library is damaged",)

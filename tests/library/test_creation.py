@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -20,6 +19,7 @@ from c2v.library import Library
 
 from .conftest import MODEL, segments, unit_rows, video
 
+fcntl = pytest.importorskip("fcntl", reason="locks, modes and users are other things on Windows")
 ROOT = Path(__file__).parents[2]
 
 KILLED = """

@@ -154,6 +154,39 @@ os._exit(0)
         assert opened.nearest(unit_rows(1), 3).segment_ids.shape == (1, 3)
 
 
+def test_a_library_is_not_begun_on_a_full_disk(mini: Path, small_disk: Path) -> None:
+    library = small_disk / "library"
+    videos = mini.parent / "videos"
+    for spare in (0, 4096, 8192, 40_960, 80_000):
+        fill_up(small_disk)
+        os.truncate(small_disk / "filler", (small_disk / "filler").stat().st_size - spare)
+        out = command(["-m", "c2v"], "index", videos, "-L", library, "--model", "mini", code=1)
+        assert "no space left" in out or "could not be read or written" in out
+        assert "hint: " in out
+    (small_disk / "filler").unlink()
+    command(["-m", "c2v"], "index", videos, "-L", library, "--model", "mini", code=4)
+    assert videos_in(library, ["-m", "c2v"]) == 4
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_a_read_only_file_system(mini: Path, small_disk: Path, upgraded: bool) -> None:
+    library = small_disk / "library"
+    shutil.copytree(mini, library)
+    if upgraded:
+        Library.open(library).close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    c2v = ["-m", "c2v"]
+    assert videos_in(library, c2v) == 4
+    for strategy in ("exact", "hnsw"):
+        out = command(c2v, "search", "a square", "-L", library, "--strategy", strategy)
+        assert "partly.mp4" in out
+    videos = mini.parent / "videos"
+    assert "is read-only" in command(c2v, "index", videos, "-L", library, code=3)
+    assert "is read-only" in command(c2v, "remove", paths(library)[0], "-L", library, code=3)
+    out = command(c2v, "index", videos, "-L", small_disk / "new", "--model", "mini", code=1)
+    assert "Read-only file system" in out
+
+
 def test_the_file_shrinks_after_most_videos_are_removed(folder: Path) -> None:
     with Library.create(folder) as library:
         library.set_model(MODEL)

@@ -158,6 +158,18 @@ def test_a_new_head_leaves_damaged_features_out(library: Library, folder: Path, 
         library.replace_vectors(MODEL, [])  # sound ones must not be missing
 
 
+@pytest.mark.parametrize("text", ["[", "7", "", "{"])
+def test_what_was_said_of_a_video_is_damaged(
+    library: Library, folder: Path, fill: Fill, text: str
+) -> None:
+    fill(1)
+    connection = sqlite3.connect(folder / "library.db")
+    connection.execute("UPDATE video SET problems = ?", (text,))
+    connection.commit()
+    connection.close()
+    assert library.videos()[0].problems == ("what was said of it in the library is damaged",)
+
+
 def test_a_copy_has_its_checksums(library: Library, fill: Fill) -> None:
     fill(2)
     copy = library.copy_video(1, path="/copy.mp4", size_bytes=1, mtime_ns=2)
