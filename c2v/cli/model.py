@@ -1,7 +1,7 @@
 """``c2v model``: the encoders on this machine, and how more of them get here."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -42,7 +42,8 @@ def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) ->
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("name", "head", "vector", "size", "from"):
-        table.add_column(name, justify="right" if name in ("vector", "size") else "left")
+        side: Literal["left", "right"] = "right" if name in ("vector", "size") else "left"
+        table.add_column(name, justify=side, overflow="fold")
     for fact in facts:
         table.add_row(
             fact["name"],

@@ -1,5 +1,6 @@
 """``c2v search`` and ``c2v describe``: text to video, video to video, video to text."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -89,6 +90,7 @@ def search(
     """
     from c2v.search.engine import SearchOptions, find
 
+    query = _as_text(query)
     _check_question(query, video, batch, rerank=rerank)
     options = SearchOptions(
         top=top,
@@ -131,6 +133,16 @@ def _naming(session: Session) -> Callable[[str], None]:
     return name
 
 
+def _as_text(query: str | None) -> str | None:
+    """The words as typed: what the locale could not read is UTF-8, or no text at all."""
+    if query is None or not any("\ud800" <= character <= "\udfff" for character in query):
+        return query
+    try:
+        return os.fsencode(query).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the QUERY {query} is not UTF-8 text", hint=_EXAMPLE) from error
+
+
 def _check_question(
     query: str | None, video: Path | None, batch: Path | None, *, rerank: int
 ) -> None:
@@ -139,8 +151,6 @@ def _check_question(
         raise UsageError("give one of QUERY, --video FILE and --batch FILE", hint=_EXAMPLE)
     if query is not None and not query.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
-    if query is not None and any("\ud800" <= character <= "\udfff" for character in query):
-        raise UsageError(f"the QUERY {query} is not UTF-8 text", hint=_EXAMPLE)
     if rerank and video is not None:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
 
