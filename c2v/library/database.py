@@ -35,8 +35,12 @@ class Database:
         self._generation_due = False
         self._reading = False
         self._guard = threading.RLock()
-        with schema.explained(self.path):
-            self.uuid = str(self.all("SELECT uuid FROM library")[0][0])
+        try:
+            with schema.explained(self.path):
+                self.uuid = str(self.all("SELECT uuid FROM library")[0][0])
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the WAL into the database."""
