@@ -44,6 +44,7 @@ def open_library(session: "Session") -> "Library":
     folder = session.library_dir()
     library = Library.open(folder)
     if library.model is None:
+        library.close()
         raise LibraryError(f"the library {folder} is empty", hint="c2v index PATH")
     return library
 

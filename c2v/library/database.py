@@ -45,8 +45,12 @@ class Database:
         self._generation_due = False
         self._reading = False
         self._guard = threading.RLock()
-        with schema.explained(self.path):
-            self.uuid = str(self.all("SELECT uuid FROM library")[0][0])
+        try:
+            with schema.explained(self.path):
+                self.uuid = str(self.all("SELECT uuid FROM library")[0][0])
+        except BaseException:
+            self.close()
+            raise
 
     def _open(self, directory: Path, *, create: bool) -> None:
         opened = open_database(directory, create=create)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from c2v.optional import remark
 from tests.benchmarks import machine, report
 from tests.benchmarks.measure import Row
 
@@ -76,7 +77,7 @@ def _show(rows: list[Row], facts: report.Facts, options: argparse.Namespace) -> 
     try:
         report.draw(options.out / "benchmarks.png", rows)
     except ModuleNotFoundError:
-        print("no picture: matplotlib is not installed (pip install 'c2v[train]')", file=sys.stderr)
+        print(remark("no picture", "matplotlib"), file=sys.stderr)
     if options.short:
         print("--short: smaller inputs, these figures are no result", file=sys.stderr)
 

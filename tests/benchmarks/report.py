@@ -69,7 +69,7 @@ def draw(path: Path, rows: Sequence[Row]) -> None:
     """How many times faster or smaller than the other side, with what was asked for as a line.
 
     Raises:
-        ModuleNotFoundError: matplotlib is not here (``pip install 'c2v[train]'``).
+        ModuleNotFoundError: matplotlib is not here (the extra ``train``).
     """
     import matplotlib as mpl
 

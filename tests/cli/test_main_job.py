@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -266,7 +267,8 @@ def wait_for_videos(library: Path, count: int, *, process: subprocess.Popen[str]
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with sqlite3.connect(f"file:{library / 'library.db'}?mode=ro", uri=True) as database:
+            address = f"file:{library / 'library.db'}?mode=ro"
+            with closing(sqlite3.connect(address, uri=True)) as database:
                 if database.execute("SELECT count(*) FROM video").fetchone()[0] >= count:
                     return
         except sqlite3.OperationalError:

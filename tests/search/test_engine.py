@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
-def library(bundle: Bundle, tmp_path: Path) -> Library:
+def library(bundle: Bundle, tmp_path: Path) -> Iterator[Library]:
     """Six videos of one to three segments; frame features and vectors as the bundle makes them."""
     random = np.random.default_rng(0)
     made = Library.create(tmp_path / "library")
@@ -82,7 +83,8 @@ def library(bundle: Bundle, tmp_path: Path) -> Library:
             sampling="auto",
         )
         made.put_video(video, segments)
-    return made
+    with made:
+        yield made
 
 
 def test_one_result_a_video_unless_moments(library: Library, bundle: Bundle) -> None:

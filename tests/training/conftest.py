@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,9 +43,11 @@ def captions(toys: ModuleType, tmp_path: Path) -> Captions:
 
 
 @pytest.fixture
-def library(toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions) -> Library:
-    made: Library = toys.fill_library(tmp_path / "library", bundle, captions)
-    return made
+def library(
+    toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
+) -> Iterator[Library]:
+    with toys.fill_library(tmp_path / "library", bundle, captions) as made:
+        yield made
 
 
 @pytest.fixture

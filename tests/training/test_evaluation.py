@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -38,9 +39,11 @@ def captions(toys: ModuleType, tmp_path: Path) -> Captions:
 
 
 @pytest.fixture
-def library(toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions) -> Library:
-    made: Library = toys.fill_library(tmp_path / "library", bundle, captions, segments=2)
-    return made
+def library(
+    toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
+) -> Iterator[Library]:
+    with toys.fill_library(tmp_path / "library", bundle, captions, segments=2) as made:
+        yield made
 
 
 @pytest.fixture
@@ -96,16 +99,17 @@ def test_missing_videos_are_named_with_a_reason(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
 ) -> None:
     gone, broken = captions.videos[3], captions.videos[7]
-    library = toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone, broken])
-    library.record_failure(broken, size_bytes=1, mtime_ns=1, reason="no video stream")
-    result = evaluate_library(library, bundle, captions)
+    made = toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone, broken])
+    with made as library:
+        library.record_failure(broken, size_bytes=1, mtime_ns=1, reason="no video stream")
+        result = evaluate_library(library, bundle, captions)
+        with pytest.raises(DataError, match="none of its videos"):
+            evaluate_library(library, bundle, toys.only(captions, [gone]))
     assert result.videos == 18
     assert {miss.path: miss.reason for miss in result.missing} == {
         gone: "no such file",
         broken: "cannot be read: no video stream",
     }
-    with pytest.raises(DataError, match="none of its videos"):
-        evaluate_library(library, bundle, toys.only(captions, [gone]))
 
 
 def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) -> None:

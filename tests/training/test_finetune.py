@@ -209,9 +209,9 @@ def test_search_needs_no_torch_after_fine_tuning(train: Train) -> None:
 
 def test_long_videos_and_several_captions(toys: ModuleType, tmp_path: Path, bundle: Bundle) -> None:
     captions = toys.captions_for(tmp_path, 12, a_video=3)
-    library = toys.fill_library(tmp_path / "long", bundle, captions, segments=6)
     run = Run(name="long", watcher=toys.Watch())
-    result = finetune(library, bundle, captions, FAST, run)
+    with toys.fill_library(tmp_path / "long", bundle, captions, segments=6) as library:
+        result = finetune(library, bundle, captions, FAST, run)
     assert result.pairs == 36
     assert result.outcome.history[-1]["loss"] < result.outcome.history[1]["loss"]
 
@@ -220,8 +220,9 @@ def test_videos_that_are_not_there_are_reported(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
 ) -> None:
     gone = captions.videos[4]
-    library = toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone])
-    result = finetune(library, bundle, captions, FAST, Run(name="gappy", watcher=toys.Watch()))
+    run = Run(name="gappy", watcher=toys.Watch())
+    with toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone]) as library:
+        result = finetune(library, bundle, captions, FAST, run)
     assert [(miss.path, miss.reason) for miss in result.missing] == [(gone, "no such file")]
     assert result.pairs == 23
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -54,13 +55,14 @@ def captions(tmp_path: Path) -> Captions:
 
 
 @pytest.fixture
-def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Library:
+def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Iterator[Library]:
     with open_for_indexing(
         tmp_path / "library", model="tiny", configured="auto", device="cpu", precision="fp32",
         notice=lambda _: None,
     ) as (opened, model):  # fmt: skip
         index(opened, model, [Path(p) for p in captions.videos], options=IndexOptions())
-    return Library.open(tmp_path / "library")
+    with Library.open(tmp_path / "library") as opened:
+        yield opened
 
 
 def tune(

@@ -5,6 +5,7 @@ The long form, with video files and the command itself, is ``tests/benchmarks/mo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +33,7 @@ def mini() -> Bundle:
 
 
 @pytest.fixture
-def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Library:
+def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Iterator[Library]:
     pytest.importorskip("skimage")
     made = Library.create(tmp_path / "library")
     made.set_model(model_record(mini))
@@ -57,7 +58,8 @@ def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Library:
             ),
             [SegmentData(0.0, float(FRAMES), times, features, vector)],
         )  # fmt: skip
-    return made
+    with made:
+        yield made
 
 
 def _seen(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]

@@ -48,8 +48,10 @@ def check_parts(config: BundleConfig, *, device: str, precision: str) -> None:
     """
     if precision == "int8" or _on_graph(config, device=device, precision=precision):
         return
-    has_graph = VisionShape.of(config.image) is not None
-    require(f"--precision {precision}" if has_graph else f"the model {config.name}", *TORCH_TOWER)
+    wish = f"--precision {precision}" if device in ("auto", "cpu") else f"--device {device}"
+    if VisionShape.of(config.image) is None:
+        wish = f"the model {config.name}"
+    require(wish, *TORCH_TOWER)
 
 
 def _on_graph(config: BundleConfig, *, device: str, precision: str) -> bool:

@@ -141,6 +141,8 @@ def cpu_has_bf16() -> bool:
     if listing.exists():
         words = set(listing.read_text(encoding="utf-8", errors="replace").split())
         return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+    if not has("torch"):
+        return False  # there is nobody to ask
     import torch
 
     flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
