@@ -61,7 +61,11 @@ def _names_in(folder: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class PathPattern:
-    """One path or pattern, as it was typed."""
+    """One path or pattern, as it was typed.
+
+    Raises:
+        PatternError: it is empty.
+    """
 
     text: str
     place: str = field(init=False)
@@ -74,6 +78,8 @@ class PathPattern:
     _globs: list[Glob] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        if not self.text:
+            raise PatternError("it is empty")
         typed = os.path.expanduser(self.text)  # noqa: PTH111
         # Not resolved: links stay links, as they do while indexing.
         self.place = existing(os.path.abspath(typed))  # noqa: PTH100
@@ -139,16 +145,20 @@ def select(patterns: Sequence[str], paths: Sequence[str]) -> tuple[list[int], li
     chosen: set[int] = set()
     unmatched = []
     for text in patterns:
-        pattern = PathPattern(text)
-        meant = [place for place, path in enumerate(paths) if pattern.is_at(path)]
-        if not meant and not pattern.place.isascii():
-            meant = [place for place, path in enumerate(paths) if pattern.looks_at(path)]
-        if not meant and not pattern.exists:
-            try:
-                meant = [place for place, path in enumerate(paths) if pattern.fits(path)]
-            except PatternError as error:
-                raise PatternError(f"{text} is no pattern: {error}") from error
+        try:
+            meant = _meant(PathPattern(text), paths)
+        except PatternError as error:
+            raise PatternError(f"{text!r} is no pattern: {error}") from error
         if not meant:
             unmatched.append(text)
         chosen.update(meant)
     return sorted(chosen), unmatched
+
+
+def _meant(pattern: PathPattern, paths: Sequence[str]) -> list[int]:
+    meant = [place for place, path in enumerate(paths) if pattern.is_at(path)]
+    if not meant and not pattern.place.isascii():
+        meant = [place for place, path in enumerate(paths) if pattern.looks_at(path)]
+    if not meant and not pattern.exists:
+        meant = [place for place, path in enumerate(paths) if pattern.fits(path)]
+    return meant

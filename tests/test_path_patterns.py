@@ -131,8 +131,10 @@ def test_of_two_that_look_alike_the_exact_one_is_meant(
 
 
 def test_a_pattern_that_means_nothing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PatternError, match=r"\[z-a\]\* is no pattern: the range z-a"):
+    with pytest.raises(PatternError, match=r"'\[z-a\]\*' is no pattern: the range z-a"):
         select(["[z-a]*"], [str(tmp_path / "a")])
+    with pytest.raises(PatternError, match="it is empty"):
+        select([""], [str(tmp_path / "a")])
     (tmp_path / "[z-a]").touch()  # a name, though
     assert select([str(tmp_path / "[z-a]")], [str(tmp_path / "[z-a]")])[0] == [0]
 

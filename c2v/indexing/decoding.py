@@ -185,10 +185,10 @@ class DecodePool:
     def _decode_part(
         self, opened: _Open, part: tuple[int, int], video: OpenVideo | None = None
     ) -> None:
-        clip = opened.clip
+        clip, path = opened.clip, opened.clip.job.file.path
         failure = None
         try:
-            with only_this_file(), held(clip.job.file.path, clip.state):
+            with only_this_file(), held(path, clip.state, content=clip.content_id):
                 for chunk in decode_range(
                     clip, *part, shape=self._shape, options=self._options, video=video
                 ):

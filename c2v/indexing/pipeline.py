@@ -238,7 +238,7 @@ class _Consumer:
         whole: list[tuple[Clip, list[SegmentData]]] = []
         changed: list[Clip] = []
         for clip, segments in finished:
-            if is_named(clip.job.file.path, clip.state):
+            if is_named(clip.job.file.path, clip.state, content=clip.content_id):
                 whole.append((clip, segments))
             else:
                 changed.append(clip)

@@ -1,7 +1,7 @@
 """Everything that touches a video file: find it, describe it, cut it, decode it.
 
-Importing this package costs NumPy and the standard library; PyAV and decord load inside
-the functions that use them.
+Importing this package costs NumPy and the standard library; PyAV and decord load inside the
+functions that use them.
 """
 
 from __future__ import annotations

@@ -42,19 +42,27 @@ class FileState:
     def of(cls, status: os.stat_result) -> FileState:
         return cls(status.st_dev, status.st_ino, status.st_size, modified_ns(status))
 
+    def is_alike(self, other: FileState) -> bool:
+        """Of the same size and time, and perhaps the same: not every file system of a network, or
+        of a program, keeps the number of an inode."""
+        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
+
 
 @contextmanager
-def held(path: Path, expected: FileState | None = None) -> Iterator[tuple[BinaryIO, FileState]]:
+def held(
+    path: Path, expected: FileState | None = None, *, content: str = ""
+) -> Iterator[tuple[BinaryIO, FileState]]:
     """Hold a file open while it is read, by whatever means, and see that it stays what it was.
 
     Yields the open file and its state. The file is held, so that its inode cannot become another
-    file's. ChangedError when it is not in the ``expected`` state, is written to, or when at the
-    end its name is gone or another file's: what was read is then nobody's, or a mixture.
-    MediaError when it cannot be opened; ChangedError when there is no such file (any more).
+    file's. ChangedError when it is not in the ``expected`` state (with the id ``content``), is
+    written to, or when at the end its name is gone or another file's: what was read is then
+    nobody's, or a mixture. MediaError when it cannot be opened; ChangedError when there is no such
+    file (any more).
     """
     with _opened(path) as file:
         state = FileState.of(os.fstat(file.fileno()))
-        if expected not in (None, state):
+        if expected is not None and not _is_same(file, state, expected, content):
             raise ChangedError(CHANGED)
         try:
             yield file, state
@@ -67,15 +75,31 @@ def held(path: Path, expected: FileState | None = None) -> Iterator[tuple[Binary
             raise ChangedError(CHANGED)
 
 
+def _is_same(file: BinaryIO, state: FileState, expected: FileState, content: str) -> bool:
+    if state == expected:
+        return True
+    return state.is_alike(expected) and content_id_of(file) == content
+
+
 def _is_still(state: FileState, path: Path, file: BinaryIO) -> bool:
-    return FileState.of(os.fstat(file.fileno())) == state and is_named(path, state)
-
-
-def is_named(path: Path, state: FileState) -> bool:
-    """Whether ``path`` is the name of the file that had this state, and it has it still."""
+    if FileState.of(os.fstat(file.fileno())) != state:
+        return False
     try:
-        return FileState.of(path.stat()) == state
+        if FileState.of(path.stat()) == state:
+            return True
     except OSError:
+        return False
+    return is_named(path, state, content=content_id_of(file))
+
+
+def is_named(path: Path, state: FileState, *, content: str) -> bool:
+    """Whether ``path`` is the name of the file with this state and content id, still."""
+    try:
+        if FileState.of(path.stat()) == state:
+            return True
+        with _opened(path) as file:
+            return _is_same(file, FileState.of(os.fstat(file.fileno())), state, content)
+    except (OSError, MediaError):
         return False
 
 

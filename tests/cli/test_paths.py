@@ -63,7 +63,7 @@ def test_in_names_what_means_nothing(folder: Path, library: Path) -> None:
     assert "--in *.mkv: no video of the library is there" in stderr
     assert "B Planet" not in stderr
     done = run_in(folder, "search", "x", "-L", library, "--in", "[z-a]*", code=2)
-    assert "--in [z-a]* is no pattern: the range z-a goes backwards" in done.stderr
+    assert "--in '[z-a]*' is no pattern: the range z-a goes backwards" in done.stderr
 
 
 def test_remove_takes_the_same(folder: Path, library: Path) -> None:

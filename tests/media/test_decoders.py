@@ -146,7 +146,7 @@ def test_nothing_reaches_stderr_and_damage_never_escapes(videos: Any, tmp_path: 
 
 
 def test_importing_media_is_light() -> None:
-    heavy = ["av", "decord", "torch", "pathspec", "PIL", "open_clip", "onnxruntime"]
+    heavy = ["av", "decord", "torch", "PIL", "open_clip", "onnxruntime"]
     code = f"import sys, c2v.media; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code],
