@@ -125,8 +125,8 @@ class Library(LibraryReader):
     def _locked(self) -> Iterator[None]:
         if self._database.lacks_room:
             raise NoRoomError(
-                f"the library {self.directory} can only be read: no space is left on its disk, or it fails "
-                f"({self._database.read_only_because})",
+                f"the library {self.directory} can only be read: no space is left on its disk, or "
+                f"it fails ({self._database.read_only_because})",
                 hint="free some space, or take videos out: c2v remove PATH",
             )
         if self.read_only:
