@@ -123,6 +123,9 @@ def index(
             )
         if report.removed:
             give_back_room(session, library)
+    if report.damaged:
+        what = "were damaged in the library and had to be read again"
+        session.problem(damaged_line(report.damaged, what))
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:
@@ -196,8 +199,6 @@ def _print_report(session: Session, report: "IndexReport") -> None:
         session.out.print(line, markup=False)
     if report.missing:
         session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
-    if report.damaged:
-        session.problem(damaged_line(report.damaged, "were damaged in the library and read again"))
     if report.interrupted:
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)

@@ -138,7 +138,8 @@ def tell_damage(session: Session, library: "Library") -> None:
     if paths:
         import shlex
 
-        again = f"read again: c2v index {printable(shlex.quote(paths[0]))}"
+        place = f" --library {shlex.quote(str(library.directory))}" if session.library else ""
+        again = f"read again: c2v index {printable(shlex.quote(paths[0]))}{place}"
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
