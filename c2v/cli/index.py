@@ -153,6 +153,9 @@ def index(
             session.notice(library.slower_because)
     for pattern in report.unmatched:
         session.problem(f"--exclude {pattern}: nothing was left out for it")
+    if report.damaged:
+        what = "were damaged in the library and had to be read again"
+        session.problem(damaged_line(report.damaged, what))
     if style is PlainFormat.JSON:
         print_json(report_as_dict(report))
     else:
@@ -261,8 +264,6 @@ def _print_report(session: Session, report: "IndexReport") -> None:
         session.out.print(line)
     if report.missing:
         session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
-    if report.damaged:
-        session.problem(damaged_line(report.damaged, "were damaged in the library and read again"))
     if report.interrupted:
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)

@@ -135,7 +135,8 @@ def tell_damage(session: Session, library: "Library") -> None:
     if paths:
         import shlex
 
-        again = f"read again: c2v index {shlex.quote(paths[0])}"
+        place = f" --library {shlex.quote(str(library.directory))}" if session.library else ""
+        again = f"read again: c2v index {shlex.quote(paths[0])}{place}"
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 

@@ -80,12 +80,15 @@ def find_all(
     started = time.perf_counter()
     with library.snapshot():
         allowed = _allowed_segments(library, options)
+        left_out: set[int] = set()
         while True:
             try:
                 answers = _answers(library, bundle, queries, options, allowed)
                 break
             except DamagedRowsError as error:
-                # Each time there are fewer segments left, so this ends.
+                if left_out.issuperset(error.segment_ids):
+                    raise  # leaving them out is of no avail
+                left_out.update(error.segment_ids)
                 library.leave_out(error.segment_ids)
     share = (time.perf_counter() - started) * 1e3 / max(1, len(queries))
     return [dataclasses.replace(answer, elapsed_ms=share) for answer in answers]

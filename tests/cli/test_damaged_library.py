@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -72,10 +73,10 @@ def test_search_says_what_it_leaves_out_and_index_mends_it(
         (line,) = done.stderr.splitlines()
         assert "2.mp4" in line
         assert "left out" in line
-        assert "c2v index" in line
-    done = c2v("index", clips, "-L", library, "--format", "json")
-    report = json.loads(done.stdout)
-    assert (report["updated"], report["unchanged"], report["added"]) == (1, 3, 0)
+    command = shlex.split(line[line.index("c2v index") :])  # what the line says can be typed
+    done = c2v(*command[1:], "--format", "json")
+    assert json.loads(done.stdout)["updated"] == 1
+    assert "2.mp4 were damaged" in done.stderr
     done = c2v(*ask)
     assert done.stderr == ""
     assert json.loads(done.stdout)["results"] == before
@@ -85,7 +86,7 @@ def test_search_says_what_it_leaves_out_and_index_mends_it(
 
 def test_index_names_what_it_reads_again(c2v: Run, clips: Path, library: Path) -> None:
     rot(library, "feature", "1.mp4")
-    assert "1.mp4 were damaged in the library and read again" in (
+    assert "1.mp4 were damaged in the library and had to be read again" in (
         c2v("index", clips / "1.mp4", "-L", library).stderr
     )
 
