@@ -103,7 +103,9 @@ def remove(
             for video in doomed:
                 session.out.print(short_path(video.path), soft_wrap=True)
             return EXIT_OK
-        require(session, f"remove forgets {amount_of(doomed)}; the files stay", yes=yes)
+        such = f"{'such as ' if len(doomed) > 1 else ''}{short_path(doomed[0].path)}"
+        what = f"remove forgets {amount_of(doomed)}, {such}; the files stay"
+        require(session, what, yes=yes)
         removed = library.remove_videos([video.id for video in doomed])
         library.clear_failures([video.path for video in doomed])
         give_back_room(session, library)

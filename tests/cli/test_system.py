@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -197,34 +198,38 @@ def test_a_current_folder_that_is_gone(library: Path, tmp_path: Path) -> None:
         assert done.stderr.startswith("error: the current folder: "), (line, done.stderr)
 
 
+NOBODY = """
+import os, pwd, sys, tempfile
+import platformdirs.unix  # all that is loaded late, while it can be read
+from c2v.cli.app import run
+
+lines = [["status", "-L", sys.argv[1]], ["search", "x", "-L", sys.argv[1]]]
+os.environ["C2V_HOME"] = sys.argv[2]
+assert [run(line) for line in lines] == [0, 0]  # as root, which may read this Python's own files
+os.setgid(54321)
+os.setuid(54321)
+del os.environ["HOME"]
+assert os.path.expanduser("~") == "~"
+codes = [run(line) for line in lines]
+del os.environ["C2V_HOME"]
+print("now at no place at all", file=sys.stderr)
+print([*codes, run(["status"])])
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can be nobody")
-def test_nobody_without_a_home(library: Path, c2v_home: Path, tmp_path: Path) -> None:
+def test_nobody_without_a_home(library: Path, run_python: Run) -> None:
     """A user with no HOME and no entry in passwd, as in a container."""
-    nobody, copy = 54321, Path("/tmp") / f"c2v-nobody-{os.getpid()}"
-
-    def as_nobody(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        kept = {key: value for key, value in os.environ.items() if key not in ("HOME", "C2V_HOME")}
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)],
-            user=nobody, group=nobody, extra_groups=[], env=kept | more, cwd="/",
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
-
-    try:
-        as_nobody("-c", "import c2v.cli.app, numpy").check_returncode()
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("another user cannot run this Python")
-    done = as_nobody("-m", "c2v", "status")
-    assert (done.returncode, "C2V_HOME" in done.stderr) == (2, True), done.stderr
-    try:
-        shutil.copytree(library, copy / "library")
-        for path in (copy, *copy.rglob("*")):
-            os.chown(path, nobody, nobody)
-        for line in (("status",), ("search", "x")):
-            done = as_nobody("-m", "c2v", *line, "-L", copy / "library", C2V_HOME=str(copy))
-            assert done.returncode == 0, done.stderr
-    finally:
-        shutil.rmtree(copy)
+    with tempfile.TemporaryDirectory(prefix="c2v-nobody-") as name:  # pytest's folders are private
+        place = Path(name)
+        shutil.copytree(library, place / "library")
+        (place / "home").mkdir()
+        for path in (place, *place.rglob("*")):
+            os.chown(path, 54321, 54321)
+        done = run_python("-c", NOBODY, place / "library", place / "home", HOME="/root")
+    assert done.stdout.splitlines()[-1] == "[0, 0, 2]", done.stderr
+    said = done.stderr.partition("now at no place at all")[2]
+    assert "C2V_HOME" in said
 
 
 def test_what_is_said_of_errors_of_the_system() -> None:
