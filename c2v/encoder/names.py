@@ -48,13 +48,13 @@ def name_from(text: str) -> str:
     """A legal name that looks like ``text``, such as the name of a file.
 
     >>> name_from("Frühling 2024 (final)."), name_from("con"), name_from("字幕")
-    ('Fruhling-2024-final', 'con-model', 'model')
+    ('Fruhling-2024-final', 'model-con', 'model')
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain)
     words = re.sub(r"-{2,}", "-", words)[: LONGEST - 10]  # room for a number
     name = words.lstrip("._+-").rstrip(".-_+") or "model"
-    return f"{name}-model" if name == "auto" or _is_device(name) else name
+    return f"model-{name}" if name == "auto" or _is_device(name) else name
 
 
 def same_but_for_case(name: str, names: Iterable[str]) -> str | None:

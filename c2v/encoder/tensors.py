@@ -6,6 +6,7 @@ needs, so 250 MB of weights cost milliseconds, not a load. (``safetensors.numpy`
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,7 +83,9 @@ def _view(content: mmap.mmap, start: int, entry: Mapping[str, Any]) -> NDArray[A
     dtype = np.dtype(_DTYPES[entry["dtype"]])
     shape = tuple(entry["shape"])
     first, last = entry["data_offsets"]
-    count = int(np.prod(shape, dtype=np.int64))
+    if not all(isinstance(side, int) and side >= 0 for side in shape):
+        raise ValueError("a shape is no list of sizes")
+    count = math.prod(shape)
     if last - first != count * dtype.itemsize:
         raise ValueError("a size does not fit its shape")
     return np.frombuffer(content, dtype, count, start + first).reshape(shape)
