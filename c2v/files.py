@@ -1,4 +1,4 @@
-"""Reading small files of strangers: only plain files, never a pipe that is waited for, and JSON.
+"""Reading small files of strangers: plain files, never a pipe that is waited for; and JSON.
 
 Every failure is an ``OSError`` or a ``ValueError`` with a reason that can stand in a sentence.
 """
@@ -9,12 +9,16 @@ import errno
 import json
 import os
 import stat
+import sys
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 DEEPEST_JSON = 100
 """Lists and objects inside each other; what c2v writes has four."""
 
+STDIN_NAME = "-"
+_OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -23,7 +27,7 @@ _KINDS = (
 )
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> BufferedReader:
     """Open a file for reading; a pipe, a device or a folder is refused and never waited for.
 
     Raises:
@@ -49,6 +53,36 @@ def read_plain(path: Path) -> bytes:
     """The content of a plain file; errors as those of :func:`open_plain`."""
     with open_plain(path) as file:
         return file.read()
+
+
+def open_input(path: Path) -> BufferedReader:
+    """A file that a user names to be read; standard input for ``-``.
+
+    The pipe of a shell, ``<(...)``, is one that is open already, and is read.
+
+    Raises:
+        OSError: as :func:`open_plain`, or standard input is closed.
+    """
+    if str(path) == STDIN_NAME:
+        return open(_stdin_descriptor(), "rb", closefd=False)  # noqa: PTH123 - no path
+    return path.open("rb") if str(path).startswith(_OPEN_ALREADY) else open_plain(path)
+
+
+def read_input(path: Path) -> bytes:
+    """All of :func:`open_input`."""
+    with open_input(path) as file:
+        return file.read()
+
+
+def _stdin_descriptor() -> int:
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
+    descriptor = sys.stdin.fileno()
+    try:
+        os.read(descriptor, 0)  # fails at once where c2v was started without one
+    except OSError as error:
+        raise OSError(error.errno, "standard input is closed") from error
+    return descriptor
 
 
 def parse_json(text: str) -> Any:

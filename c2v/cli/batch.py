@@ -22,7 +22,7 @@ from c2v.cli.render import (
 )
 from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
-from c2v.inputs import check_input, stdin_descriptor
+from c2v.files import open_input
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
@@ -91,10 +91,7 @@ class _WarmWhenIdle:
 
 def _opened(source: Path) -> BufferedReader:
     try:
-        if str(source) == "-":
-            return open(stdin_descriptor(), "rb", closefd=False)  # noqa: PTH123 - no path
-        check_input(source)
-        return source.open("rb")
+        return open_input(source)
     except OSError as error:
         raise DataError(
             f"--batch {source}: {error.strerror}", hint="give a text file, a query a line, or -"
