@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,10 @@ def pragma(folder: Path, name: str) -> int:
 
 
 def alter(folder: Path, *statements: str) -> None:
-    connection = sqlite3.connect(folder / "library.db")
-    for statement in statements:
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(folder / "library.db")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
 
 
 def test_a_library_says_whose_and_which_version_it_is(library: Library, folder: Path) -> None:
