@@ -15,7 +15,6 @@ from c2v.cli.render import (
 )
 from c2v.cli.session import Session, command, interactive
 from c2v.errors import EXIT_ERROR, EXIT_OK, DataError, UsageError
-from c2v.globs import PatternError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -113,6 +112,7 @@ def remove(
 
 def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
     """The videos that the paths and patterns mean, each once; each must mean some."""
+    from c2v.globs import PatternError
     from c2v.path_patterns import select
 
     videos = library.videos()
