@@ -20,7 +20,6 @@ Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -121,5 +120,7 @@ def only_this_file() -> Iterator[None]:
     except (C2VError, MemoryError):
         raise
     except Exception as error:
+        import traceback  # which nearly no run needs
+
         sentence = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
         raise MediaError(sentence, trace=traceback.format_exc()) from error

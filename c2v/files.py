@@ -18,7 +18,8 @@ DEEPEST_JSON = 100
 """Lists and objects inside each other; what c2v writes has four."""
 
 STDIN_NAME = "-"
-_OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+_NEVER_WAITED_FOR = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/", os.devnull)
+"""Devices that can be read: they are open already, or end at once."""
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -65,7 +66,7 @@ def open_input(path: Path) -> BufferedReader:
     """
     if str(path) == STDIN_NAME:
         return open(_stdin_descriptor(), "rb", closefd=False)  # noqa: PTH123 - no path
-    return path.open("rb") if str(path).startswith(_OPEN_ALREADY) else open_plain(path)
+    return path.open("rb") if str(path).startswith(_NEVER_WAITED_FOR) else open_plain(path)
 
 
 def read_input(path: Path) -> bytes:

@@ -15,7 +15,6 @@ from c2v.cli.render import (
 )
 from c2v.cli.session import Session, command
 from c2v.errors import EXIT_OK, C2VError, DataError, UsageError
-from c2v.globs import PatternError
 
 if TYPE_CHECKING:
     from c2v.library import Library, VideoRecord
@@ -144,6 +143,7 @@ def tell_damage(session: Session, library: "Library") -> None:
 
 def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
     """The videos that the paths and patterns mean, each once; each must mean some."""
+    from c2v.globs import PatternError
     from c2v.path_patterns import select
 
     videos = library.videos()

@@ -14,7 +14,6 @@ from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DamagedRowsError
 from c2v.library import Library, SegmentRow
-from c2v.search.filters import videos_within
 from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
 
@@ -118,6 +117,8 @@ def _answers(
 def _allowed_segments(library: Library, options: SearchOptions) -> NDArray[np.int64] | None:
     if not options.within:
         return None
+    from c2v.search.filters import videos_within
+
     videos = library.video_paths()
     return library.segment_ids_of(
         videos_within(videos, options.within, on_unmatched=options.on_unmatched)
