@@ -27,7 +27,7 @@ from c2v.files import open_input
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.library import Library
-    from c2v.search.engine import SearchOptions
+    from c2v.search.ranking import SearchOptions
     from c2v.search.results import Answer
 
 Show = Callable[["Answer"], None]
@@ -46,8 +46,8 @@ def answer_batch(
     What has arrived together is embedded and ranked together, printed and flushed, before more is
     read: whoever writes a line and waits gets its answer.
     """
-    from c2v.search.engine import find_all, text_queries
     from c2v.search.lines import query_groups
+    from c2v.search.ranking import find_all, text_queries
 
     bad: list[int] = []
 

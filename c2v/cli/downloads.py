@@ -15,9 +15,9 @@ def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead
     --quiet too.
 
     Raises:
-        ModelError: see :func:`c2v.encoder.obtain.fetch_bundle`.
+        ModelError: see :func:`c2v.encoder.catalogue.fetch_bundle`.
     """
-    from c2v.encoder.obtain import fetch_bundle
+    from c2v.encoder.catalogue import fetch_bundle
 
     def announce(line: str) -> None:
         session.problem(f"{line}; {instead} needs none" if instead else line)

@@ -14,10 +14,10 @@ from c2v.errors import EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
+    from c2v.evaluation.captions import Captions
+    from c2v.evaluation.published_videos import Protocol
+    from c2v.evaluation.retrieval import Evaluation, Measure
     from c2v.library import Library
-    from c2v.training.captions import Captions
-    from c2v.training.evaluation import Evaluation, Measure
-    from c2v.training.published_videos import Protocol
 
 SplitFlag = Annotated[
     str, typer.Option("--split", metavar="train|val|test", help="Part of a benchmark.")
@@ -108,10 +108,10 @@ def evaluate(
     The videos of the file are looked up in the library, or with --protocol read from the disk and
     looked at as in the paper. Those that cannot be ranked are reported.
     """
-    from c2v.training.evaluation import Measure
-    from c2v.training.failures import write_page, write_queries
-    from c2v.training.published import published_rows
-    from c2v.training.published_videos import published_protocol
+    from c2v.evaluation.failures import write_page, write_queries
+    from c2v.evaluation.published import published_rows
+    from c2v.evaluation.published_videos import published_protocol
+    from c2v.evaluation.retrieval import Measure
 
     captions = _load(data, split=split, videos=videos, annotations=annotations)
     paper = published_protocol(protocol, data=data, first_seconds=captions.first_seconds)
@@ -136,8 +136,8 @@ def _over_library(
     session: Session, captions: "Captions", measure: "Measure", *, names: list[str] | None,
     device: str | None,
 ) -> "list[Evaluation]":  # fmt: skip
-    from c2v.training.evaluation import evaluate_library
-    from c2v.training.library_names import in_library
+    from c2v.evaluation.library_names import in_library
+    from c2v.evaluation.retrieval import evaluate_library
 
     with open_library(session) as library:
         captions = in_library(library, captions)
@@ -153,9 +153,9 @@ def _over_files(
 ) -> "list[Evaluation]":  # fmt: skip
     """Of the videos themselves; there need be no library."""
     from c2v.cli.counting import Counting
+    from c2v.evaluation.published_videos import embed_published
+    from c2v.evaluation.retrieval import evaluate_candidates
     from c2v.library import Library
-    from c2v.training.evaluation import evaluate_candidates
-    from c2v.training.published_videos import embed_published
 
     folder = session.library_dir()
     if names is None and Library.exists(folder):
@@ -176,7 +176,7 @@ def _over_files(
 
 def _load(data: str, *, split: str, videos: Path | None, annotations: Path | None) -> "Captions":
     from c2v.errors import UsageError
-    from c2v.training.datasets import SPLITS, load_captions
+    from c2v.evaluation.datasets import SPLITS, load_captions
 
     for known in SPLITS:
         if known == split:
@@ -188,7 +188,7 @@ def _bank(
     bank: str | None, data: str, normalize: str, *, videos: Path | None, annotations: Path | None
 ) -> tuple[str, ...]:
     """The captions of --bank; with qb-norm on a benchmark its training captions."""
-    from c2v.training.datasets import BENCHMARKS
+    from c2v.evaluation.datasets import BENCHMARKS
 
     if normalize != "qb-norm":
         return ()
@@ -206,7 +206,7 @@ def _bundles(
 ) -> "list[Bundle]":
     """The encoders asked for, or the library's own, or the default."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.obtain import choose_default
+    from c2v.encoder.catalogue import choose_default
 
     settings = session.settings(device=device)
     if not names:

@@ -10,8 +10,8 @@ from c2v.cli.session import Session
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from c2v.training.evaluation import Evaluation
-    from c2v.training.published import PublishedRow
+    from c2v.evaluation.published import PublishedRow
+    from c2v.evaluation.retrieval import Evaluation
 
 PAPERS = {"clip4clip": "CLIP4Clip", "clip2video": "CLIP2Video"}
 METRICS = ("R@1", "R@5", "R@10", "R@50", "MdR", "MnR")

@@ -18,8 +18,8 @@ from c2v.optional import has, remark, require
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
+    from c2v.evaluation.captions import Captions
     from c2v.library import Library
-    from c2v.training.captions import Captions
     from c2v.training.choices import Choices
     from c2v.training.distributed import Group
     from c2v.training.finetune import Finetuned, Run
@@ -88,7 +88,7 @@ def _captions(
     data: str, *, videos: Path | None, annotations: Path | None
 ) -> "tuple[Captions, Captions | None]":
     """What to train on, and a benchmark's own validation split where it has one."""
-    from c2v.training.datasets import BENCHMARKS, load_captions
+    from c2v.evaluation.datasets import BENCHMARKS, load_captions
 
     captions = load_captions(data, split="train", videos=videos, annotations=annotations)
     benchmark = BENCHMARKS.get(data.lower())
@@ -203,9 +203,9 @@ class _Job:
 
     def _train(self, run: "Run") -> "Finetuned":
         from c2v.cli.training_display import TrainingDisplay
+        from c2v.evaluation.library_names import in_library
         from c2v.library import Library
         from c2v.training.finetune import check_texts, check_towers, finetune
-        from c2v.training.library_names import in_library
         from c2v.training.logs import RunLog
         from c2v.training.naming import write_record
 

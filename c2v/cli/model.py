@@ -121,7 +121,7 @@ def import_file(
     overwrite: OverwriteFlag = False,
 ) -> None:
     """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
-    from c2v.encoder.importing import import_checkpoint
+    from c2v.encoder.sources.checkpoints import import_checkpoint
 
     folder = import_checkpoint(
         file, name=name, head=head, architecture=architecture, words=words, overwrite=overwrite
@@ -135,7 +135,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="Where to: .safetensors, .pt or .bin.")],
 ) -> None:
     """Write an encoder back in the official key layout, tensor for tensor."""
-    from c2v.encoder.importing import export_checkpoint
+    from c2v.encoder.sources.checkpoints import export_checkpoint
 
     export_checkpoint(name, file)
     session.notice(f"exported {name} to {file}")
@@ -144,7 +144,7 @@ def export(
 def use(session: Session, name: NameArgument) -> None:
     """Make an encoder the default for new libraries (auto goes back to choosing)."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.obtain import AUTO
+    from c2v.encoder.catalogue import AUTO
     from c2v.encoder.registry import find_bundle
 
     if name != AUTO:

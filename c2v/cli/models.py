@@ -58,7 +58,7 @@ def chosen_bundle(
     the library's is named.
     """
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.obtain import AUTO, choose_default
+    from c2v.encoder.catalogue import AUTO, choose_default
     from c2v.library import Library
 
     settings = session.settings(device=device, precision=precision)

@@ -31,8 +31,8 @@ from c2v.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
-    from c2v.search.engine import Query
     from c2v.search.labels import RankedLabel
+    from c2v.search.ranking import Query
 
 
 _EXAMPLE = 'c2v search "a dog catching a frisbee"'
@@ -88,7 +88,7 @@ def search(
 
     Give a sentence, or a clip with --video, or many sentences with --batch.
     """
-    from c2v.search.engine import SearchOptions, find
+    from c2v.search.ranking import SearchOptions, find
 
     query = _as_text(query)
     _check_question(query, video, batch, rerank=rerank)
@@ -163,7 +163,7 @@ def _text_query(bundle: "Bundle", text: str) -> "Query":
 
 def _clip_query(bundle: "Bundle", video: Path | None) -> "Query":
     from c2v.indexing.clip import embed_clip
-    from c2v.search.engine import video_query
+    from c2v.search.ranking import video_query
 
     assert video is not None  # see _check_question
     clip = embed_clip(video, bundle)

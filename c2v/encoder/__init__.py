@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle, load_bundle
-    from c2v.encoder.obtain import choose_default
-    from c2v.encoder.official.reference import from_official
+    from c2v.encoder.catalogue import choose_default
+    from c2v.encoder.sources.official.reference import from_official
     from c2v.encoder.towers import TextFeatures
 
 __all__ = ["Bundle", "TextFeatures", "choose_default", "from_official", "load_bundle"]
@@ -37,8 +37,8 @@ __all__ = ["Bundle", "TextFeatures", "choose_default", "from_official", "load_bu
 _HOMES = {
     "Bundle": "c2v.encoder.bundle",
     "TextFeatures": "c2v.encoder.towers",
-    "choose_default": "c2v.encoder.obtain",
-    "from_official": "c2v.encoder.official.reference",
+    "choose_default": "c2v.encoder.catalogue",
+    "from_official": "c2v.encoder.sources.official.reference",
     "load_bundle": "c2v.encoder.bundle",
 }
 

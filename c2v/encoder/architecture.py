@@ -22,7 +22,7 @@ from c2v.encoder.default_model import (
     default_config,
 )
 from c2v.encoder.tensors import read_tensors
-from c2v.encoder.tokenizer import merge_table
+from c2v.encoder.text.tokenizer import merge_table
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError
 from c2v.optional import missing_part

@@ -26,7 +26,7 @@ from c2v.optional import has, remark
 
 if TYPE_CHECKING:
     from c2v.encoder.heads import Head
-    from c2v.encoder.tokenizer import TextTokenizer
+    from c2v.encoder.text.tokenizer import TextTokenizer
     from c2v.encoder.towers import ImageTower, TextTower
 
 _TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
@@ -90,7 +90,7 @@ class Bundle:
     @cached_property
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer of the text tower."""
-        from c2v.encoder.tokenizer import load_tokenizer
+        from c2v.encoder.text.tokenizer import load_tokenizer
 
         return load_tokenizer(self.directory, self.config.text)
 
@@ -276,7 +276,7 @@ def load_bundle(
         DeviceError: a device that is asked for is not there.
         UsageError: a malformed device or precision.
     """
-    from c2v.encoder.obtain import locate_bundle
+    from c2v.encoder.catalogue import locate_bundle
 
     if device not in ("auto", "cpu"):
         resolve_device(device)  # asked for and absent: said before any work

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.obtain import Fetch, choose_default, default_for_new_library
+from c2v.encoder.catalogue import Fetch, choose_default, default_for_new_library
 from c2v.errors import LibraryError
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import amount

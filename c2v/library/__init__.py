@@ -15,7 +15,6 @@
 >>> library.close()
 """
 
-from c2v.library.library import Library
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -30,6 +29,7 @@ from c2v.library.records import (
     UsedStrategy,
     VideoRecord,
 )
+from c2v.library.sqlite.library import Library
 
 __all__ = [
     "Counts",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
-from c2v.search.engine import Query, text_queries
+from c2v.search.ranking import Query, text_queries
 
 MAX_ENTRIES = 512
 """At 6 KB each for CLIP2Video on ViT-B/32: 3 MB."""

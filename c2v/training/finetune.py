@@ -15,8 +15,9 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import LibraryError, ModelError, UsageError
+from c2v.evaluation.captions import Captions
+from c2v.evaluation.stored import Missing, embed_texts, too_long
 from c2v.library import Library
-from c2v.training.captions import Captions
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
 from c2v.training.frames import DecodedFrames, decoded_frames
@@ -27,7 +28,6 @@ from c2v.training.optimiser import freeze
 from c2v.training.ragged import Ragged
 from c2v.training.record import facts, identity, save
 from c2v.training.start import first_head, first_scale
-from c2v.training.stored import Missing, embed_texts, too_long
 from c2v.training.trainee import Features, HeadTrainee, Trainee
 from c2v.training.validation import embed
 

@@ -15,9 +15,9 @@ from c2v.config import cache_dir
 from c2v.drafts import file_draft
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
+from c2v.evaluation.stored import Missing
 from c2v.training.checkpoints import write_text
 from c2v.training.distributed import Group
-from c2v.training.stored import Missing
 
 FRAMES = 12
 """Frames of a video that the towers see (CLIP2Video and CLIP4Clip: 12)."""

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from c2v.errors import DataError
+from c2v.evaluation.captions import Captions
+from c2v.evaluation.stored import Missing, StoredVideos, find_videos, read_features
 from c2v.library import Library
-from c2v.training.captions import Captions
 from c2v.training.loop import Material
 from c2v.training.pairs import Pairs, split
 from c2v.training.recipe import validation_count
-from c2v.training.stored import Missing, StoredVideos, find_videos, read_features
 
 
 @dataclass(frozen=True, slots=True, eq=False)

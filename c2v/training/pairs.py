@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from c2v.errors import DataError
-from c2v.training.captions import Captions
+from c2v.evaluation.captions import Captions
 
 
 @dataclass(frozen=True, slots=True)

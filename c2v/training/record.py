@@ -15,8 +15,8 @@ import torch  # noqa: TID253
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
-from c2v.encoder.saving import save_bundle
-from c2v.training.captions import Captions
+from c2v.encoder.trained_bundle import save_bundle
+from c2v.evaluation.captions import Captions
 from c2v.training.checkpoints import write_text
 from c2v.training.choices import Planned
 from c2v.training.loop import Outcome

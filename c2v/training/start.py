@@ -11,8 +11,8 @@ import torch  # noqa: TID253
 from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
-from c2v.encoder.building import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.clip_bundle import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
 from c2v.encoder.heads.base import Head
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.initialise import init_from_clip, init_identity

@@ -10,7 +10,7 @@ import numpy as np
 import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
-from c2v.training.metrics import RetrievalMetrics, retrieval_metrics
+from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.training.objective import best_segment
 from c2v.training.trainee import Trainee
 

@@ -45,8 +45,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from c2v.encoder.official.clip import Clip, ClipShape
-from c2v.media.panning import read_picture
+from c2v.demo.panning import read_picture
+from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.training.bertadam import BertAdam, warmup_cosine
 from c2v.training.objective import contrast
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from c2v.encoder.building import ClipSource, write_clip_bundle
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 
 
 def make_vit_b_32(folder: Path) -> Path:

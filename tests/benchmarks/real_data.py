@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from c2v.media.panning import View, read_picture, write_panned_clip
+from c2v.demo.panning import View, read_picture, write_panned_clip
 from tests.benchmarks.command import c2v
 
 SEEDS = range(5)

@@ -13,12 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from c2v.encoder.building import ClipSource, write_clip_bundle
+from c2v.demo.clips import make_demo_videos
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HeadConfig
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_from_clip
-from c2v.indexing.demo_clips import make_demo_videos
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import IndexOptions

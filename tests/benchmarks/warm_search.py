@@ -97,7 +97,7 @@ def _inner(directory: Path, home: Path, count: int) -> None:
     """In a process of its own: latencies and recall of ``find``, as JSON."""
     from c2v.encoder.bundle import load_bundle
     from c2v.library import Library
-    from c2v.search.engine import Query, SearchOptions, find
+    from c2v.search.ranking import Query, SearchOptions, find
 
     bundle = load_bundle(home / "data" / "models" / "temporal")
     questions = made_library.Space(bundle.vector_dim).questions(count)

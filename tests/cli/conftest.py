@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from c2v.indexing.demo_clips import make_demo_videos
-from c2v.media.panning import View, read_picture, write_panned_clip
+from c2v.demo.clips import make_demo_videos
+from c2v.demo.panning import View, read_picture, write_panned_clip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from c2v.demo.panning import View, read_picture, write_panned_clip
 from c2v.encoder.bundle_config import read_config
-from c2v.media.panning import View, read_picture, write_panned_clip
 from c2v.training.naming import data_key, runs_of
 
 WORDS = {

@@ -13,13 +13,13 @@ import pytest
 from c2v.cli.console import PlainConsole
 from c2v.cli.evaluate_report import ReportFormat, print_report
 from c2v.cli.session import Session
-from c2v.training.evaluation import Evaluation, Scores
-from c2v.training.failures import write_page
-from c2v.training.intervals import recall_intervals
-from c2v.training.metrics import retrieval_metrics
-from c2v.training.published import published_rows
-from c2v.training.published_videos import ProtocolName
-from c2v.training.stored import Missing
+from c2v.evaluation.failures import write_page
+from c2v.evaluation.intervals import recall_intervals
+from c2v.evaluation.metrics import retrieval_metrics
+from c2v.evaluation.published import published_rows
+from c2v.evaluation.published_videos import ProtocolName
+from c2v.evaluation.retrieval import Evaluation, Scores
+from c2v.evaluation.stored import Missing
 
 
 def evaluation(

@@ -18,7 +18,7 @@ from types import ModuleType
 import pytest
 
 from c2v.cli.app import run
-from c2v.training.captions import Captions
+from c2v.evaluation.captions import Captions
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 WORDS = {

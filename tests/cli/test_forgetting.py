@@ -18,7 +18,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.registry import bundle_folder
-from c2v.encoder.saving import save_bundle
+from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.pipeline import index
 from c2v.indexing.report import IndexOptions, Silent, amount
 from c2v.library import Library

@@ -150,7 +150,7 @@ def test_a_trained_head_answers_sentences_and_reads_no_video(
     from c2v.encoder.bundle import load_bundle
     from c2v.encoder.heads.build import new_head
     from c2v.encoder.heads.settings import HeadSettings
-    from c2v.encoder.saving import save_bundle
+    from c2v.encoder.trained_bundle import save_bundle
 
     settings = HeadSettings(type="clip2video", feature_dim=512)
     state = new_head(settings).state_dict()
@@ -271,7 +271,7 @@ print(load_bundle(sys.argv[2]).slower_because)
 def test_a_gpu_that_stays_unused_is_said(light: Light, c2v_home: Path, tmp_path: Path) -> None:
     import open_clip
 
-    from c2v.encoder.building import ClipSource, write_clip_bundle
+    from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
     from c2v.encoder.registry import bundle_folder
 
     model = {

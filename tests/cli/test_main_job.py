@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.encoder.obtain import locate_bundle
+from c2v.encoder.catalogue import locate_bundle
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -148,7 +148,7 @@ def test_second_run_opens_no_video(run_python: Run, demo_library: Path, demo_vid
 
 def test_text_search_never_imports_torch(run_python: Run, demo_library: Path) -> None:
     modules = modules_after(run_python, "--library", demo_library, "search", "a cat")
-    assert "c2v.search.engine" in modules
+    assert "c2v.search.ranking" in modules
     heavy = {"torch", "torchvision", "open_clip", "av", "decord", "timm", "PIL", "pandas"}
     assert modules & heavy == set()
 

@@ -39,7 +39,7 @@ def checkpoint(towers: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
 
     from c2v.encoder.heads import HeadSettings
     from c2v.encoder.heads.initialise import init_from_clip
-    from c2v.encoder.official.keys import join_official
+    from c2v.encoder.sources.official.keys import join_official
 
     settings = HeadSettings(type="clip2video", feature_dim=512)
     settings, head = init_from_clip(settings, towers)

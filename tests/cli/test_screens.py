@@ -25,7 +25,7 @@ import typer
 from c2v.cli.app import app, run
 from c2v.cli.text import ESCAPING, LONGEST, printable, shortened
 from c2v.config import models_dir
-from c2v.encoder.obtain import locate_bundle
+from c2v.encoder.catalogue import locate_bundle
 
 MARKUP = "[bold red][music] [red] :smiley:"
 ESCAPES = "\x1b[31m\x1b]0;title\x07\r\n\x9b2J\u202egnp\u2066"

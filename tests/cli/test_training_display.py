@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from c2v.cli.training_display import TrainingDisplay
+from c2v.evaluation.metrics import retrieval_metrics
 from c2v.training.loop import EpochReport, StepReport
-from c2v.training.metrics import retrieval_metrics
 from c2v.training.validation import Validation
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.registry import bundle_folder
 
 TINY: dict[str, Any] = {

@@ -13,8 +13,8 @@ import c2v.encoder
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import CONFIG_NAME, read_config
 from c2v.encoder.heads import HeadSettings
-from c2v.encoder.saving import save_bundle
-from c2v.encoder.write import bundle_draft
+from c2v.encoder.sealing import bundle_draft
+from c2v.encoder.trained_bundle import save_bundle
 from c2v.errors import DeviceError, ModelError, UsageError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from c2v.encoder.architecture import Preprocess, clip_merges, image_config, open_clip_folder
 from c2v.encoder.default_model import DEFAULT_ARCHITECTURE, DEFAULT_REPOSITORY, default_config
-from c2v.encoder.fetch import hub_model
 from c2v.encoder.registry import DEFAULT_SOURCE
-from c2v.encoder.tokenizer import byte_ids
+from c2v.encoder.sources.hub import hub_model
+from c2v.encoder.text.tokenizer import byte_ids
 from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_image_torch import visual_shapes
 
@@ -68,7 +68,7 @@ def test_the_default_model_is_known_without_open_clip(run_python: Callable[..., 
 import sys
 sys.modules["open_clip"] = sys.modules["torch"] = None  # as if they were not installed
 from c2v.encoder.architecture import clip_merges, model_config, text_config
-from c2v.encoder.fetch import hub_model
+from c2v.encoder.sources.hub import hub_model
 from c2v.errors import MissingPartError
 text_config(model_config("ViT-B-32-quickgelu"))
 assert len(clip_merges()["ids"]) == 48894

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from safetensors.torch import save_file
 
-from c2v.encoder import fetch
 from c2v.encoder.architecture import model_config
+from c2v.encoder.sources import hub as fetch
 from c2v.errors import ModelError
 
 from .conftest import make_state
@@ -31,7 +31,7 @@ FETCH = """
 import sys, json, time
 import open_clip.pretrained as table
 table._PRETRAINED["ViT-S-32-alt"] = {"toy": table._pcfg(hf_hub="toys/vit/")}
-from c2v.encoder.obtain import fetch_bundle
+from c2v.encoder.catalogue import fetch_bundle
 from c2v.encoder.bundle import load_bundle
 from c2v.errors import C2VError
 seen = []

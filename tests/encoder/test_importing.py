@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from c2v.encoder.architecture import model_config
-from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import load_bundle
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.build import new_head
-from c2v.encoder.importing import export_checkpoint, import_checkpoint, import_open_clip
 from c2v.encoder.registry import bundle_folder
+from c2v.encoder.sources.checkpoints import export_checkpoint, import_checkpoint, import_open_clip
 from c2v.errors import ModelError, UsageError
 
 from .conftest import TINY, make_state

@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from c2v.encoder.official.clip import Clip, ClipShape
-from c2v.encoder.official.keys import infer, join_official, rename_old, split_official
-from c2v.encoder.official.reference import from_official
-from c2v.encoder.weight_files import load_state
+from c2v.encoder.sources.official.clip import Clip, ClipShape
+from c2v.encoder.sources.official.keys import infer, join_official, rename_old, split_official
+from c2v.encoder.sources.official.reference import from_official
+from c2v.encoder.sources.weight_files import load_state
 from c2v.errors import ModelError
 
 TINY: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "golden" / "own" / "tiny.py"))

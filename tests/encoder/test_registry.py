@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from c2v.config import models_dir
-from c2v.encoder import fetch
-from c2v.encoder.announcement import announcement
 from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import load_bundle
-from c2v.encoder.obtain import (
+from c2v.encoder.catalogue import (
     choose_default,
     default_for_new_library,
     fetch_bundle,
     locate_bundle,
 )
 from c2v.encoder.registry import bundle_folder, find_bundle, list_bundles
+from c2v.encoder.sources import hub as fetch
+from c2v.encoder.sources.announcement import announcement
 from c2v.errors import ModelError, UnreachableError
 
 
@@ -196,7 +196,7 @@ def test_finding_a_bundle_imports_no_client(
 ) -> None:
     code = """
 import sys
-from c2v.encoder.obtain import choose_default
+from c2v.encoder.catalogue import choose_default
 from c2v.encoder.registry import find_bundle, list_bundles
 assert find_bundle("tiny") and list_bundles()
 choose_default("tiny")

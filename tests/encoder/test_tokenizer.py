@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from c2v.encoder.architecture import clip_merges, model_config, text_config
 from c2v.encoder.tensors import write_tensors
-from c2v.encoder.tokenizer import (
+from c2v.encoder.text.tokenizer import (
     MERGES_NAME,
     ClipTokenizer,
     load_tokenizer,
@@ -136,7 +136,7 @@ def test_only_odd_text_costs_ftfy(tiny_folder: Path, run_python: Callable[..., s
 import sys
 from pathlib import Path
 from c2v.encoder.bundle_config import read_config
-from c2v.encoder.tokenizer import load_tokenizer
+from c2v.encoder.text.tokenizer import load_tokenizer
 folder = Path(sys.argv[1])
 tokenizer = load_tokenizer(folder, read_config(folder).text)
 tokenizer.encode(["black & white; it's 5 < 6"])

@@ -17,10 +17,10 @@ from c2v.encoder.architecture import (
     text_architecture,
     text_config,
 )
-from c2v.encoder.building import split_towers
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.clip_bundle import split_towers
 from c2v.encoder.tensors import read_tensors, write_tensors
-from c2v.encoder.tokenizer import ClipTokenizer
+from c2v.encoder.text.tokenizer import ClipTokenizer
 from c2v.encoder.towers import ImageTower
 from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
 from c2v.encoder.towers.clip_image_torch import (

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from c2v.encoder import load_bundle
 from c2v.encoder.bundle_config import TextConfig
-from c2v.encoder.wordpiece import VOCABULARY_NAME, WordPieceTokenizer, split_words
+from c2v.encoder.text.wordpiece import VOCABULARY_NAME, WordPieceTokenizer, split_words
 from c2v.errors import ModelError
 
 # Letters, accents, punctuation, Cyrillic, Greek, CJK, emoji, control and invisible characters.

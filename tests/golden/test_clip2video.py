@@ -13,7 +13,7 @@ from torch import Tensor
 from c2v.encoder.heads.base import global_vector
 from c2v.encoder.heads.clip2video import Clip2Video
 from c2v.encoder.heads.tab import words_only
-from c2v.encoder.official.reference import OfficialModel, from_official
+from c2v.encoder.sources.official.reference import OfficialModel, from_official
 from c2v.training.objective import batch_loss
 
 RELATIVE = 5e-6

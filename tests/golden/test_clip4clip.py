@@ -12,7 +12,7 @@ from torch import Tensor
 from c2v.encoder.heads.base import sentence_feature
 from c2v.encoder.heads.seq import SeqLSTM, SeqTransf
 from c2v.encoder.heads.tight import TightTransf
-from c2v.encoder.official.reference import from_official
+from c2v.encoder.sources.official.reference import from_official
 from c2v.training.objective import contrast
 
 HEADS = ("meanP", "meanP_3d", "seqLSTM", "seqTransf", "tightTransf")

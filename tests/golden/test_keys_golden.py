@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from c2v.encoder.official.keys import infer, join_official, split_official
-from c2v.encoder.official.reference import from_official
+from c2v.encoder.sources.official.keys import infer, join_official, split_official
+from c2v.encoder.sources.official.reference import from_official
 
 
 def listed(path: Path) -> Any:

@@ -14,6 +14,8 @@ from safetensors.numpy import load_file
 from c2v.encoder.architecture import Preprocess
 from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.errors import MediaError
+from c2v.evaluation.metrics import retrieval_metrics
+from c2v.evaluation.ranks import Ties, text_ranks, video_ranks
 from c2v.media.published_pictures import resize_and_crop
 from c2v.media.published_positions import (
     clip2video_positions,
@@ -21,8 +23,6 @@ from c2v.media.published_positions import (
     slice_positions,
 )
 from c2v.training.bertadam import BertAdam, warmup_cosine
-from c2v.training.metrics import retrieval_metrics
-from c2v.training.ranks import Ties, text_ranks, video_ranks
 
 
 @pytest.fixture(scope="module")

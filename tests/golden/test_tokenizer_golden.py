@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from c2v.encoder.architecture import clip_merges, model_config, text_config
-from c2v.encoder.tokenizer import ClipTokenizer
+from c2v.encoder.text.tokenizer import ClipTokenizer
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "tokenizer.json"
 

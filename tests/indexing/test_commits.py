@@ -30,7 +30,7 @@ from c2v.indexing import pipeline
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
 from c2v.library import Library
-from c2v.library.segment_table import SegmentTable
+from c2v.library.sqlite.segment_table import SegmentTable
 
 pipeline.VIDEOS_A_COMMIT, pipeline.COMMIT_SECONDS = 3, 1e9
 write, written = SegmentTable.write, []

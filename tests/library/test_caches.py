@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError
-from c2v.library import HnswSettings, Library, ModelRecord, caches, hnsw, parts
-from c2v.library.cachefile import UntrustedCacheError, read_record, write_record
-from c2v.library.hnsw import load_graph
-from c2v.library.matrix import load_matrix
-from c2v.library.parts import block_sum
+from c2v.library import HnswSettings, Library, ModelRecord
 from c2v.library.records import Identity
+from c2v.library.sqlite import caches, hnsw, parts
+from c2v.library.sqlite.cachefile import UntrustedCacheError, read_record, write_record
+from c2v.library.sqlite.hnsw import load_graph
+from c2v.library.sqlite.matrix import load_matrix
+from c2v.library.sqlite.parts import block_sum
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 
@@ -207,7 +208,7 @@ def test_small_changes_write_small_files(
         written.append(rows)
         return write_part(*args, rows=rows, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("c2v.library.matrix.write_part", counted)
+    monkeypatch.setattr("c2v.library.sqlite.matrix.write_part", counted)
     library.put_video(video("/big"), segments(unit_rows(2000)))
     library.refresh()
     for i in range(64):
@@ -265,7 +266,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(caches, "_WORTH_WRITING", 100)
-    monkeypatch.setattr("c2v.library.matrix.write_part", full)
+    monkeypatch.setattr("c2v.library.sqlite.matrix.write_part", full)
     found = library.nearest(QUERIES, 5).segment_ids
     np.testing.assert_array_equal(found, np.argsort(-(QUERIES @ vectors.T))[:, :5] + 1)
 
@@ -273,7 +274,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 def test_a_matrix_too_large_for_memory_is_scanned_in_sqlite(
     library: Library, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("c2v.library.matrix._MEMORY_BYTES", 1000)
+    monkeypatch.setattr("c2v.library.sqlite.matrix._MEMORY_BYTES", 1000)
     vectors = fill(100)
     for strategy in ("exact", "hnsw"):
         found = library.nearest(QUERIES, 5, strategy=strategy).segment_ids

@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 KILLED = """
 import os, sqlite3, sys
 from pathlib import Path
-from c2v.library import Library, schema
+from c2v.library import Library
+from c2v.library.sqlite import schema
 stop = int(sys.argv[2])
 done = 0
 
@@ -259,7 +260,7 @@ import os, sys
 from pathlib import Path
 from c2v.cli.app import run
 import rich.console, rich.text, rich.table, numpy, c2v.library, c2v.indexing.pipeline
-import c2v.cli.progress, c2v.search.engine
+import c2v.cli.progress, c2v.search.ranking
 uid = int(sys.argv[1])
 if uid:
     os.setgroups([]); os.setgid(uid); os.setuid(uid)

@@ -38,6 +38,6 @@ def test_an_exact_search_imports_nothing_heavy(folder: Path) -> None:
         check=True,
     )
     modules = set(done.stdout.split())
-    assert "c2v.library.hnsw" in modules
+    assert "c2v.library.sqlite.hnsw" in modules
     # numpy.ma (np.unique imports it), secrets and random cost milliseconds each.
     assert not modules & {"hnswlib", "torch", "numpy.ma", "secrets", "random", "tempfile", "rich"}

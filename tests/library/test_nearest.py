@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, MissingPartError, UsageError
-from c2v.library import HnswSettings, Library, nearest, parts
-from c2v.library.hnsw import build_graph, load_graph
-from c2v.library.matrix import Matrix
-from c2v.library.parts import MemoryPart
-from c2v.library.projection import learn_projection
+from c2v.library import HnswSettings, Library
 from c2v.library.records import Identity
+from c2v.library.sqlite import nearest, parts
+from c2v.library.sqlite.hnsw import build_graph, load_graph
+from c2v.library.sqlite.matrix import Matrix
+from c2v.library.sqlite.parts import MemoryPart
+from c2v.library.sqlite.projection import learn_projection
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 
@@ -223,7 +224,7 @@ def test_what_auto_chooses(clustered: Library) -> None:
         Library.open(clustered.directory, hnsw=wide) as resident,
         pytest.MonkeyPatch.context() as p,
     ):
-        p.setattr("c2v.library.searcher._SCAN_BYTES_PER_SECOND", 1e6)
+        p.setattr("c2v.library.sqlite.searcher._SCAN_BYTES_PER_SECOND", 1e6)
         assert resident.nearest(one, 5).strategy == "hnsw"
         assert resident.nearest(one, 5, strategy="exact").strategy == "exact"
         few = resident.segment_ids_of([1, 2])
@@ -241,7 +242,7 @@ def test_auto_without_hnswlib_scans_and_says_so(
         assert library.slower_because == "", "a scan of so few rows is as fast as the graph"
         with pytest.raises(MissingPartError, match="--strategy hnsw needs hnswlib, which is not"):
             library.nearest(one, 5, strategy="hnsw")
-        monkeypatch.setattr("c2v.library.searcher._SCAN_BYTES_PER_SECOND", 1e6)
+        monkeypatch.setattr("c2v.library.sqlite.searcher._SCAN_BYTES_PER_SECOND", 1e6)
         assert library.nearest(one, 5).strategy == "exact"
         assert library.slower_because.startswith("6,000 segments are searched one by one without")
         assert "[hnsw]" in library.slower_because

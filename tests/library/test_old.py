@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from c2v.errors import LibraryError
-from c2v.library import Library, schema
+from c2v.library import Library
+from c2v.library.sqlite import schema
 
 OLD = Path(__file__).parent / "old"
 VERSIONS = sorted(folder.name for folder in OLD.glob("v*"))

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from c2v.errors import C2VError, LibraryError
-from c2v.library import Library, schema
-from c2v.library.schema import MIGRATIONS
+from c2v.library import Library
+from c2v.library.sqlite import schema
+from c2v.library.sqlite.schema import MIGRATIONS
 
 from .conftest import MODEL, segments, unit_rows, video
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError
 from c2v.library import Library, ModelRecord, SegmentData
-from c2v.library.paths import decode_path, encode_path, folder_range
+from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HeadConfig
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_random
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.search.engine import SearchOptions, find, find_all, text_queries, video_query
+from c2v.search.ranking import SearchOptions, find, find_all, text_queries, video_query
 
 MODEL: dict[str, Any] = {
     "embed_dim": 64,

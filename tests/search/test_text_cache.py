@@ -12,7 +12,7 @@ import pytest
 
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.search import text_cache
-from c2v.search.engine import Query, text_queries
+from c2v.search.ranking import Query, text_queries
 from c2v.search.text_cache import MAX_ENTRIES, cached_query
 
 TEXT = "a dog catching a frisbee"
@@ -126,7 +126,7 @@ from pathlib import Path
 import numpy as np
 from c2v.encoder.bundle import load_bundle
 from c2v.search import text_cache
-from c2v.search.engine import Query
+from c2v.search.ranking import Query
 text_cache.MAX_ENTRIES, text_cache._SPARE = 6, 3
 def tower(bundle, texts):
     value = np.float32(texts[0].split()[-1])

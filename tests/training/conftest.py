@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from c2v.encoder.bundle import Bundle
+from c2v.evaluation.captions import Captions
 from c2v.library import Library
-from c2v.training.captions import Captions
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from c2v.errors import DataError, UsageError
-from c2v.training.captions import Captions, read_captions
-from c2v.training.datasets import load_captions
+from c2v.evaluation.captions import Captions, read_captions
+from c2v.evaluation.datasets import load_captions
 
 
 def read(folder: Path, name: str, content: str | bytes) -> Captions:

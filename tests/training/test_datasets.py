@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from c2v.errors import DataError, UsageError
-from c2v.training.captions import read_captions
-from c2v.training.datasets import BENCHMARKS, load_captions
+from c2v.evaluation.captions import read_captions
+from c2v.evaluation.datasets import BENCHMARKS, load_captions
 
 
 def write(path: Path, text: str) -> Path:

@@ -14,16 +14,16 @@ import pytest
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.saving import save_bundle
+from c2v.encoder.trained_bundle import save_bundle
 from c2v.errors import DataError, LibraryError, UsageError
+from c2v.evaluation.captions import Captions
+from c2v.evaluation.failures import query_results, write_page, write_queries
+from c2v.evaluation.intervals import recall_intervals
+from c2v.evaluation.normalisation import dual_softmax, qb_norm
+from c2v.evaluation.published import ROWS, published_rows
+from c2v.evaluation.retrieval import Measure, evaluate_library, similarity_matrix
 from c2v.indexing.reembedding import reembed
 from c2v.library import Library
-from c2v.training.captions import Captions
-from c2v.training.evaluation import Measure, evaluate_library, similarity_matrix
-from c2v.training.failures import query_results, write_page, write_queries
-from c2v.training.intervals import recall_intervals
-from c2v.training.normalisation import dual_softmax, qb_norm
-from c2v.training.published import ROWS, published_rows
 
 
 @pytest.fixture

@@ -18,12 +18,12 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.heads.meanp import MeanP
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.errors import DataError, UsageError
+from c2v.evaluation.captions import Captions
+from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import reembed
 from c2v.library import Library
-from c2v.training.captions import Captions
 from c2v.training.choices import Choices, plan
 from c2v.training.distributed import Group
-from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Finetuned, Run, check_texts, finetune
 from c2v.training.objective import batch_loss, best_segment, contrast
 from c2v.training.optimiser import freeze
@@ -190,7 +190,7 @@ def test_search_needs_no_torch_after_fine_tuning(train: Train) -> None:
     """The text side of a projected head in NumPy is that of torch."""
     from c2v.encoder.heads.adapters import TorchHead
     from c2v.encoder.heads.settings import HeadSettings
-    from c2v.encoder.weight_files import load_state
+    from c2v.encoder.sources.weight_files import load_state
 
     for kind in ("meanP", "clip2video"):
         train(replace(FAST, head=kind, epochs=3, layers=1), name=f"t-{kind}")

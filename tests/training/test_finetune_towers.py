@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+from c2v.demo.panning import View, write_panned_clip
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.errors import UsageError
+from c2v.evaluation.captions import Captions, read_captions
+from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.opening import open_for_indexing
 from c2v.indexing.pipeline import index
 from c2v.indexing.report import IndexOptions
 from c2v.library import Library
-from c2v.media.panning import View, write_panned_clip
-from c2v.training.captions import Captions, read_captions
 from c2v.training.choices import Choices
-from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
 
 ALL = Choices(head="meanP", train="all", epochs=3, batch=4, clip_rate=1e-3, seed=1,

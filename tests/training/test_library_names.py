@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from c2v.encoder.bundle import Bundle
+from c2v.evaluation.captions import read_captions
+from c2v.evaluation.library_names import in_library
+from c2v.evaluation.stored import find_videos
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.training.captions import read_captions
-from c2v.training.library_names import in_library
-from c2v.training.stored import find_videos
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2v.errors import DataError
-from c2v.training.metrics import retrieval_metrics, summarise
-from c2v.training.ranks import Ties, text_ranks, video_ranks, video_ranks_by_caption
+from c2v.evaluation.metrics import retrieval_metrics, summarise
+from c2v.evaluation.ranks import Ties, text_ranks, video_ranks, video_ranks_by_caption
 
 SCORES = np.array(
     [
@@ -137,5 +137,5 @@ def test_what_does_not_fit_is_refused(scores: np.ndarray, owner: list[int] | Non
 
 
 def test_metrics_need_numpy_alone() -> None:
-    script = "import sys, c2v.training.metrics; sys.exit('torch' in sys.modules)"
+    script = "import sys, c2v.evaluation.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

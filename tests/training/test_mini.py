@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from c2v.encoder.towers.onnx_image import OnnxImageTower, make_session
 from c2v.errors import DataError
-from c2v.training.mini import __main__ as command
-from c2v.training.mini.calibration import best_range, calibrate
-from c2v.training.mini.ensemble import Side, apply, fit_ensemble, join, principal_axes, turn
-from c2v.training.mini.evaluate import recalls
-from c2v.training.mini.fit import Recipe, contrast, fit
-from c2v.training.mini.flickr import random_view, read_split
-from c2v.training.mini.image_graph import round_kernel, write_image_graph
-from c2v.training.mini.lite0 import INPUT, POOLED_DIM, Layer, fold_norm, pooled
-from c2v.training.mini.text_tensors import round_columns
+from tests.mini import __main__ as command
+from tests.mini.calibration import best_range, calibrate
+from tests.mini.ensemble import Side, apply, fit_ensemble, join, principal_axes, turn
+from tests.mini.evaluate import recalls
+from tests.mini.fit import Recipe, contrast, fit
+from tests.mini.flickr import random_view, read_split
+from tests.mini.image_graph import round_kernel, write_image_graph
+from tests.mini.lite0 import INPUT, POOLED_DIM, Layer, fold_norm, pooled
+from tests.mini.text_tensors import round_columns
 
 SMALL = Recipe(feature_dim=16, hidden_dim=32, passes=6, batch=32, warmup_steps=5)
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.evaluation.captions import Captions, from_pairs
+from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.training.captions import Captions, from_pairs
 from c2v.training.choices import Choices
-from c2v.training.evaluation import evaluate_library
 from c2v.training.finetune import Run, finetune
 
 FRAMES = 12

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from c2v.encoder.bundle import load_bundle
+from c2v.evaluation.failures import _thumbnail
 from c2v.media import pyav_decoder
 from c2v.training.distributed import Group
-from c2v.training.failures import _thumbnail
 from c2v.training.frames import decoded_frames
 
 

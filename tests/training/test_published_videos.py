@@ -13,13 +13,13 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.padding import pad
-from c2v.encoder.saving import save_bundle
+from c2v.encoder.trained_bundle import save_bundle
 from c2v.errors import DataError, UsageError
+from c2v.evaluation.captions import from_pairs
+from c2v.evaluation.published_videos import Candidates, embed_published, published_protocol
+from c2v.evaluation.retrieval import Measure, evaluate_candidates
 from c2v.media.published_pictures import resize_and_crop
 from c2v.media.published_positions import PublishedSampling
-from c2v.training.captions import from_pairs
-from c2v.training.evaluation import Measure, evaluate_candidates
-from c2v.training.published_videos import Candidates, embed_published, published_protocol
 
 CLIP4CLIP = PublishedSampling("clip4clip")
 CLIP2VIDEO = PublishedSampling("clip2video")

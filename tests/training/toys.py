@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from c2v.encoder.building import ClipSource, write_clip_bundle
 from c2v.encoder.bundle import Bundle, load_bundle
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.registry import bundle_folder
+from c2v.evaluation.captions import Captions, from_pairs
 from c2v.indexing.reembedding import model_record
 from c2v.library import Library, NewVideo, SegmentData
-from c2v.training.captions import Captions, from_pairs
 from c2v.training.loop import EpochReport, StepReport
 
 TINY: dict[str, Any] = {

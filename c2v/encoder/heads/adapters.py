@@ -149,11 +149,11 @@ def open_head(
 
     def load_video_side() -> TorchHead:
         check_video_side(settings)
-        from c2v.encoder.weight_files import load_state
+        import torch
 
-        return TorchHead(
-            settings, load_state(path), device if isinstance(device, str) else device()
-        )
+        # Copies: the arrays are views of the file, which nobody may write to.
+        state = {key: torch.from_numpy(np.array(value)) for key, value in weights.items()}
+        return TorchHead(settings, state, device if isinstance(device, str) else device())
 
     return SplitHead(settings, weights, load_video_side)
 

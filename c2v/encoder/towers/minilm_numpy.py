@@ -1,7 +1,7 @@
 """The text tower of ``mini``: a BERT encoder with 8-bit weights and a projection, in NumPy alone.
 
 Source: all-MiniLM-L6-v2 (BERT with 6 layers of width 384, mean pooling), then the projection that
-``c2v.training.mini`` trained. Why NumPy: a search answers one text from a cold process, and
+``tests.mini`` trained. Why NumPy: a search answers one text from a cold process, and
 importing ONNX Runtime and making a session costs several times what these layers cost. Weights
 are read through a memory map, rounded to 8 bits per output channel; activations stay float32, so
 the features depend neither on the kind of CPU nor, beyond rounding, on the batch.
@@ -32,7 +32,7 @@ class MiniLMTextTower:
     """Token ids to one feature a text. Thread-safe: nothing is written after it is made."""
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
-        """Take weights by name, as :mod:`c2v.training.mini` writes them.
+        """Take weights by name, as :mod:`tests.mini` writes them.
 
         Raises:
             ModelError: a weight is missing.

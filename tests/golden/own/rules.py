@@ -20,11 +20,11 @@ from safetensors.numpy import save_file
 
 from c2v.encoder.architecture import Preprocess
 from c2v.encoder.towers.clip_image_torch import normalised
+from c2v.evaluation.metrics import retrieval_metrics
+from c2v.evaluation.ranks import Ties
 from c2v.media.published_pictures import resize_and_crop
 from c2v.media.published_positions import FrameClock, PublishedSampling, clip2video_positions
 from c2v.training.bertadam import BertAdam
-from c2v.training.metrics import retrieval_metrics
-from c2v.training.ranks import Ties
 
 RULES = Path(__file__).with_name("rules.safetensors")
 TIES: tuple[Ties, ...] = ("optimistic", "average", "pessimistic", "legacy")

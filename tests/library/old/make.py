@@ -41,7 +41,7 @@ TINY: dict[str, Any] = {
 
 def main() -> None:
     """Make the folder of the present format."""
-    from c2v.library.schema import MIGRATIONS
+    from c2v.library.sqlite.schema import MIGRATIONS
 
     target = HERE / f"v{len(MIGRATIONS)}"
     if target.exists():
@@ -83,7 +83,7 @@ def make_tiny_clip() -> None:
     import open_clip
     import torch
 
-    from c2v.encoder.building import ClipSource, write_clip_bundle
+    from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
     from c2v.encoder.registry import bundle_folder
 
     torch.manual_seed(0)

@@ -1,0 +1,160 @@
+"""An encoder by name: found on this machine, or fetched; and the default.
+
+Nothing here connects but :func:`fetch_bundle`, which says where to and how much before it does.
+What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE/TAG``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from c2v.encoder.bundle_config import CONFIG_NAME
+from c2v.encoder.registry import (
+    DEFAULT_NAME,
+    DEFAULT_SOURCE,
+    find_bundle,
+    is_name,
+    list_bundles,
+)
+from c2v.errors import ModelError, UnreachableError
+from c2v.optional import require
+
+AUTO: Final = "auto"
+SMALL_NAME: Final = "mini"
+
+Fetch = Callable[[str], Path]
+"""Fetches a model by name, for those who may: gives the folder of its bundle."""
+
+
+def locate_bundle(name_or_directory: str | Path) -> Path:
+    """The folder of an encoder on this machine; nothing is fetched.
+
+    A plain name is looked up as a name. A :class:`Path`, or text with the folder of a bundle
+    behind it, is that folder.
+
+    Raises:
+        ModelError: there is no such encoder here; the hint says how to fetch it if that is a name
+            that can be fetched.
+    """
+    if isinstance(name_or_directory, Path):
+        return name_or_directory
+    found = find_bundle(name_or_directory)
+    if found is not None:
+        return found
+    with contextlib.suppress(OSError, ValueError):  # no name a folder could have
+        folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
+        if (folder / CONFIG_NAME).exists():
+            return folder
+    raise _not_here(name_or_directory)
+
+
+def fetch_bundle(
+    name: str,
+    *,
+    announce: Callable[[str], None],
+    on_progress: Callable[[int, int], None] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Fetch ``ViT-B-32`` or ``ARCHITECTURE/TAG`` and make a bundle of it.
+
+    Args:
+        name: what to fetch.
+        announce: told in one line what comes from which host, and how much it is, before the
+            first connection. It is not called where the weights lie in the hub's cache already,
+            for then there is none.
+        on_progress: called with bytes done and bytes in all.
+        overwrite: make it anew even if it is there.
+
+    Raises:
+        ModelError: it is no open_clip model, cannot be fetched, cannot be run by c2v, or is there
+            already. Nothing is left half-written.
+        UnreachableError: the hub does not answer (known within five seconds), or
+            ``HF_HUB_OFFLINE`` is set.
+        MissingPartError: it is not ``ViT-B-32``, and open_clip is not installed.
+    """
+    from c2v.encoder.architecture import model_config
+    from c2v.encoder.sources.announcement import announcement
+    from c2v.encoder.sources.hub import is_cached, require_network, require_online
+
+    if name == DEFAULT_SOURCE:
+        name = DEFAULT_NAME
+    if find_bundle(name) is not None and not overwrite:
+        raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
+    source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
+    if source != DEFAULT_SOURCE:
+        require(f"the model {source}", "torch", "open_clip")
+    model = model_config(source.partition("/")[0])
+    if not is_cached(source):
+        require_online(name)
+        announce(announcement(name, model))
+        require_network(name)  # before open_clip, whose import takes seconds
+    from c2v.encoder.sources.checkpoints import bundle_from_hub
+
+    return bundle_from_hub(source, name=name, on_progress=on_progress, overwrite=overwrite)
+
+
+def choose_default(
+    library_model: str | None = None, configured: str | None = None
+) -> tuple[str, str | None]:
+    """The encoder to use when none was asked for, and a line to show when it is second best.
+
+    In this order: the library's own, the one in the settings, ``ViT-B-32`` if it is here,
+    ``mini``. Nothing is fetched and nobody is asked.
+
+    Args:
+        library_model: name of the model that filled the library, if it has one.
+        configured: the setting ``model``; ``auto`` is no choice.
+    """
+    chosen = _chosen(library_model, configured)
+    return (chosen, None) if chosen else (SMALL_NAME, _second_best("is not on this machine"))
+
+
+def default_for_new_library(configured: str | None, fetch: Fetch) -> tuple[str, str | None]:
+    """As :func:`choose_default` for a library without a model; ``ViT-B-32`` is fetched.
+
+    Where the hub cannot be reached it is ``mini``, and the line says why.
+
+    Raises:
+        ModelError: the hub was reached, and fetching failed all the same.
+    """
+    chosen = _chosen(None, configured)
+    if chosen:
+        return chosen, None
+    try:
+        fetch(DEFAULT_NAME)
+    except UnreachableError as error:
+        return SMALL_NAME, _second_best(error.reason)
+    return DEFAULT_NAME, None
+
+
+def _chosen(library_model: str | None, configured: str | None) -> str | None:
+    if library_model:
+        return library_model
+    if configured and configured != AUTO:
+        return configured
+    return DEFAULT_NAME if find_bundle(DEFAULT_NAME) else None
+
+
+def _second_best(reason: str) -> str:
+    return (
+        f"{DEFAULT_NAME} {reason}: using the small model {SMALL_NAME}, which finds less; "
+        f"to change that: c2v model pull {DEFAULT_NAME}"
+    )
+
+
+def _not_here(name: str) -> ModelError:
+    here = ", ".join(sorted({bundle.name for bundle in list_bundles()}))
+    if (name == DEFAULT_NAME or "/" in name) and is_name(name):
+        return ModelError(
+            f"the model {name} is not on this machine",
+            hint=f"c2v model pull {name}, or a model that is here: {here}",
+        )
+    shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
+    return ModelError(
+        f"there is no model named {shown!r}",
+        hint=f"models here: {here}; open_clip models are named ARCHITECTURE/TAG",
+    )

@@ -1,0 +1,1 @@
+"""Texts to token ids: CLIP's byte pairs and WordPiece."""
