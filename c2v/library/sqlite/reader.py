@@ -22,6 +22,7 @@ from c2v.library.records import (
     StorageSizes,
     VideoRecord,
 )
+from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
 from c2v.library.sqlite.searcher import Searcher
@@ -67,9 +68,7 @@ class LibraryReader:
     def _model_or_error(self) -> ModelRecord:
         model = self._database.model()
         if model is None:
-            raise LibraryError(
-                f"the library {self.directory} is empty", hint="fill it: c2v index FOLDER"
-            )
+            raise empty(self.directory)
         return model
 
     # -- videos ---------------------------------------------------------------------------------
