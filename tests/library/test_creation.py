@@ -261,7 +261,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from c2v.cli.app import run
-import rich.console, rich.text, rich.table, numpy, c2v.library, c2v.indexing.pipeline
+import rich.console, rich.text, rich.table, numpy, c2v.library.sqlite.store, c2v.indexing.pipeline
 import c2v.cli.progress, c2v.search.ranking
 uid = int(sys.argv[1])
 if uid:
