@@ -14,16 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from c2v.telemetry import refuse_telemetry
+from c2v.version import VERSION
 
 if TYPE_CHECKING:
     from c2v.evaluation.retrieval import Evaluation
     from c2v.indexing.report import IndexReport
     from c2v.search.results import Answer, Moment
+    from c2v.services.opening import open_library as open
     from c2v.services.results import Comparison, Description, Removed, Status
     from c2v.services.video_library import VideoLibrary
-    from c2v.services.video_library import open_library as open  # noqa: A004
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "Answer",
@@ -49,7 +50,7 @@ _PLACES = {
     "Removed": ("c2v.services.results", "Removed"),
     "Status": ("c2v.services.results", "Status"),
     "VideoLibrary": ("c2v.services.video_library", "VideoLibrary"),
-    "open": ("c2v.services.video_library", "open_library"),
+    "open": ("c2v.services.opening", "open_library"),
 }
 
 refuse_telemetry()

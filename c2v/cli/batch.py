@@ -24,7 +24,8 @@ from c2v.files import open_input
 
 if TYPE_CHECKING:
     from c2v.search.results import Answer
-    from c2v.services.video_library import VideoLibrary, Wanted
+    from c2v.services.video_library import VideoLibrary
+    from c2v.services.wanted import Wanted
 
 Show = Callable[["Answer"], None]
 

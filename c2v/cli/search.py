@@ -23,7 +23,7 @@ from c2v.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.services.results import Description
-    from c2v.services.video_library import Wanted
+    from c2v.services.wanted import Wanted
 
 
 _EXAMPLE = 'c2v search "a dog catching a frisbee"'

@@ -20,7 +20,7 @@ from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_sof
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
-from c2v.library import Library
+from c2v.library import Store
 from c2v.library.refusals import check_towers, model_of
 
 CLIP_SCALE = 100.0
@@ -130,7 +130,7 @@ class Measure:
 
 
 def evaluate_library(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     captions: Captions,
     measure: Measure | None = None,
@@ -154,7 +154,7 @@ def evaluate_library(
     found, missing = find_videos(library, captions)
     if not found:
         raise DataError(
-            f"--data {captions.file}: none of its videos is in the library {library.directory} "
+            f"--data {captions.file}: none of its videos is in the library {library.address} "
             f"({missing[0].path}: {missing[0].reason})",
             hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
@@ -253,7 +253,7 @@ def text_vectors(
 
 
 def video_vectors(
-    library: Library, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
+    library: Store, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
 

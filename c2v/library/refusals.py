@@ -8,7 +8,7 @@ from c2v.errors import LibraryError
 
 if TYPE_CHECKING:
     from c2v.library.records import ModelRecord
-    from c2v.library.sqlite.library import Library
+    from c2v.library.store import Store
 
 
 def empty(address: object) -> LibraryError:
@@ -16,32 +16,31 @@ def empty(address: object) -> LibraryError:
     return LibraryError(f"the library {address} is empty", hint="c2v index PATH")
 
 
-def model_of(library: Library) -> ModelRecord:
+def model_of(library: Store) -> ModelRecord:
     """The model whose vectors ``library`` holds.
 
     Raises:
         LibraryError: it is empty.
     """
     if library.model is None:
-        raise empty(library.directory)
+        raise empty(library.address)
     return library.model
 
 
-def other_towers(library: Library, name: str) -> LibraryError:
+def other_towers(library: Store, name: str) -> LibraryError:
     """The frame features of ``library`` were made by other towers than those of model ``name``."""
     held = model_of(library)
     counts = library.counts()
     other = "that model as it is now" if held.name == name else name
     return LibraryError(
-        f"the library {library.directory} holds frames as {held.name} saw them, of no use to "
-        f"{other}",
+        f"the library {library.address} holds frames as {held.name} saw them, of no use to {other}",
         hint=f"give {name} a library of its own: c2v index --model {name} --library NAME PATH; or "
         f"index this one afresh with --rebuild, which forgets all of its {counts.videos:,} "
         f"video{'s'[: counts.videos != 1]}",
     )
 
 
-def check_towers(library: Library, name: str, towers_fingerprint: str) -> None:
+def check_towers(library: Store, name: str, towers_fingerprint: str) -> None:
     """Refuse a model ``name`` whose towers are not those that made the features of ``library``.
 
     Raises:

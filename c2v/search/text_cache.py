@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v import __version__
 from c2v.encoder.bundle import Bundle
 from c2v.search.ranking import Query, text_queries
+from c2v.version import VERSION
 
 MAX_ENTRIES = 512
 """At 6 KB each for CLIP2Video on ViT-B/32: 3 MB."""
@@ -46,7 +46,7 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
 
 
 def _key(bundle: Bundle, text: str) -> str:
-    parts = (bundle.fingerprint, __version__, np.__version__, text)
+    parts = (bundle.fingerprint, VERSION, np.VERSION, text)
     # Texts from the command line may hold bytes that are not UTF-8, as lone surrogates.
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=20).hexdigest()

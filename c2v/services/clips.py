@@ -15,10 +15,10 @@ from c2v.services.telling import Tell
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
-    from c2v.library import Library, VideoRecord
+    from c2v.library import Store, VideoRecord
 
 
-def clip_of(path: Path, bundle: Bundle, library: Library | None, *, notice: Tell) -> EmbeddedClip:
+def clip_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) -> EmbeddedClip:
     """The frame features and the vector of a video as one segment.
 
     A file that ``library`` holds as it is on disk now is not opened: of its stored frames those
@@ -36,7 +36,7 @@ def clip_of(path: Path, bundle: Bundle, library: Library | None, *, notice: Tell
     return EmbeddedClip(stored, bundle.embed_segments([stored])[0])
 
 
-def _stored_frames(path: Path, library: Library) -> NDArray[np.float16] | None:
+def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
     """Features [T, D] of up to a dozen stored frames; None where the file has to be read."""
     with library.snapshot():
         video = library.video_by_path(path.absolute())
@@ -54,7 +54,8 @@ def _stored_frames(path: Path, library: Library) -> NDArray[np.float16] | None:
     (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
     wanted = np.asarray(whole.times, np.float32)  # [T]
     nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
-    return features[np.unique(nearest)]
+    chosen: NDArray[np.float16] = features[np.unique(nearest)]
+    return chosen
 
 
 def _is_unchanged(path: Path, video: VideoRecord) -> bool:

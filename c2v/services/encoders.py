@@ -11,7 +11,7 @@ from c2v.services.telling import Tell
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
-    from c2v.library import Library, ModelRecord
+    from c2v.library import ModelRecord, Store
 
 
 class Encoders:
@@ -40,7 +40,7 @@ class Encoders:
                 known = self._loaded[name] = self._load(name)
             return known
 
-    def of_library(self, library: Library) -> Bundle:
+    def of_library(self, library: Store) -> Bundle:
         """The encoder whose vectors ``library`` holds.
 
         Raises:
@@ -60,7 +60,7 @@ class Encoders:
             self._notice(remark)
         return self.named(name)
 
-    def of_library_or_default(self, library: Library) -> Bundle:
+    def of_library_or_default(self, library: Store) -> Bundle:
         """The encoder of ``library``; while it is empty the default.
 
         A model of the settings that gives way to the library's is named.
@@ -72,12 +72,12 @@ class Encoders:
             return self.default()
         if self._settings.model not in (AUTO, held.name):
             self._notice(
-                f"with {held.name}, the model of the library {library.directory}; "
+                f"with {held.name}, the model of the library {library.address}; "
                 f"for the one of the settings: --model {self._settings.model}"
             )
         return self._as_recorded(library, held)
 
-    def _as_recorded(self, library: Library, record: ModelRecord) -> Bundle:
+    def _as_recorded(self, library: Store, record: ModelRecord) -> Bundle:
         with self._lock:
             bundle = self._loaded.get(record.name)
             if bundle is None or bundle.fingerprint != record.fingerprint:
@@ -85,7 +85,7 @@ class Encoders:
         if bundle.fingerprint != record.fingerprint:
             raise LibraryError(
                 f"the model {record.name} has changed since it filled the library "
-                f"{library.directory}",
+                f"{library.address}",
                 hint=f"c2v index --model {record.name} --rebuild PATH",
             )
         return bundle

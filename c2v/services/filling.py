@@ -14,28 +14,28 @@ from c2v.encoder.catalogue import Fetch, choose_default, default_for_new_library
 from c2v.errors import C2VError
 from c2v.indexing.pruning import amount_of
 from c2v.indexing.reembedding import model_record, reembed
-from c2v.library import Library, ModelRecord, VideoRecord
+from c2v.library import ModelRecord, Store, VideoRecord
 from c2v.library.refusals import other_towers
 from c2v.services.encoders import Encoders
 from c2v.services.telling import Tell
 
-BeforeRebuild = Callable[[Library, bool], None]
+BeforeRebuild = Callable[[Store, bool], None]
 """Told which library is about to be rebuilt, and whether all of it is forgotten first (its towers
 change). Raising keeps everything as it is."""
 
 
 @contextmanager
 def ready_to_fill(
-    library: Library | None,
+    library: Store | None,
     encoders: Encoders,
     *,
-    create: Callable[[], Library],
+    create: Callable[[], Store],
     model: str | None,
     configured: str,
     notice: Tell,
     fetch: Fetch | None = None,
     before_rebuild: BeforeRebuild | None = None,
-) -> Iterator[tuple[Library, Bundle]]:
+) -> Iterator[tuple[Store, Bundle]]:
     """``library`` (or the one that ``create`` makes) for writing, with the encoder it takes.
 
     ``model`` is the encoder asked for by name; None takes the library's own, else ``configured``,
@@ -104,7 +104,7 @@ def asking_to_rebuild(paths: Sequence[Path], confirm: Callable[[str], None]) -> 
     ``confirm`` gets the beginning of a sentence; raising there keeps everything as it is.
     """
 
-    def before_rebuild(library: Library, everything: bool) -> None:
+    def before_rebuild(library: Store, everything: bool) -> None:
         found = [video for path in paths for video in _at_or_below(library, path)]
         below = list({video.id: video for video in found}.values())
         if everything:
@@ -113,12 +113,12 @@ def asking_to_rebuild(paths: Sequence[Path], confirm: Callable[[str], None]) -> 
         else:
             what, rest = f"reads {amount_of(below)} again", ""
         if everything or below:
-            confirm(f"--rebuild {what} in the library {library.directory}{rest}")
+            confirm(f"--rebuild {what} in the library {library.address}{rest}")
 
     return before_rebuild
 
 
-def check_paths(paths: Sequence[Path], library: Library | None) -> None:
+def check_paths(paths: Sequence[Path], library: Store | None) -> None:
     """Say at once when there is nothing to do; a drive the library knows may be unplugged.
 
     Raises:
@@ -132,7 +132,7 @@ def check_paths(paths: Sequence[Path], library: Library | None) -> None:
     raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")
 
 
-def _at_or_below(library: Library, path: Path) -> list[VideoRecord]:
+def _at_or_below(library: Store, path: Path) -> list[VideoRecord]:
     """The video of that path, or those of that folder."""
     absolute = os.path.abspath(path)  # noqa: PTH100 - links stay links
     video = library.video_by_path(absolute)

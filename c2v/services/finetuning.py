@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.evaluation.captions import Captions
     from c2v.indexing.report import Progress
-    from c2v.library import Library
+    from c2v.library import Store
     from c2v.services.video_library import VideoLibrary
     from c2v.training.choices import Choices
     from c2v.training.distributed import Group
@@ -217,7 +217,7 @@ class _Job:
         with RunLog(run.folder) as log, self.screen.training(log) as run.watcher:
             return finetune(library, bundle, captions, choices, run, validation=later)
 
-    def _start(self, library: Library) -> Bundle:
+    def _start(self, library: Store) -> Bundle:
         """The encoder to start from: the one asked for, else the library's own."""
         if self.wish.model is None:
             return self.encoders.of_library(library)

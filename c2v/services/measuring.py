@@ -24,7 +24,7 @@ from c2v.services.telling import Telling
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.evaluation.captions import Captions
-    from c2v.library import Library
+    from c2v.library import Store
 
 OnProgress = Callable[[int, int], None]
 
@@ -60,7 +60,7 @@ class Measuring:
         self.measure = Measure.of(normalize=normalize, bank=banked, ties=ties)
         self._telling = telling
 
-    def over_library(self, library: Library, bundles: Sequence[Bundle]) -> Comparison:
+    def over_library(self, library: Store, bundles: Sequence[Bundle]) -> Comparison:
         """Rank the videos of the captions as ``library`` holds them."""
         captions = in_library(library, self.captions)
         return self._compared(

@@ -9,10 +9,10 @@ from c2v.errors import C2VError, DataError, UsageError
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
-    from c2v.library import Library, VideoRecord
+    from c2v.library import Store, VideoRecord
 
 
-def videos_meant(library: Library, paths: Sequence[str]) -> list[VideoRecord]:
+def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
     """The videos that paths, folders and patterns mean, each once.
 
     Raises:
@@ -29,20 +29,20 @@ def videos_meant(library: Library, paths: Sequence[str]) -> list[VideoRecord]:
         raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
     if unmatched:
         raise DataError(
-            f"{unmatched[0]} is not in the library {library.directory}",
+            f"{unmatched[0]} is not in the library {library.address}",
             hint="c2v status shows the library; --library names another one",
         )
     return [videos[place] for place in chosen]
 
 
-def remove_videos(library: Library, doomed: Sequence[VideoRecord], telling: Telling) -> None:
+def remove_videos(library: Store, doomed: Sequence[VideoRecord], telling: Telling) -> None:
     """Forget these videos and their failures; the files stay."""
     library.remove_videos([video.id for video in doomed])
     library.clear_failures([video.path for video in doomed])
     give_back_room(library, telling)
 
 
-def give_back_room(library: Library, telling: Telling) -> None:
+def give_back_room(library: Store, telling: Telling) -> None:
     """After a removal: give the disk its room back where that pays, and say so."""
     room = library.bytes_to_give_back()
     if not room:

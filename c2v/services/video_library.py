@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from c2v.config import Settings, cache_dir, load_settings
+from c2v.config import Settings, cache_dir
 from c2v.errors import UsageError
 from c2v.services.encoders import Encoders
-from c2v.services.places import StrPath, expanded_path, library_folder, several
+from c2v.services.places import StrPath, expanded_path, several
 from c2v.services.telling import Tell, Telling, log_notice, log_problem
 
 if TYPE_CHECKING:
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.encoder.catalogue import Fetch
     from c2v.indexing.report import ConfirmPrune, IndexReport, Progress
-    from c2v.library import Library, VideoRecord
+    from c2v.library import Store, VideoRecord
     from c2v.search.ranking import Query
     from c2v.search.results import Answer
     from c2v.services.results import Comparison, Description, Removed, Status
     from c2v.services.wanted import Wanted
+
 
 class VideoLibrary:
     """A library of videos, and the encoder it is searched with; made by :func:`c2v.open`.
@@ -58,15 +59,14 @@ class VideoLibrary:
             on_problem: told in a line what was left out or could not be done.
         """
         self.settings = settings
-        self.directory = library_folder(settings.library)
         self._asked_for = asked_for
         self._telling = Telling(on_notice, on_problem)
         self.encoders = Encoders(settings, notice=on_notice)
-        self._store: Library | None = None
+        self._store: Store | None = None
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"VideoLibrary({str(self.directory)!r})"
+        return f"VideoLibrary({self.settings.library!r})"
 
     def __enter__(self) -> VideoLibrary:
         return self
@@ -89,30 +89,25 @@ class VideoLibrary:
     @property
     def exists(self) -> bool:
         """Whether there is a library to be opened, sound or not."""
-        from c2v.library import Library
+        from c2v.library import store_exists
 
-        return self._store is not None or Library.exists(self.directory)
+        return self._store is not None or store_exists(self.settings.library)
 
     @property
-    def store(self) -> Library:
+    def store(self) -> Store:
         """The library itself, opened at the first use.
 
         Raises:
             LibraryError: there is none, or it is damaged.
         """
-        from c2v.library import Library
+        return self._opened(create=False)
+
+    def _opened(self, *, create: bool) -> Store:
+        from c2v.library import open_store
 
         with self._lock:
             if self._store is None:
-                self._store = Library.open(self.directory)
-            return self._store
-
-    def _created(self) -> Library:
-        from c2v.library import Library
-
-        with self._lock:
-            if self._store is None:
-                self._store = Library.create(self.directory)
+                self._store = open_store(self.settings.library, create=create)
             return self._store
 
     # -- filling ------------------------------------------------------------------------------
@@ -197,7 +192,7 @@ class VideoLibrary:
         with ready_to_fill(
             present,
             self.encoders,
-            create=self._created,
+            create=lambda: self._opened(create=True),
             model=model,
             configured=settings.model,
             notice=self._telling.notice,
@@ -249,7 +244,9 @@ class VideoLibrary:
     # -- asking -------------------------------------------------------------------------------
 
     def search(self, query: str, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that show what a sentence says, the best first (see :class:`c2v.services.wanted.Wanted`).
+        """The moments that show what a sentence says, the best first.
+
+        ``wanted`` narrows it: see :class:`c2v.services.wanted.Wanted`.
 
         What was asked before is not embedded again: the numbers, not the sentence, are kept in a
         cache on disk.
@@ -295,7 +292,9 @@ class VideoLibrary:
         )
 
     def similar(self, path: StrPath, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that look like a video, the best first (see :class:`c2v.services.wanted.Wanted`).
+        """The moments that look like a video, the best first.
+
+        ``wanted`` narrows it: see :class:`c2v.services.wanted.Wanted`.
 
         A file that the library holds as it is on disk now is not opened again.
 
@@ -348,7 +347,7 @@ class VideoLibrary:
         store = self.store
         counts, sizes, model = store.counts(), store.storage_sizes(), store.model
         return Status(
-            library=str(store.directory),
+            library=store.address,
             model=model.name if model else None,
             videos=counts.videos,
             segments=counts.segments,
@@ -429,7 +428,8 @@ class VideoLibrary:
         from c2v.services.wanted import options_of
 
         store, telling = self.store, self._telling
-        answers = find_all(store, bundle, queries, options_of(wanted, self.settings.strategy, on_unmatched=self._unmatched))
+        options = options_of(wanted, self.settings.strategy, on_unmatched=self._unmatched)
+        answers = find_all(store, bundle, queries, options)
         if damaged := tuple(store.left_out()):
             answers = [dataclasses.replace(answer, left_out=damaged) for answer in answers]
         if reason := store.graph_not_kept():
@@ -444,33 +444,3 @@ class VideoLibrary:
 
     def _notice_once(self, text: str) -> None:
         self._telling.once(self._telling.notice, text)
-
-
-def open_library(
-    library: StrPath | None = None,
-    *,
-    on_notice: Tell = log_notice,
-    on_problem: Tell = log_problem,
-    **settings: str | int | None,
-) -> VideoLibrary:
-    """The library of that name or folder; None is the one of the settings.
-
-    Nothing is read yet: a library that does not exist is made by its first ``index``.
-
-    Args:
-        library: a name, or anything that looks like a path.
-        on_notice: told in a line what is good to know; else the logger ``c2v`` is.
-        on_problem: told in a line what was left out or could not be done; else the logger is.
-        settings: those of ``c2v config show``, such as ``device="cuda"``; what is not given comes
-            from ``C2V_*`` variables and ``config.toml``.
-
-    Raises:
-        UsageError: a setting that is unknown or does not fit.
-    """
-    name = None if library is None else os.fspath(library)
-    return VideoLibrary(
-        load_settings(library=name, **settings),
-        asked_for=library is not None,
-        on_notice=on_notice,
-        on_problem=on_problem,
-    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 from c2v.config import Strategy
+from c2v.errors import UsageError
+from c2v.library import Filter
 from c2v.search.ranking import SearchOptions
 from c2v.services.places import several
 
@@ -35,8 +38,13 @@ def options_of(
     """
     if wanted.get("top", 1) < 1 or wanted.get("rerank", 0) < 0:
         raise UsageError("top is at least 1 and rerank at least 0", hint="leave them out")
+    within = tuple(os.fspath(path) for path in several(wanted.get("within", ())))
     return SearchOptions(
-        **{**wanted, "within": tuple(map(os.fspath, several(wanted.get("within", ()))))},
+        top=wanted.get("top", 10),
+        moments=wanted.get("moments", False),
+        where=Filter(paths=within),
         on_unmatched=on_unmatched,
+        min_score=wanted.get("min_score"),
         strategy=strategy,
+        rerank=wanted.get("rerank", 0),
     )

@@ -17,7 +17,7 @@ from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.stored import Missing, embed_texts, too_long
-from c2v.library import Library
+from c2v.library import Store
 from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
@@ -109,7 +109,7 @@ class Run:
 
 
 def finetune(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     captions: Captions,
     choices: Choices,
@@ -170,7 +170,7 @@ def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
 
 
 def _given(
-    library: Library, bundle: Bundle, captions: Captions, later: Captions | None,
+    library: Store, bundle: Bundle, captions: Captions, later: Captions | None,
     choices: Choices, run: Run,
 ) -> tuple[Gathered, DecodedFrames | None]:  # fmt: skip
     """What there is to learn from; with frames where the towers are trained."""

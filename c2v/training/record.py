@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch  # noqa: TID253
 
-from c2v import __version__
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
 from c2v.encoder.trained_bundle import save_bundle
@@ -22,6 +21,7 @@ from c2v.training.choices import Planned
 from c2v.training.loop import Outcome
 from c2v.training.material import Gathered
 from c2v.training.trainee import Trainee
+from c2v.version import VERSION
 
 METRICS_NAME = "metrics.json"
 
@@ -53,8 +53,8 @@ def save(
     if settings.aligned:
         settings = replace(settings, center_weight=outcome.center_weight)
     record = {
-        "c2v": __version__,
-        "torch": torch.__version__,
+        "c2v": VERSION,
+        "torch": torch.VERSION,
         "data": data,
         "parent": {"name": parent.name, "fingerprint": parent.fingerprint},
         **planned.as_dict(),
