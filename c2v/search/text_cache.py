@@ -46,7 +46,7 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
 
 
 def _key(bundle: Bundle, text: str) -> str:
-    parts = (bundle.fingerprint, VERSION, np.VERSION, text)
+    parts = (bundle.fingerprint, VERSION, np.__version__, text)
     # Texts from the command line may hold bytes that are not UTF-8, as lone surrogates.
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=20).hexdigest()

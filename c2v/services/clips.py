@@ -50,12 +50,15 @@ def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
     if not frames:
         return None
     times = np.concatenate([frames[row.segment_id][0] for row in rows])  # [N]
-    features = np.concatenate([frames[row.segment_id][1] for row in rows])  # [N, D]
+    features: NDArray[np.float16] = np.concatenate(
+        [frames[row.segment_id][1] for row in rows]
+    )  # [N, D]
     (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
+    if len(times) <= len(whole.times):
+        return features  # those of a video that was kept as one segment, or of a very short one
     wanted = np.asarray(whole.times, np.float32)  # [T]
     nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
-    chosen: NDArray[np.float16] = features[np.unique(nearest)]
-    return chosen
+    return np.asarray(features[np.unique(nearest)], np.float16)
 
 
 def _is_unchanged(path: Path, video: VideoRecord) -> bool:

@@ -54,7 +54,7 @@ def save(
         settings = replace(settings, center_weight=outcome.center_weight)
     record = {
         "c2v": VERSION,
-        "torch": torch.VERSION,
+        "torch": torch.__version__,
         "data": data,
         "parent": {"name": parent.name, "fingerprint": parent.fingerprint},
         **planned.as_dict(),

@@ -6,12 +6,13 @@ import subprocess
 import sys
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
 import typer
 
-from c2v.cli.quick import QuickGroup
+from c2v.cli.quick import _PARTS, QuickGroup, _quicken
 
 
 class Colour(str, Enum):
@@ -71,6 +72,36 @@ def test_values_and_messages_are_those_of_typer(line: str) -> None:
 
     arguments = shlex.split(line)
     assert outcome(QuickGroup, arguments) == outcome(None, arguments)
+
+
+def test_a_typer_with_other_parts_keeps_its_own_way() -> None:
+    """What stands in a parameter is private: one without it is left as it is."""
+
+    class Parameter:
+        type_descriptor = object()
+
+        def get_runtime_param(self) -> str:
+            return "Typer's own"
+
+    class Command:
+        def __init__(self, param: Any) -> None:
+            self.params = [param]
+
+        def get_params(self, _context: Any) -> list[Any]:
+            return self.params
+
+    strange, known = Parameter(), Parameter()
+    _quicken(Command(strange), None)
+    assert strange.get_runtime_param() == "Typer's own"
+    info = SimpleNamespace(**dict.fromkeys(_PARTS))
+    known.type_descriptor = SimpleNamespace(annotation=str, parameter_info=info)
+    _quicken(Command(known), None)
+    assert known.get_runtime_param() != "Typer's own"
+    del info.parser
+    less = Parameter()
+    less.type_descriptor = known.type_descriptor
+    _quicken(Command(less), None)
+    assert less.get_runtime_param() == "Typer's own"
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("config", "show"), ("search", "x", "-n", "3")])
