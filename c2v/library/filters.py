@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from c2v.path_patterns import select
-
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -35,5 +33,7 @@ def chosen_by_path(
     """
     if not where.paths:
         return [key for key, _ in videos], ()
+    from c2v.path_patterns import select  # most searches give no pattern: it costs 4 ms
+
     chosen, unmatched = select(where.paths, [path for _, path in videos])
     return [videos[place][0] for place in chosen], tuple(unmatched)
