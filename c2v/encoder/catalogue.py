@@ -149,6 +149,8 @@ def _second_best(reason: str) -> str:
 def _not_here(name: str) -> ModelError:
     here = ", ".join(sorted({bundle.name for bundle in list_bundles()}))
     if (name == DEFAULT_NAME or "/" in name) and is_name(name):
+        if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
+            require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
         return ModelError(
             f"the model {name} is not on this machine",
             hint=f"c2v model pull {name}, or a model that is here: {here}",
