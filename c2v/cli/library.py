@@ -143,8 +143,8 @@ def tell_damage(session: Session, library: "Library") -> None:
 
 def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
     """The videos that the paths and patterns mean, each once; each must mean some."""
-    from c2v.globs import PatternError
-    from c2v.path_patterns import select
+    from c2v.paths.globs import PatternError
+    from c2v.paths.patterns import select
 
     videos = library.videos()
     try:

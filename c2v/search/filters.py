@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from c2v.errors import UsageError
-from c2v.globs import PatternError
-from c2v.path_patterns import select
+from c2v.paths.globs import PatternError
+from c2v.paths.patterns import select
 
 
 def videos_within(

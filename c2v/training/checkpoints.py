@@ -9,8 +9,8 @@ from typing import Any
 
 import torch  # noqa: TID253
 
-from c2v.drafts import file_draft, settle
 from c2v.errors import DataError
+from c2v.files.drafts import file_draft, settle
 
 FORMAT = 1
 

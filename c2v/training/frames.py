@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import cache_dir
-from c2v.drafts import file_draft
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
 from c2v.evaluation.stored import Missing
+from c2v.files.drafts import file_draft
 from c2v.training.checkpoints import write_text
 from c2v.training.distributed import Group
 

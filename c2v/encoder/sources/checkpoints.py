@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.drafts import file_draft
 from c2v.encoder.architecture import architectures, model_config
 from c2v.encoder.bundle_config import HeadConfig, read_config
 from c2v.encoder.clip_bundle import (
@@ -38,7 +37,8 @@ from c2v.encoder.registry import (
 from c2v.encoder.sources.hub import Progress, download, hub_model
 from c2v.encoder.tensors import has_numpy_types, read_tensors
 from c2v.errors import ModelError
-from c2v.files import parse_json, read_plain
+from c2v.files.drafts import file_draft
+from c2v.files.reading import parse_json, read_plain
 from c2v.optional import require
 
 if TYPE_CHECKING:

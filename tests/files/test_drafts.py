@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.drafts import comes_back, file_draft, folder_draft, settle, sole_owner
+from c2v.files.drafts import comes_back, file_draft, folder_draft, settle, sole_owner
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of a process")
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from c2v import drafts
+from c2v.files import drafts
 
 how, root = sys.argv[1], Path(sys.argv[2])
 if how == "journal":  # what a system without an exchange of names does
@@ -101,7 +101,7 @@ def test_killed_at_any_step_it_is_old_or_new_and_nothing_is_left(tmp_path: Path,
 
 def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from c2v.drafts import folder_draft\n"
+        "import sys; from pathlib import Path; from c2v.files.drafts import folder_draft\n"
         "with folder_draft(Path(sys.argv[1])) as draft:\n"
         "    print(draft, flush=True)\n    sys.stdin.readline()\n    (draft / 'a').write_text('a')"
     )
@@ -155,7 +155,7 @@ def test_what_fails_leaves_the_target_as_it_was(tmp_path: Path) -> None:
 def test_one_process_owns_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "mine"
     code = (
-        "import sys; from pathlib import Path; from c2v.drafts import sole_owner\n"
+        "import sys; from pathlib import Path; from c2v.files.drafts import sole_owner\n"
         "with sole_owner(Path(sys.argv[1])) as alone:\n    print(alone)"
     )
     command = [sys.executable, "-c", code, str(folder)]
