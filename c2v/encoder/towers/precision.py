@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -90,13 +91,18 @@ class ProbedTower:
         known = choices[0] if len(choices) == 1 else _read_note(note)
         self.choice = known if known in choices else None
         self._tower = make(self.choice, None) if self.choice else None
+        self._settling = threading.Lock()
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
-        if self._tower is None:
-            self.choice = self._settle(images)
-            self._tower = self._make(self.choice, None)
-        return self._tower.encode(images)
+        return (self._tower or self._settled(images)).encode(images)
+
+    def _settled(self, images: NDArray[np.uint8]) -> ImageTower:
+        with self._settling:
+            if self._tower is None:
+                self.choice = self._settle(images)
+                self._tower = self._make(self.choice, None)
+            return self._tower
 
     def _settle(self, images: NDArray[np.uint8]) -> Choice:
         spread = np.linspace(0, len(images) - 1, min(_EXAMPLES, len(images))).astype(int)
