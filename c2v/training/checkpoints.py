@@ -69,10 +69,3 @@ def _unreadable(path: Path, reason: str) -> DataError:
     return DataError(
         f"the checkpoint {path} cannot be read: {reason}", hint="start afresh with --overwrite"
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """A small file, as safely."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with file_draft(path) as draft:
-        draft.write_text(text, encoding="utf-8")

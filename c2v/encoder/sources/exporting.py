@@ -22,7 +22,7 @@ from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.sources.official.keys import CLIP_PREFIX, join_official
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
-from c2v.files.drafts import file_draft
+from c2v.files.drafts import output_draft
 from c2v.files.reading import parse_json, read_plain
 
 
@@ -64,7 +64,7 @@ def _save(state: Mapping[str, NDArray[Any]], kinds: Mapping[str, str], file: Pat
         for key, value in state.items()
     }
     try:
-        with file_draft(file) as draft:
+        with output_draft(file) as draft:
             if file.suffix == ".safetensors":
                 from safetensors.torch import save_file
 

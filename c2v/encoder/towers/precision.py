@@ -14,12 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +29,7 @@ from c2v.config import cache_dir
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.towers import ImageTower
 from c2v.errors import ModelError
+from c2v.files.writing import write_file
 from c2v.optional import has
 
 Runtime = Literal["onnx", "torch"]
@@ -255,11 +254,5 @@ def _read_note(path: Path) -> Choice | None:
 
 def _write_note(path: Path, content: dict[str, object]) -> None:
     """Keep the answer; a cache folder that cannot be written only means a probe next time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(name).replace(path)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_file(path, json.dumps(content), durable=False)

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.files.writing import replacing
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData
 from c2v.library.sqlite import opening
-from c2v.library.sqlite.cachefile import write_atomically
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
 from c2v.library.sqlite.reader import LibraryReader
@@ -316,7 +316,8 @@ class Library(LibraryReader):
         path = self.directory / _RESERVE
         with suppress(OSError):
             if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
-                write_atomically(path, lambda file: file.write(bytes(_RESERVE_BYTES)))
+                with replacing(path) as file:
+                    file.write(bytes(_RESERVE_BYTES))
 
     def bytes_to_give_back(self) -> int:
         """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""
