@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from c2v.errors import ModelError
-from c2v.files import check_depth, parse_json, read_plain
+from c2v.files.reading import check_depth, parse_json, read_plain
 from c2v.optional import upgrade_hint
 
 FORMAT = 1

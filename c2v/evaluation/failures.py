@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from c2v.errors import C2VError, MediaError, only_this_file
 from c2v.evaluation.retrieval import Evaluation
+from c2v.files.drafts import output_draft
 
 WINNERS = 3
 WORST = 50
@@ -71,7 +72,10 @@ def write_queries(evaluations: list[Evaluation], path: Path) -> None:
     for place in range(1, WINNERS + 1):
         header += [f"winner_{place}", f"score_{place}"]
     try:
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with (
+            output_draft(path) as draft,
+            draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(header)
             for evaluation in evaluations:
@@ -107,7 +111,8 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
     pictures: dict[str, str] = {}
     body = "".join(_section(result, pictures) for result in worst)
     try:
-        path.write_text(head + body + "</html>\n", encoding="utf-8")
+        with output_draft(path) as draft:
+            draft.write_text(head + body + "</html>\n", encoding="utf-8")
     except OSError as error:
         raise C2VError(f"{path} cannot be written: {error.strerror}") from error
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
+from c2v.files.writing import write_file
 from c2v.search.ranking import Query, text_queries
 
 MAX_ENTRIES = 512
@@ -40,7 +41,8 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
         return Query(text, *found)
     query = text_queries(bundle, [text])[0]
     with suppress(OSError):  # no room, or a folder that cannot be written: the next one computes
-        _write(path, query.vector.tobytes() + query.feature.tobytes())
+        numbers = query.vector.tobytes() + query.feature.tobytes()
+        write_file(path, _checksum(path, numbers) + numbers, durable=False)
         _make_room(folder)
     return query
 
@@ -67,17 +69,6 @@ def _read(
         os.utime(path)  # asked for just now
     values = np.frombuffer(numbers, np.float32).copy()  # a buffer of bytes cannot be written to
     return values[:vector_dim], values[vector_dim:]
-
-
-def _write(path: Path, numbers: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(_checksum(path, numbers) + numbers)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _checksum(path: Path, numbers: bytes) -> bytes:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import cache_dir
-from c2v.drafts import file_draft
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
 from c2v.evaluation.stored import Missing
-from c2v.training.checkpoints import write_text
+from c2v.files.drafts import file_draft
+from c2v.files.writing import write_file
 from c2v.training.distributed import Group
 
 FRAMES = 12
@@ -98,7 +98,7 @@ def _write(
         pixels.flush()
         del pixels  # Windows moves no file that is mapped
         np.save(files.seen, present)
-        write_text(files.reasons, json.dumps(reasons))
+        write_file(files.reasons, json.dumps(reasons))
 
 
 def _decode(

@@ -17,7 +17,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.evaluation.captions import Captions
-from c2v.training.checkpoints import write_text
+from c2v.files.writing import write_file
 from c2v.training.choices import Planned
 from c2v.training.loop import Outcome
 from c2v.training.material import Gathered
@@ -66,7 +66,7 @@ def save(
         "history": outcome.history,
     }
     document = json.dumps(record, indent=1) + "\n"
-    write_text(folder / METRICS_NAME, document)
+    write_file(folder / METRICS_NAME, document)
     towers = None
     if planned.recipe.train == "all":
         from c2v.training.towers import tower_state

@@ -17,9 +17,9 @@ from torch import Tensor, nn  # noqa: TID253
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import Head
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
 from c2v.training.frames import DecodedFrames

@@ -24,7 +24,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 KILLED = """
 import os, signal, sys
 event, number, models, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
-from c2v import drafts
+from c2v.files import drafts
 from c2v.cli.app import run
 if event == "os.rename":  # what a system without an exchange of names does
     drafts._exchange = lambda first, second: False
@@ -105,7 +105,7 @@ def test_two_imports_of_one_name_at_once(
 
 
 def test_only_one_run_of_a_name_at_a_time(c2v: Run, tmp_path: Path, c2v_home: Path) -> None:
-    from c2v.drafts import sole_owner
+    from c2v.files.drafts import sole_owner
 
     data = tmp_path / "a.csv"
     data.write_text("video,caption\na,one\nb,two\nc,three\n")

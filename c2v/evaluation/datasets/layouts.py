@@ -13,7 +13,7 @@ from typing import Any
 
 from c2v.errors import DataError
 from c2v.evaluation.datasets.plain_pickle import load_plain
-from c2v.files import parse_json, read_plain
+from c2v.files.reading import parse_json, read_plain
 
 Read = tuple[Path, dict[str, list[str]]]
 

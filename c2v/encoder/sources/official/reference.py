@@ -11,8 +11,8 @@ from torch import Tensor, nn  # noqa: TID253
 from c2v.encoder.heads.base import Head, sentence_feature
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.tight import TightTransf
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.sources.official.keys import CLIP_PREFIX, infer, rename_old
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 
 
 class OfficialModel(nn.Module):

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.files.writing import replacing
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData
 from c2v.library.sqlite import opening
-from c2v.library.sqlite.cachefile import write_atomically
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
-from c2v.library.sqlite.reader import LibraryReader
+from c2v.library.sqlite.reader import StoreReader
 from c2v.library.sqlite.searcher import gone
 
 _RESERVE = "reserve"
@@ -36,7 +36,7 @@ def _free_bytes(folder: Path | str) -> int:
     return disk_usage(folder).free
 
 
-class Library(LibraryReader):
+class SqliteStore(StoreReader):
     """Videos, segments, features and vectors of one folder; made by ``open`` or ``create``.
 
     Reading never needs a lock. Writing takes the writer lock for the duration of one call, or of
@@ -57,7 +57,7 @@ class Library(LibraryReader):
         return opening.exists(directory)
 
     @classmethod
-    def open(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> Library:
+    def open(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> SqliteStore:
         """Open an existing library, read-only where its medium is.
 
         Raises:
@@ -66,7 +66,7 @@ class Library(LibraryReader):
         return cls(directory, create=False, hnsw=hnsw or HnswSettings())
 
     @classmethod
-    def create(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> Library:
+    def create(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> SqliteStore:
         """Open a library, making it (and its folder) if there is none.
 
         Raises:
@@ -85,7 +85,7 @@ class Library(LibraryReader):
         finally:
             lock.release()
 
-    def __enter__(self) -> Library:
+    def __enter__(self) -> SqliteStore:
         return self
 
     def __exit__(
@@ -316,7 +316,8 @@ class Library(LibraryReader):
         path = self.directory / _RESERVE
         with suppress(OSError):
             if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
-                write_atomically(path, lambda file: file.write(bytes(_RESERVE_BYTES)))
+                with replacing(path) as file:
+                    file.write(bytes(_RESERVE_BYTES))
 
     def bytes_to_give_back(self) -> int:
         """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""
