@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -17,31 +20,65 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def run_process(
-    command: list[str], *arguments: str | Path, code: int | None = 0, **environment: str
+    command: list[str],
+    *arguments: str | Path,
+    code: int | None = 0,
+    forks: Any = None,
+    cwd: str | Path | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, *command, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        env=os.environ | environment,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    """A process of this Python: a fork of one that has imported everything, where that will do."""
+    words, variables = [*command, *map(str, arguments)], os.environ | environment
+    if forks is not None and forks.can_run(variables):
+        done = forks.run(words, environment=variables, cwd=cwd)
+    else:
+        done = subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            cwd=cwd,
+        )
     assert code is None or done.returncode == code, (done.args, done.stdout, done.stderr)
     return done
 
 
 @pytest.fixture(scope="session")
-def c2v() -> Run:
+def light_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+    """A server of processes that have imported what a command with the shipped encoder does."""
+    forks = load_helper("forked.py").Forks()
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def heavy_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+    """The same with torch and open_clip."""
+    helper = load_helper("forked.py")
+    forks = helper.Forks(helper.HEAVY)
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def c2v(light_forks: Any) -> Run:
     """Run ``c2v ARGUMENTS`` and check its exit code (``code=None`` takes any)."""
-    return lambda *arguments, **options: run_process(["-m", "c2v"], *arguments, **options)
+    return functools.partial(run_process, ["-m", "c2v"], forks=light_forks)
+
+
+@pytest.fixture(scope="session")
+def c2v_with_torch(heavy_forks: Any) -> Run:
+    """The same for commands that would import torch: that alone takes seconds."""
+    return functools.partial(run_process, ["-m", "c2v"], forks=heavy_forks)
 
 
 @pytest.fixture(scope="session")
 def run_python() -> Run:
-    """Run this Python with arguments."""
-    return lambda *arguments, **options: run_process([], *arguments, **options)
+    """Run this Python from its start, with arguments."""
+    return functools.partial(run_process, [])
 
 
 @pytest.fixture(scope="session")
