@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -33,9 +34,37 @@ LIGHT = ("c2v.cli.app", "numpy", "numpy.linalg", "sqlite3", "rich.table", "rich.
          "onnxruntime", "hnswlib", "ftfy", "regex", "safetensors.numpy")  # fmt: skip
 HEAVY = (*LIGHT, "torch", "open_clip")
 POSSIBLE = sys.platform == "linux"  # elsewhere libraries of the system do not survive a fork
-READ_LATE = ("C2V_", "COLUMNS", "PYTEST_", "HOME", "XDG_")
+READ_LATE = ("C2V_", "COLUMNS", "PYTEST_", "HOME", "XDG_", "WORLD_SIZE", "RANK", "MASTER_")
 """Variables that are read at each call; others are known to what is imported already."""
-READ_BY_HEAVY = ("HF_", "TRANSFORMERS_", "NO_PROXY", "OMP_")
+READ_BY_HEAVY = ("HF_", "TRANSFORMERS_", "NO_PROXY", "OMP_", "TORCH")
+
+
+class Fork:
+    """A process that runs; its output goes to files."""
+
+    def __init__(self, command: Sequence[str], out: Any, err: Any, reply: socket.socket) -> None:
+        self.args = [sys.executable, *command]
+        self._out, self._err, self._reply = out, err, reply
+        self.pid = int.from_bytes(_exactly(reply, 4), "big")
+
+    def send_signal(self, number: int) -> None:
+        """Send it, as to any process."""
+        os.kill(self.pid, number)
+
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return not select.select([self._reply], [], [], 0)[0]
+
+    def wait(self, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+        """Until it ends: its exit code (negative: a signal) and all that it wrote."""
+        with self._reply, self._out, self._err:
+            self._reply.settimeout(timeout)
+            try:
+                code = int.from_bytes(_exactly(self._reply, 4), "big", signed=True)
+            except TimeoutError:
+                self.send_signal(signal.SIGKILL)
+                raise subprocess.TimeoutExpired(self.args, timeout) from None
+            return subprocess.CompletedProcess(self.args, code, _text(self._out), _text(self._err))
 
 
 class Forks:
@@ -57,39 +86,32 @@ class Forks:
         late = READ_LATE if "torch" in self._modules else (*READ_LATE, *READ_BY_HEAVY)
         return all(name.startswith(late) for name in names)
 
-    def run(
+    def start(
         self,
         command: Sequence[str],
         *,
         environment: dict[str, str],
-        timeout: float = 600,
         cwd: str | Path | None = None,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run ``python COMMAND``: ``-m c2v ...`` or ``-c SCRIPT ...``, with nothing to read."""
-        channel = self._channel or self._start()
-        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            request = {
-                "command": list(command), "environment": environment, "cwd": str(cwd or Path.cwd()),
-            }  # fmt: skip
-            text = json.dumps(request).encode("utf-8", "surrogateescape")
-            files = array.array("i", [out.fileno(), err.fileno()])
+    ) -> Fork:
+        """Start ``python COMMAND``: ``-m c2v ...`` or ``-c SCRIPT ...``, with nothing to read."""
+        channel = self._channel or self._start_server()
+        out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - Fork's
+        variables = environment | self._environment
+        request = {"command": list(command), "environment": variables, "cwd": str(cwd or Path.cwd())}
+        text = json.dumps(request).encode()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            files = array.array("i", [out.fileno(), err.fileno(), theirs.fileno()])
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)]
             channel.sendmsg([len(text).to_bytes(4, "big")], rights)
             channel.sendall(text)
-            pid = int.from_bytes(_exactly(channel, 4), "big")
-            channel.settimeout(timeout)
-            try:
-                code = int.from_bytes(_exactly(channel, 4), "big", signed=True)
-            except TimeoutError:
-                os.kill(pid, signal.SIGKILL)
-                channel.settimeout(None)
-                _exactly(channel, 4)
-                raise subprocess.TimeoutExpired(list(command), timeout) from None
-            finally:
-                channel.settimeout(None)
-            return subprocess.CompletedProcess(
-                [sys.executable, *command], code, _text(out), _text(err)
-            )
+        return Fork(command, out, err, ours)
+
+    def run(
+        self, command: Sequence[str], *, timeout: float = 600, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Start it and wait for its end."""
+        return self.start(command, **options).wait(timeout)
 
     def close(self) -> None:
         """End the server."""
@@ -97,7 +119,7 @@ class Forks:
             self._channel.close()
             self._server.wait(60)
 
-    def _start(self) -> socket.socket:
+    def _start_server(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         self._started_in = dict(os.environ | self._environment)
         self._server = subprocess.Popen(
@@ -139,21 +161,40 @@ def serve(channel: socket.socket, modules: Sequence[str]) -> None:
     gc.collect()
     gc.freeze()
     while True:
-        head, rights, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(8))
+        head, rights, _, _ = channel.recvmsg(4, socket.CMSG_SPACE(12))
         if not head:
-            return
+            break
         files = array.array("i", rights[0][2])
-        head += _exactly(channel, 4 - len(head)) if len(head) < 4 else b""
+        head += _exactly(channel, 4 - len(head))
         request = json.loads(_exactly(channel, int.from_bytes(head, "big")))
-        child = os.fork()
-        if child == 0:
+        if os.fork() == 0:
             channel.close()
-            _become(request, *files)
+            _keep(request, *files)
         for file in files:
             os.close(file)
-        channel.sendall(child.to_bytes(4, "big"))
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        channel.sendall(code.to_bytes(4, "big", signed=True))
+        _reap(os.WNOHANG)
+    _reap(0)
+
+
+def _reap(how: int) -> None:
+    """Take notice of processes that have ended: what they cost is then known to the system."""
+    with contextlib.suppress(ChildProcessError):  # there are none
+        while os.waitpid(-1, how)[0]:
+            pass
+
+
+def _keep(request: dict[str, Any], out: int, err: int, reply: int) -> None:
+    """Fork the process that was asked for, tell its number, and how it ended."""
+    child = os.fork()
+    if child == 0:
+        os.close(reply)
+        _become(request, out, err)
+    with socket.socket(fileno=reply) as answer:
+        with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
+            answer.sendall(child.to_bytes(4, "big"))
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            answer.sendall(code.to_bytes(4, "big", signed=True))
+    os._exit(0)
 
 
 def _become(request: dict[str, Any], out: int, err: int) -> None:

@@ -6,7 +6,7 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from c2v.demo.clips import make_demo_videos
-from c2v.demo.panning import View, read_picture, write_panned_clip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,23 +46,6 @@ def run_process(
 
 
 @pytest.fixture(scope="session")
-def light_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
-    """A server of processes that have imported what a command with the shipped encoder does."""
-    forks = load_helper("forked.py").Forks()
-    yield forks
-    forks.close()
-
-
-@pytest.fixture(scope="session")
-def heavy_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
-    """The same with torch and open_clip."""
-    helper = load_helper("forked.py")
-    forks = helper.Forks(helper.HEAVY)
-    yield forks
-    forks.close()
-
-
-@pytest.fixture(scope="session")
 def c2v(light_forks: Any) -> Run:
     """Run ``c2v ARGUMENTS`` and check its exit code (``code=None`` takes any)."""
     return functools.partial(run_process, ["-m", "c2v"], forks=light_forks)
@@ -73,6 +55,30 @@ def c2v(light_forks: Any) -> Run:
 def c2v_with_torch(heavy_forks: Any) -> Run:
     """The same for commands that would import torch: that alone takes seconds."""
     return functools.partial(run_process, ["-m", "c2v"], forks=heavy_forks)
+
+
+@pytest.fixture(scope="session")
+def run_script(light_forks: Any) -> Run:
+    """Run ``-c SCRIPT ARGUMENTS`` where what was imported before makes no difference."""
+    return functools.partial(run_process, [], forks=light_forks)
+
+
+@pytest.fixture(scope="session")
+def run_torch_script(heavy_forks: Any) -> Run:
+    """The same for a script that would import torch."""
+    return functools.partial(run_process, [], forks=heavy_forks)
+
+
+@pytest.fixture(scope="session")
+def start_with_torch(
+    heavy_forks: Any, load_helper: Callable[[str], ModuleType]
+) -> Callable[..., Any]:
+    """Start ``c2v ARGUMENTS``: a Fork, to send signals to and to wait for."""
+    if not load_helper("forked.py").POSSIBLE:
+        pytest.skip("forks are not to be had on this system")
+    return lambda *words: heavy_forks.start(
+        ["-m", "c2v", *map(str, words)], environment=dict(os.environ)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -98,17 +104,11 @@ def demo_library(c2v: Run, demo_videos: Path, tmp_path_factory: pytest.TempPathF
     return library
 
 
-@pytest.fixture(scope="session")
-def many_videos(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty different videos: enough work to be interrupted in."""
-    folder = tmp_path_factory.mktemp("many")
-    picture = read_picture(next(iter(sorted(demo_videos.glob("*.mp4")))))
-    for number in range(30):
-        write_panned_clip(
-            picture,
-            folder / f"{number:02d}.mp4",
-            start=View(number / 30, 0.5, 0.6),
-            end=View(1 - number / 30, 0.5, 0.6),
-            seconds=6,
-        )
+@pytest.fixture
+def many_videos(videos: ModuleType, tmp_path: Path) -> Path:
+    """Ten different short videos: enough work to be interrupted in."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(10):
+        videos.make_video(folder / f"{number:02d}.mp4", count=50 + number)
     return folder
