@@ -26,7 +26,7 @@ from c2v.files import open_input
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
-    from c2v.library import Library
+    from c2v.library import Store
     from c2v.search.ranking import SearchOptions
     from c2v.search.results import Answer
 
@@ -36,7 +36,7 @@ Show = Callable[["Answer"], None]
 def answer_batch(
     session: Session,
     source: Path,
-    library: "Library",
+    library: "Store",
     bundle: "Bundle",
     options: "SearchOptions",
     style: Format,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from c2v.evaluation.captions import Captions
     from c2v.evaluation.published_videos import Protocol
     from c2v.evaluation.retrieval import Evaluation, Measure
-    from c2v.library import Library
+    from c2v.library import Store
 
 SplitFlag = Annotated[
     str, typer.Option("--split", metavar="train|val|test", help="Part of a benchmark.")
@@ -155,11 +155,11 @@ def _over_files(
     from c2v.cli.counting import Counting
     from c2v.evaluation.published_videos import embed_published
     from c2v.evaluation.retrieval import evaluate_candidates
-    from c2v.library import Library
+    from c2v.library import open_store, store_exists
 
-    folder = session.library_dir()
-    if names is None and Library.exists(folder):
-        with Library.open(folder) as library:
+    address = session.library_address()
+    if names is None and store_exists(address):
+        with open_store(address) as library:
             bundles = _bundles(session, library, names, device=device)
     else:
         bundles = _bundles(session, None, names, device=device)
@@ -202,7 +202,7 @@ def _bank(
 
 
 def _bundles(
-    session: Session, library: "Library | None", names: list[str] | None, *, device: str | None
+    session: Session, library: "Store | None", names: list[str] | None, *, device: str | None
 ) -> "list[Bundle]":
     """The encoders asked for, or the library's own, or the default."""
     from c2v.encoder.bundle import load_bundle

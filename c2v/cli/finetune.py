@@ -19,7 +19,7 @@ from c2v.optional import has, remark, require
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.evaluation.captions import Captions
-    from c2v.library import Library
+    from c2v.library import Store
     from c2v.training.choices import Choices
     from c2v.training.distributed import Group
     from c2v.training.finetune import Finetuned, Run
@@ -204,7 +204,7 @@ class _Job:
     def _train(self, run: "Run") -> "Finetuned":
         from c2v.cli.training_display import TrainingDisplay
         from c2v.evaluation.library_names import in_library
-        from c2v.library import Library
+        from c2v.library import open_store
         from c2v.training.finetune import check_texts, check_towers, finetune
         from c2v.training.logs import RunLog
         from c2v.training.naming import write_record
@@ -214,7 +214,7 @@ class _Job:
             self._index_missing(run)
         run.group.wait()
         session = self.session
-        with Library.open(session.library_dir()) as library:
+        with open_store(session.library_address()) as library:
             bundle = self._start(library)
             captions = in_library(library, self.captions)
             later = in_library(library, self.later) if self.later else None
@@ -237,7 +237,7 @@ class _Job:
                 session.notice(said)
             return result
 
-    def _start(self, library: "Library") -> "Bundle":
+    def _start(self, library: "Store") -> "Bundle":
         """The encoder to start from: the one asked for, else the library's own.
 
         Its text tower runs on the CPU whatever the head is trained on.
@@ -252,12 +252,12 @@ class _Job:
     def _check_early(self) -> None:
         """What cannot be done is said before videos are indexed for it."""
         from c2v.encoder.bundle import load_bundle
-        from c2v.library import Library
+        from c2v.library import open_store, store_exists
         from c2v.training.finetune import check_choices, check_towers
 
-        folder = self.session.library_dir()
-        if Library.exists(folder):
-            with Library.open(folder) as library:
+        address = self.session.library_address()
+        if store_exists(address):
+            with open_store(address) as library:
                 if library.model is not None:
                     bundle = self._start(library)
                     check_towers(library, bundle)
@@ -268,12 +268,12 @@ class _Job:
 
     def _index_missing(self, run: "Run") -> None:
         """Bring those videos into the library that are on disk and not in it."""
-        from c2v.library import Library
+        from c2v.library import open_store, store_exists
 
-        folder, model = self.session.library_dir(), self.model
+        address, model = self.session.library_address(), self.model
         known: set[str] = set()
-        if Library.exists(folder):
-            with Library.open(folder) as library:
+        if store_exists(address):
+            with open_store(address) as library:
                 if library.model is not None:
                     known = {video.path for video in library.videos()}
                     known |= {failure.path for failure in library.failures()}
@@ -304,7 +304,7 @@ class _Job:
         )
         with (
             open_for_indexing(
-                session.library_dir(), model=model, configured=settings.model,
+                session.library_address(), model=model, configured=settings.model,
                 device=settings.device, precision=settings.precision, notice=session.notice,
                 fetch=lambda name: fetch_model(session, name, instead="c2v finetune --model mini"),
             ) as (library, bundle),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.opening import BeforeRebuild
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
-    from c2v.library import Library, VideoRecord
+    from c2v.library import Store, VideoRecord
 
 
 class Sampling(str, Enum):
@@ -124,10 +124,10 @@ def index(
         reread=rebuild,
     )
     choose_decoder(settings.decoder, sampling=sampling.value)  # said before any work
-    _check_paths(paths, session.library_dir())
+    _check_paths(paths, session.library_address())
     return_large_blocks()
     with open_for_indexing(
-        session.library_dir(),
+        session.library_address(),
         model=model,
         configured=settings.model,
         device=settings.device,
@@ -169,7 +169,7 @@ def _asking(session: Session, paths: list[Path], *, yes: bool) -> "BeforeRebuild
     """What --rebuild does to a library, said and asked before it is done."""
     from c2v.indexing.pruning import amount_of
 
-    def before_rebuild(library: "Library", everything: bool) -> None:
+    def before_rebuild(library: "Store", everything: bool) -> None:
         found = [video for path in paths for video in _at_or_below(library, path)]
         below = list({video.id: video for video in found}.values())
         if everything:
@@ -178,12 +178,12 @@ def _asking(session: Session, paths: list[Path], *, yes: bool) -> "BeforeRebuild
         else:
             what, rest = f"reads {amount_of(below)} again", ""
         if everything or below:
-            require(session, f"--rebuild {what} in the library {library.directory}{rest}", yes=yes)
+            require(session, f"--rebuild {what} in the library {library.address}{rest}", yes=yes)
 
     return before_rebuild
 
 
-def _at_or_below(library: "Library", path: Path) -> "list[VideoRecord]":
+def _at_or_below(library: "Store", path: Path) -> "list[VideoRecord]":
     """The video of that path, or those of that folder."""
     # A name such as ~nobody stays as it is, and links stay links.
     absolute = os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
@@ -200,15 +200,15 @@ def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrun
     return display.confirm_prune if interactive() else refuse
 
 
-def _check_paths(paths: list[Path], library: Path) -> None:
+def _check_paths(paths: list[Path], address: str) -> None:
     """Say at once when there is nothing to do; a drive the library knows may be unplugged."""
-    from c2v.library import Library
+    from c2v.library import open_store, store_exists
 
     missing = [path for path in paths if not os.path.lexists(os.path.expanduser(path))]  # noqa: PTH111
     if len(missing) < len(paths):
         return  # the missing ones are reported beside what is done
-    if Library.exists(library):
-        with Library.open(library) as known:
+    if store_exists(address):
+        with open_store(address) as known:
             if any(_at_or_below(known, path) for path in missing):
                 return
     raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")

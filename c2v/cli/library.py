@@ -17,7 +17,7 @@ from c2v.cli.session import Session, command
 from c2v.errors import EXIT_OK, C2VError, DataError, UsageError
 
 if TYPE_CHECKING:
-    from c2v.library import Library, VideoRecord
+    from c2v.library import Store, VideoRecord
 
 
 def add_to(app: typer.Typer) -> None:
@@ -28,9 +28,9 @@ def add_to(app: typer.Typer) -> None:
 
 def status(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show what the library holds, which model filled it, and which files failed."""
-    from c2v.library import Library
+    from c2v.library import open_store
 
-    with Library.open(session.library_dir()) as library:
+    with open_store(session.library_address()) as library:
         facts = _facts(library)
     if style is PlainFormat.JSON:
         print_json(facts)
@@ -38,10 +38,10 @@ def status(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None
         _print_facts(session, facts)
 
 
-def _facts(library: "Library") -> dict[str, Any]:
+def _facts(library: "Store") -> dict[str, Any]:
     counts, sizes, model = library.counts(), library.storage_sizes(), library.model
     return {
-        "library": str(library.directory),
+        "library": library.address,
         "model": model.name if model else None,
         "videos": counts.videos,
         "segments": counts.segments,
@@ -94,9 +94,9 @@ def remove(
 ) -> int:
     """Forget videos: they leave the library, the files stay where they are."""
     from c2v.indexing.pruning import amount_of
-    from c2v.library import Library
+    from c2v.library import open_store
 
-    with Library.open(session.library_dir()) as library:
+    with open_store(session.library_address()) as library:
         doomed = _meant(library, paths)
         if dry_run:
             for video in doomed:
@@ -112,7 +112,7 @@ def remove(
     return EXIT_OK
 
 
-def give_back_room(session: Session, library: "Library") -> None:
+def give_back_room(session: Session, library: "Store") -> None:
     """After a removal: give the disk its room back where that pays, and say so."""
     room = library.bytes_to_give_back()
     if not room:
@@ -130,18 +130,18 @@ def damaged_line(paths: list[str], what: str) -> str:
     return f"rows of {short_path(paths[0])}{more} {what}"
 
 
-def tell_damage(session: Session, library: "Library") -> None:
+def tell_damage(session: Session, library: "Store") -> None:
     """One line when searches leave out what is damaged in the library."""
     paths = library.left_out()
     if paths:
         import shlex
 
-        place = f" --library {shlex.quote(str(library.directory))}" if session.library else ""
+        place = f" --library {shlex.quote(library.address)}" if session.library else ""
         again = f"read again: c2v index {shlex.quote(paths[0])}{place}"
         session.problem(damaged_line(paths, f"are damaged in the library and left out; {again}"))
 
 
-def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
+def _meant(library: "Store", paths: list[str]) -> "list[VideoRecord]":
     """The videos that the paths and patterns mean, each once; each must mean some."""
     from c2v.globs import PatternError
     from c2v.path_patterns import select
@@ -153,7 +153,7 @@ def _meant(library: "Library", paths: list[str]) -> "list[VideoRecord]":
         raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
     if unmatched:
         raise DataError(
-            f"{unmatched[0]} is not in the library {library.directory}",
+            f"{unmatched[0]} is not in the library {library.address}",
             hint="c2v status shows the library; --library names another one",
         )
     return [videos[place] for place in chosen]

@@ -9,7 +9,7 @@ from c2v.errors import LibraryError
 if TYPE_CHECKING:
     from c2v.cli.session import Session
     from c2v.encoder.bundle import Bundle
-    from c2v.library import Library
+    from c2v.library import Store
 
 ModelFlag = Annotated[
     str | None,
@@ -37,15 +37,14 @@ PrecisionFlag = Annotated[
 ]
 
 
-def open_library(session: "Session") -> "Library":
+def open_library(session: "Session") -> "Store":
     """The library of this call, which has to exist and to have videos by some model."""
-    from c2v.library import Library
+    from c2v.library import open_store
 
-    folder = session.library_dir()
-    library = Library.open(folder)
+    library = open_store(session.library_address())
     if library.model is None:
         library.close()
-        raise LibraryError(f"the library {folder} is empty", hint="c2v index PATH")
+        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
     return library
 
 
@@ -59,18 +58,18 @@ def chosen_bundle(
     """
     from c2v.encoder.bundle import load_bundle
     from c2v.encoder.catalogue import AUTO, choose_default
-    from c2v.library import Library
+    from c2v.library import open_store, store_exists
 
     settings = session.settings(device=device, precision=precision)
     if model is not None:
         return load_bundle(model, device=settings.device, precision=settings.precision)
-    if session.library is not None or Library.exists(session.library_dir()):
-        with Library.open(session.library_dir()) as library:
+    if session.library is not None or store_exists(session.library_address()):
+        with open_store(session.library_address()) as library:
             if library.model is not None:
                 held = library.model.name
                 if settings.model not in (AUTO, held):
                     session.notice(
-                        f"with {held}, the model of the library {library.directory}; "
+                        f"with {held}, the model of the library {library.address}; "
                         f"for the one of the settings: --model {settings.model}"
                     )
                 return library_bundle(session, library, device=device, precision=precision)
@@ -82,7 +81,7 @@ def chosen_bundle(
 
 def library_bundle(
     session: "Session",
-    library: "Library",
+    library: "Store",
     *,
     device: str | None = None,
     precision: str | None = None,
@@ -92,12 +91,12 @@ def library_bundle(
 
     record = library.model
     if record is None:
-        raise LibraryError(f"the library {library.directory} is empty", hint="c2v index PATH")
+        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
     settings = session.settings(device=device, precision=precision)
     bundle = load_bundle(record.name, device=settings.device, precision=settings.precision)
     if bundle.fingerprint != record.fingerprint:
         raise LibraryError(
-            f"the model {record.name} has changed since it filled the library {library.directory}",
+            f"the model {record.name} has changed since it filled the library {library.address}",
             hint=f"c2v index --model {record.name} --rebuild PATH",
         )
     return bundle

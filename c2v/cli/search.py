@@ -88,6 +88,7 @@ def search(
 
     Give a sentence, or a clip with --video, or many sentences with --batch.
     """
+    from c2v.library import Filter
     from c2v.search.ranking import SearchOptions, find
 
     query = _as_text(query)
@@ -95,7 +96,7 @@ def search(
     options = SearchOptions(
         top=top,
         moments=moments,
-        within=tuple(within or ()),
+        where=Filter(paths=tuple(within or ())),
         on_unmatched=_naming(session),
         min_score=min_score,
         strategy=session.settings(strategy=strategy).strategy,

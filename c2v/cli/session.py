@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from c2v.config import Settings, data_dir, expanded, load_settings
-from c2v.errors import UsageError
+from c2v.config import Settings, load_settings
 
 if TYPE_CHECKING:
     import threading
@@ -55,9 +53,9 @@ class Session:
         """The settings of this call: flag > environment > config file > default."""
         return load_settings(library=self.library, **flags)
 
-    def library_dir(self) -> Path:
-        """The folder of the library that is meant."""
-        return library_folder(self.settings().library)
+    def library_address(self) -> str:
+        """The library that is meant: a name, or a folder."""
+        return self.settings().library
 
     @cached_property
     def out(self) -> "Console":
@@ -77,21 +75,6 @@ class Session:
     def problem(self, text: str) -> None:
         """One line about something that was left out; --quiet does not silence it."""
         self.err.print(text, style="yellow", soft_wrap=True)
-
-
-def library_folder(name: str) -> Path:
-    """The folder of a library given by name, or by anything that looks like a path."""
-    if "://" in name:
-        raise UsageError(
-            f"--library {name}: libraries on a server are not supported",
-            hint="give a name or a folder",
-        )
-    looks_like_path = any(mark in name for mark in ("/", "\\", "~")) or name.startswith(".")
-    if "\0" in name:
-        raise UsageError("--library: a name with a zero byte", hint="give a name or a folder")
-    if looks_like_path:
-        return expanded(name, where="--library").absolute()
-    return data_dir() / "libraries" / name
 
 
 def _console(*, stderr: bool) -> "Console":

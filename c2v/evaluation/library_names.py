@@ -8,11 +8,11 @@ from pathlib import PurePath
 
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.video_names import ids_of
-from c2v.library import Library, VideoRecord
+from c2v.library import Store, VideoRecord
 from c2v.path_patterns import composed
 
 
-def in_library(library: Library, captions: Captions) -> Captions:
+def in_library(library: Store, captions: Captions) -> Captions:
     """``captions`` with the paths that videos which were not found on disk have in ``library``.
 
     A name is that of a video of which it is the end of the path (``dog.mp4``, ``pets/dog.mp4``),

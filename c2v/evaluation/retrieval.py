@@ -20,7 +20,7 @@ from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_sof
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
-from c2v.library import Library
+from c2v.library import Store
 
 CLIP_SCALE = 100.0
 _SCORES_AT_ONCE = 1 << 26
@@ -129,7 +129,7 @@ class Measure:
 
 
 def evaluate_library(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     captions: Captions,
     measure: Measure | None = None,
@@ -153,7 +153,7 @@ def evaluate_library(
     found, missing = find_videos(library, captions)
     if not found:
         raise DataError(
-            f"--data {captions.file}: none of its videos is in the library {library.directory} "
+            f"--data {captions.file}: none of its videos is in the library {library.address} "
             f"({missing[0].path}: {missing[0].reason})",
             hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
@@ -252,7 +252,7 @@ def text_vectors(
 
 
 def video_vectors(
-    library: Library, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
+    library: Store, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
 
@@ -261,7 +261,7 @@ def video_vectors(
     """
     record = library.model
     if record is None:
-        raise LibraryError(f"the library {library.directory} is empty", hint="c2v index PATH")
+        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
     if record.fingerprint == bundle.fingerprint and first_seconds is None:
         segments = library.segments_of(list(ids.values()))
         rows = [row.segment_id for video in ids.values() for row in segments[video]]
@@ -270,7 +270,7 @@ def video_vectors(
         return np.stack([stored[row] for row in rows]), np.asarray(column, np.int64)
     if record.towers_fingerprint != bundle.towers_fingerprint:
         raise LibraryError(
-            f"the library {library.directory} holds frames as {record.name} saw them, of no use "
+            f"the library {library.address} holds frames as {record.name} saw them, of no use "
             f"to {bundle.name}",
             hint=f"c2v index --model {bundle.name} --library NAME PATH, then evaluate with "
             "--library NAME",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.towers import TextFeatures
 from c2v.evaluation.captions import Captions
-from c2v.library import Library
+from c2v.library import Store
 from c2v.path_patterns import composed
 
 TEXTS_AT_ONCE = 256
@@ -38,7 +38,7 @@ class StoredVideos:
     segments: tuple[tuple[NDArray[np.float16], ...], ...]
 
 
-def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], tuple[Missing, ...]]:
+def find_videos(library: Store, captions: Captions) -> tuple[dict[str, int], tuple[Missing, ...]]:
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
     A path is looked up as it is written, then with its links resolved, then as names that look
@@ -72,7 +72,7 @@ def find_videos(library: Library, captions: Captions) -> tuple[dict[str, int], t
 class _Lookalikes:
     """The videos of a library by their composed paths, read when the first is asked for."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Store) -> None:
         self._library = library
         self._ids: dict[str, int] | None = None
 
@@ -83,7 +83,7 @@ class _Lookalikes:
 
 
 def read_features(
-    library: Library, ids: dict[str, int], *, first_seconds: float | None = None
+    library: Store, ids: dict[str, int], *, first_seconds: float | None = None
 ) -> StoredVideos:
     """The features of these videos; with ``first_seconds`` only frames before that time.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
@@ -13,16 +12,16 @@ from c2v.encoder.catalogue import Fetch, choose_default, default_for_new_library
 from c2v.errors import LibraryError
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import amount
-from c2v.library import Library, ModelRecord
+from c2v.library import Address, ModelRecord, Store, open_store, store_exists
 
-BeforeRebuild = Callable[[Library, bool], None]
+BeforeRebuild = Callable[[Store, bool], None]
 """Told which library is about to be rebuilt, and whether all of it is forgotten first (its towers
 change). Raising keeps everything as it is."""
 
 
 @contextmanager
 def open_for_indexing(
-    directory: Path,
+    address: Address,
     *,
     model: str | None,
     configured: str,
@@ -31,8 +30,8 @@ def open_for_indexing(
     notice: Callable[[str], None],
     fetch: Fetch | None = None,
     before_rebuild: BeforeRebuild | None = None,
-) -> Iterator[tuple[Library, Bundle]]:
-    """Open (or create) the library at ``directory`` for writing, with the encoder it takes.
+) -> Iterator[tuple[Store, Bundle]]:
+    """Open (or create) the library at ``address`` for writing, with the encoder it takes.
 
     ``model`` is the encoder asked for by name; None takes the library's own, else ``configured``,
     else ``ViT-B-32`` if it is here or, for a library without a model, ``fetch`` can get it, else
@@ -46,8 +45,8 @@ def open_for_indexing(
         LibraryError: another process is writing, or the library is of another model.
         MissingPartError: the encoder takes a part of c2v that is not installed.
     """
-    exists = Library.exists(directory)
-    library = Library.open(directory) if exists else None
+    exists = store_exists(address)
+    library = open_store(address) if exists else None
     try:
         held = library.model if library else None
         name = model or _default(held, configured, fetch=fetch, notice=notice)
@@ -64,7 +63,7 @@ def open_for_indexing(
                     _try_out(bundle)
                 before_rebuild(library, not same_towers)
         if library is None:
-            library = Library.create(directory)
+            library = open_store(address, create=True)
         with library.writer():
             if not same_towers:
                 library.reset(model_record(bundle))
@@ -103,12 +102,11 @@ def _default(
     return name
 
 
-def _other_model(library: Library, held: ModelRecord, bundle: Bundle) -> LibraryError:
+def _other_model(library: Store, held: ModelRecord, bundle: Bundle) -> LibraryError:
     counts = library.counts()
     other = "that model as it is now" if held.name == bundle.name else bundle.name
     return LibraryError(
-        f"the library {library.directory} holds frames as {held.name} saw them, of no use to "
-        f"{other}",
+        f"the library {library.address} holds frames as {held.name} saw them, of no use to {other}",
         hint=f"give {bundle.name} a library of its own: --library NAME; or index afresh with "
         f"--rebuild, which forgets all of {amount(counts.videos, counts.seconds)}",
     )

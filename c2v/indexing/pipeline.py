@@ -32,7 +32,7 @@ from c2v.indexing.report import (
     Silent,
     refuse,
 )
-from c2v.library import Library, NewVideo, SegmentData
+from c2v.library import NewVideo, SegmentData, Store
 from c2v.media.identity import CHANGED, is_named
 from c2v.media.picture import FrameShape
 from c2v.media.scan import FoundVideo, ScanProblem, scan
@@ -44,7 +44,7 @@ COMMIT_SECONDS = 1.0
 
 
 def index(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     roots: Sequence[Path],
     *,
@@ -72,7 +72,7 @@ def index(
 
 @dataclass(slots=True)
 class _Run:
-    library: Library
+    library: Store
     bundle: Bundle
     options: IndexOptions
     progress: Progress

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from c2v.errors import MediaError, only_this_file
 from c2v.indexing.report import Failure
-from c2v.library import Library, VideoRecord
+from c2v.library import Store, VideoRecord
 from c2v.media.identity import content_id_of, held
 from c2v.media.scan import FoundVideo
 
@@ -60,7 +60,7 @@ class Plan:
 
 
 def make_plan(
-    library: Library,
+    library: Store,
     found: Sequence[FoundVideo],
     *,
     roots: Sequence[Path],

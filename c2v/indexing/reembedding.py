@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.registry import find_bundle
-from c2v.library import Library, ModelRecord
+from c2v.library import ModelRecord, Store
 
 SEGMENTS_A_BATCH = 256
 
@@ -30,7 +30,7 @@ def model_record(bundle: Bundle) -> ModelRecord:
     )
 
 
-def reembed(library: Library, bundle: Bundle) -> list[str]:
+def reembed(library: Store, bundle: Bundle) -> list[str]:
     """Replace every head vector of ``library`` by ``bundle``'s, in one transaction.
 
     The towers must be the ones that made the features (the caller compares fingerprints).
@@ -44,7 +44,7 @@ def reembed(library: Library, bundle: Bundle) -> list[str]:
 
 
 def _vectors(
-    library: Library, bundle: Bundle
+    library: Store, bundle: Bundle
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     for batch in library.all_features(batch_size=SEGMENTS_A_BATCH):
         yield batch.segment_ids, bundle.embed_segments(list(batch.features))

@@ -2,8 +2,8 @@
 
 >>> import tempfile, numpy as np
 >>> from pathlib import Path
->>> from c2v.library import Library, ModelRecord, SegmentData, NewVideo
->>> library = Library.create(Path(tempfile.mkdtemp()))
+>>> from c2v.library import ModelRecord, NewVideo, SegmentData, open_store
+>>> library = open_store(Path(tempfile.mkdtemp()), create=True)
 >>> library.set_model(ModelRecord("toy", "f1", "t1", feature_dim=2, vector_dim=2))
 >>> times, features = np.zeros(1, "f4"), np.ones((1, 2), "f2")
 >>> east, north = (SegmentData(0, 1, times, features, vector) for vector in np.eye(2, dtype="f4"))
@@ -15,6 +15,8 @@
 >>> library.close()
 """
 
+from c2v.library.addresses import Address, open_store, store_exists
+from c2v.library.filters import Filter
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -29,20 +31,24 @@ from c2v.library.records import (
     UsedStrategy,
     VideoRecord,
 )
-from c2v.library.sqlite.library import Library
+from c2v.library.store import Store
 
 __all__ = [
+    "Address",
     "Counts",
     "FailureRecord",
     "FeatureBatch",
+    "Filter",
     "HnswSettings",
-    "Library",
     "ModelRecord",
     "Nearest",
     "NewVideo",
     "SegmentData",
     "SegmentRow",
     "StorageSizes",
+    "Store",
     "UsedStrategy",
     "VideoRecord",
+    "open_store",
+    "store_exists",
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DamagedRowsError
-from c2v.library import Library, SegmentRow
+from c2v.library import Filter, SegmentRow, Store
 from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
 
@@ -39,10 +39,10 @@ class SearchOptions:
     top: int = 10
     moments: bool = False
     """Every matching segment, instead of the best one of each video."""
-    within: tuple[str, ...] = ()
-    """Paths and path patterns; none means the whole library."""
+    where: Filter = Filter()
+    """Which videos may be found."""
     on_unmatched: Callable[[str], None] | None = None
-    """Told each of ``within`` that means no video."""
+    """Told each path or pattern of ``where`` that means no video."""
     min_score: float | None = None
     strategy: Strategy = "auto"
     rerank: int = 0
@@ -64,13 +64,13 @@ def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.fl
     return Query(label, vector, _unit(features.astype(np.float32)).mean(axis=0))
 
 
-def find(library: Library, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
+def find(library: Store, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
     """The best moments of ``library`` for ``query``."""
     return find_all(library, bundle, [query], options)[0]
 
 
 def find_all(
-    library: Library, bundle: Bundle, queries: Sequence[Query], options: SearchOptions
+    library: Store, bundle: Bundle, queries: Sequence[Query], options: SearchOptions
 ) -> list[Answer]:
     """The best moments for each of some queries, ranked together: one pass over the vectors.
 
@@ -78,11 +78,15 @@ def find_all(
     """
     started = time.perf_counter()
     with library.snapshot():
-        allowed = _allowed_segments(library, options)
+        if options.where.paths:
+            from c2v.search.filters import unmatched
+
+            for pattern in unmatched(library, options.where) if options.on_unmatched else ():
+                options.on_unmatched(pattern)  # type: ignore[misc]
         left_out: set[int] = set()
         while True:
             try:
-                answers = _answers(library, bundle, queries, options, allowed)
+                answers = _answers(library, bundle, queries, options)
                 break
             except DamagedRowsError as error:
                 if left_out.issuperset(error.segment_ids):
@@ -94,42 +98,26 @@ def find_all(
 
 
 def _answers(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     queries: Sequence[Query],
     options: SearchOptions,
-    allowed: NDArray[np.int64] | None,
 ) -> list[Answer]:
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
-    for query, (strategy, ranked) in zip(
-        queries, _rank(library, queries, options, allowed), strict=True
-    ):
+    for query, (strategy, ranked) in zip(queries, _rank(library, queries, options), strict=True):
         if options.rerank:
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
             ranked = first + ranked[options.rerank :]
         results = _locate(library, query, ranked[: options.top])
-        directory = str(library.directory)
-        answers.append(Answer(query.label, bundle.name, directory, strategy, 0.0, results))
+        answers.append(Answer(query.label, bundle.name, library.address, strategy, 0.0, results))
     return answers
 
 
-def _allowed_segments(library: Library, options: SearchOptions) -> NDArray[np.int64] | None:
-    if not options.within:
-        return None
-    from c2v.search.filters import videos_within
-
-    videos = library.video_paths()
-    return library.segment_ids_of(
-        videos_within(videos, options.within, on_unmatched=options.on_unmatched)
-    )
-
-
 def _rank(
-    library: Library,
+    library: Store,
     queries: Sequence[Query],
     options: SearchOptions,
-    allowed: NDArray[np.int64] | None,
 ) -> list[tuple[str, Ranked]]:
     """For each query the strategy used and the segments to show, best first.
 
@@ -143,7 +131,7 @@ def _rank(
     pending = list(range(len(queries)))
     while pending:
         vectors = np.stack([queries[place].vector for place in pending])
-        nearest = library.nearest(vectors, count, strategy=options.strategy, segment_ids=allowed)
+        nearest = library.nearest(vectors, count, strategy=options.strategy, where=options.where)
         exhausted = nearest.scores.shape[1] < count
         short = []
         for line, place in enumerate(pending):
@@ -159,7 +147,7 @@ def _rank(
 
 
 def _choose(
-    library: Library,
+    library: Store,
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
     options: SearchOptions,
@@ -179,7 +167,7 @@ def _choose(
     return chosen
 
 
-def _locate(library: Library, query: Query, ranked: Ranked) -> tuple[Moment, ...]:
+def _locate(library: Store, query: Query, ranked: Ranked) -> tuple[Moment, ...]:
     """Open the frame features of the chosen segments only, and find the frame nearest to it."""
     frames = library.features([row.segment_id for _, row in ranked])
     moments = []

@@ -9,11 +9,11 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads import SplitHead
 from c2v.encoder.padding import pad
 from c2v.errors import UsageError
-from c2v.library import Library, SegmentRow
+from c2v.library import SegmentRow, Store
 
 
 def rerank(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     text_feature: NDArray[np.float32],
     ranked: list[tuple[float, SegmentRow]],

@@ -17,7 +17,7 @@ from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import LibraryError, ModelError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.stored import Missing, embed_texts, too_long
-from c2v.library import Library
+from c2v.library import Store
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
 from c2v.training.frames import DecodedFrames, decoded_frames
@@ -108,7 +108,7 @@ class Run:
 
 
 def finetune(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     captions: Captions,
     choices: Choices,
@@ -169,7 +169,7 @@ def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
 
 
 def _given(
-    library: Library, bundle: Bundle, captions: Captions, later: Captions | None,
+    library: Store, bundle: Bundle, captions: Captions, later: Captions | None,
     choices: Choices, run: Run,
 ) -> tuple[Gathered, DecodedFrames | None]:  # fmt: skip
     """What there is to learn from; with frames where the towers are trained."""
@@ -192,14 +192,14 @@ def _given(
     return given, frames
 
 
-def check_towers(library: Library, bundle: Bundle) -> None:
+def check_towers(library: Store, bundle: Bundle) -> None:
     """Raises LibraryError unless ``bundle``'s towers made the features of ``library``."""
     record = library.model
     if record is None:
-        raise LibraryError(f"the library {library.directory} is empty", hint="c2v index PATH")
+        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
     if record.towers_fingerprint != bundle.towers_fingerprint:
         raise LibraryError(
-            f"the library {library.directory} holds frames as {record.name} saw them, of no use "
+            f"the library {library.address} holds frames as {record.name} saw them, of no use "
             f"to {bundle.name}",
             hint=f"give it a library of its own: c2v index --model {bundle.name} "
             "--library NAME PATH",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from c2v.errors import DataError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.stored import Missing, StoredVideos, find_videos, read_features
-from c2v.library import Library
+from c2v.library import Store
 from c2v.training.loop import Material
 from c2v.training.pairs import Pairs, split
 from c2v.training.recipe import validation_count
@@ -25,7 +25,7 @@ class Gathered:
 
 
 def gather(
-    library: Library, captions: Captions, later: Captions | None, *, share: float, seed: int,
+    library: Store, captions: Captions, later: Captions | None, *, share: float, seed: int,
     unreadable: Collection[Missing] = (),
 ) -> Gathered:  # fmt: skip
     """The videos of both files that the library has.
@@ -47,7 +47,7 @@ def gather(
     if not found:
         raise DataError(
             f"--data {captions.file}: none of its {len(both.videos)} videos is in the library "
-            f"{library.directory} ({missing[0].path}: {missing[0].reason})",
+            f"{library.address} ({missing[0].path}: {missing[0].reason})",
             hint="check the names, index the videos (c2v index DIR), or say where they are: "
             "--videos DIR",
         )

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from c2v.library import Library, ModelRecord
+from c2v.library import ModelRecord, Store, open_store
 from tests.benchmarks import made_library
 from tests.benchmarks.measure import Row, compare, plain
 
@@ -88,14 +88,14 @@ def _stage(
     directory: Path, model: ModelRecord, space: made_library.Space, size: int
 ) -> dict[str, Any]:
     """Bring the library to that size; closed in between, so that nothing is left in the WAL."""
-    with Library.create(directory) as library:
+    with open_store(directory, create=True) as library:
         library.set_model(model)
         added = size - library.segment_count
         inserting = made_library.fill(library, added, space, frames=made_library.FRAMES)
         wall, cpu = time.perf_counter(), time.process_time()
         library.refresh()
         refreshing = made_library.Spent(time.perf_counter() - wall, time.process_time() - cpu)
-    with Library.open(directory) as library:
+    with open_store(directory) as library:
         sizes = library.storage_sizes()
         questions = space.questions(_QUERIES)
         library.warm()
@@ -113,7 +113,7 @@ def _stage(
         }
 
 
-def _search_ms(library: Library, questions: np.ndarray, strategy: str) -> list[float]:
+def _search_ms(library: Store, questions: np.ndarray, strategy: str) -> list[float]:
     found = []
     for question in questions:
         started = time.perf_counter()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.library import Library, ModelRecord, NewVideo, SegmentData
+from c2v.library import ModelRecord, NewVideo, SegmentData, Store, open_store
 
 FRAMES = 12
 SEGMENTS_A_VIDEO = 10
@@ -68,7 +68,7 @@ class Spent:
     cpu: float
 
 
-def fill(library: Library, segments: int, space: Space, *, frames: int) -> Spent:
+def fill(library: Store, segments: int, space: Space, *, frames: int) -> Spent:
     """Add ``segments`` segments (a multiple of 10) of ``frames`` frames each; no cache is made.
 
     Returns what storing them took, without drawing the numbers.
@@ -94,7 +94,7 @@ def fill(library: Library, segments: int, space: Space, *, frames: int) -> Spent
 def create(directory: Path, model: ModelRecord, segments: int, *, frames: int) -> Space:
     """A library with its caches, in ``directory``; returns the space its vectors are of."""
     space = Space(model.vector_dim)
-    with Library.create(directory) as library:
+    with open_store(directory, create=True) as library:
         library.set_model(model)
         fill(library, segments, space, frames=frames)
         library.refresh()

@@ -22,7 +22,7 @@ from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import open_store
 from c2v.media.picture import FrameShape
 from c2v.media.scan import scan
 from tests.benchmarks.clips import SD, make_clips
@@ -45,7 +45,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
         apart.append(time.perf_counter() - started)
         with (
             tempfile.TemporaryDirectory(dir=folder) as place,
-            Library.create(Path(place) / "library") as library,
+            open_store(Path(place) / "library", create=True) as library,
         ):
             library.set_model(model_record(bundle))
             started = time.perf_counter()

@@ -22,7 +22,7 @@ from c2v.encoder.heads.initialise import init_from_clip
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import open_store
 from tests.benchmarks.measure import Row, compare
 
 
@@ -71,7 +71,7 @@ def times(
     for _ in range(runs + 1):  # the first round warms up and does not count
         with (
             tempfile.TemporaryDirectory(dir=folder) as place,
-            Library.create(Path(place) / "library") as library,
+            open_store(Path(place) / "library", create=True) as library,
             library.writer(),
         ):
             library.set_model(model_record(plain))

@@ -33,7 +33,7 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library, SegmentRow
+from c2v.library import SegmentRow, open_store
 
 EXCERPT_SECONDS = 10.0
 FILM_RATE = 25
@@ -139,7 +139,7 @@ def ask(
     folder: Path, bundle: Bundle, questions: list[Question], sampling: Literal["exact", "fast"]
 ) -> Answers:
     """Index what the questions are about and look where their answers rank."""
-    with Library.create(folder) as library:
+    with open_store(folder, create=True) as library:
         library.set_model(model_record(bundle))
         started = time.process_time()
         paths = sorted({question.path for question in questions})

@@ -96,13 +96,13 @@ def _line(number: int) -> str:
 def _inner(directory: Path, home: Path, count: int) -> None:
     """In a process of its own: latencies and recall of ``find``, as JSON."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.library import Library
+    from c2v.library import open_store
     from c2v.search.ranking import Query, SearchOptions, find
 
     bundle = load_bundle(home / "data" / "models" / "temporal")
     questions = made_library.Space(bundle.vector_dim).questions(count)
     feature = np.ones(bundle.feature_dim, np.float32)
-    with Library.open(directory) as library:
+    with open_store(directory) as library:
         library.warm()
         latencies = []
         for number in range(-_WARM_UPS, count):
@@ -115,9 +115,9 @@ def _inner(directory: Path, home: Path, count: int) -> None:
 
 
 def _recall(library: object, questions: NDArray[np.float32]) -> float:
-    from c2v.library import Library
+    from c2v.library import Store
 
-    assert isinstance(library, Library)
+    assert isinstance(library, Store)
     exact = library.nearest(questions, K, strategy="exact").segment_ids
     graph = library.nearest(questions, K, strategy="hnsw").segment_ids
     return float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, graph, strict=True)]))

@@ -168,10 +168,10 @@ def test_embedding_again_names_the_video_and_index_reads_it(
 ) -> None:
     from c2v.encoder.bundle import load_bundle
     from c2v.indexing.reembedding import reembed
-    from c2v.library import Library
+    from c2v.library import open_store
 
     rot(library, "feature", "2.mp4")
-    with Library.open(library) as opened:
+    with open_store(library) as opened:
         paths = reembed(opened, load_bundle("mini", device="cpu"))
         assert [Path(path).name for path in paths] == ["2.mp4"]
     done = c2v("search", "a cat", "-L", library, "--format", "json")

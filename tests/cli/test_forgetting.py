@@ -21,7 +21,7 @@ from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.pipeline import index
 from c2v.indexing.report import IndexOptions, Silent, amount
-from c2v.library import Library
+from c2v.library import open_store
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ALL = ("a/0.mp4", "a/1.mp4", "a/2.mp4", "b/3.mp4", "b/4.mp4")
@@ -49,7 +49,7 @@ def shelf(indexed: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
 
 def state(library: Path) -> list[tuple[str, int, float]]:
     """Path, row and time of indexing of every video: what changes when one is read again."""
-    with Library.open(library) as opened:
+    with open_store(library) as opened:
         return [(v.path, v.id, v.duration_seconds) for v in opened.videos()]
 
 
@@ -109,7 +109,7 @@ def test_a_stopped_rebuild_keeps_what_it_had_not_reached(
         def closed(self, path: Path, *, failed: bool) -> None:
             stop.set()
 
-    with Library.open(library) as opened, opened.writer():
+    with open_store(library) as opened, opened.writer():
         options = IndexOptions(reread=True, workers=1, batch_size=1)
         bundle = load_bundle("mini", device="cpu")
         report = index(opened, bundle, [videos], options=options, progress=StopAtFirst(), stop=stop)
@@ -237,7 +237,7 @@ def test_another_head_forgets_nothing(c2v: Run, shelf: tuple[Path, Path]) -> Non
     done = c2v("index", videos / "b", "-L", library, "--model", "other")
     assert "embedding the library again" in done.stderr
     assert names(library) == list(ALL)
-    with Library.open(library) as opened:
+    with open_store(library) as opened:
         assert opened.model is not None
         assert opened.model.name == "other"
     done = c2v("index", videos / "b", "-L", library, "--model", "mini", "--rebuild", "--yes")

@@ -169,8 +169,8 @@ def test_what_auto_does_without_a_part_is_said(light: Light, library: Path, tmp_
     code = """
 import sys
 from pathlib import Path
-from c2v.library import HnswSettings, Library
-with Library.open(Path(sys.argv[1]), hnsw=HnswSettings(from_rows=int(sys.argv[2]))) as library:
+from c2v.library import HnswSettings, open_store
+with open_store(Path(sys.argv[1]), hnsw=HnswSettings(from_rows=int(sys.argv[2]))) as library:
     library.refresh()
     print(library.slower_because)
 """

@@ -169,12 +169,12 @@ def test_a_library_whose_model_is_gone(
     """It is not fetched behind the back of a search."""
     from c2v.encoder.bundle import load_bundle
     from c2v.indexing.reembedding import model_record
-    from c2v.library import Library
+    from c2v.library import open_store
 
     ask("index", clips, "--model", "mini")
     library = tmp_path / "home" / "data" / "libraries" / "default"
     record = model_record(load_bundle("mini"))
-    with Library.open(library) as opened, opened.writer():
+    with open_store(library) as opened, opened.writer():
         opened.set_model(dataclasses.replace(record, name="ViT-B-32"))
     for arguments in (
         ("search", "a number"),

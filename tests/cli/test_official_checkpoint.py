@@ -85,7 +85,7 @@ def test_searches_as_the_reference_scores(
     import torch
 
     from c2v.encoder import from_official, load_bundle
-    from c2v.library import Library
+    from c2v.library import open_store
 
     done = c2v("search", "a cat", "-L", library, "-f", "json", "-n", "99", C2V_HOME=home)
     results = json.loads(done.stdout)["results"]
@@ -95,7 +95,7 @@ def test_searches_as_the_reference_scores(
     module = from_official(torch.load(checkpoint, weights_only=True))
     bundle = load_bundle(Path(home) / "data" / "models" / "fang")
     ids, mask = bundle.tokenizer.encode(["a cat"])
-    with Library.open(library) as opened, torch.inference_mode():
+    with open_store(library) as opened, torch.inference_mode():
         video = opened.video_by_path(results[0]["path"])
         assert video is not None
         segments = opened.segments_of([video.id])[video.id]

@@ -21,7 +21,7 @@ from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import open_store
 from c2v.media.picture import FrameShape
 from c2v.media.scan import scan
 
@@ -45,7 +45,7 @@ def features_of(
     place: Path, folder: Path, bundle: Bundle, options: IndexOptions
 ) -> dict[tuple[str, float], tuple[NDArray[Any], ...]]:
     """By file and start: times, features and vector of every segment."""
-    with Library.create(place) as library:
+    with open_store(place, create=True) as library:
         library.set_model(model_record(bundle))
         report = index(library, bundle, [folder], options=options)
         assert (report.failed, report.partly) == ([], [])

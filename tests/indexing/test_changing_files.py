@@ -28,7 +28,7 @@ from c2v.indexing.events import Frames
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions, IndexReport, Silent
-from c2v.library import Library
+from c2v.library import Store, open_store
 from c2v.media.identity import FileState, content_id, held, is_named, modified_ns
 from c2v.media.segments import SegmentMode
 
@@ -41,8 +41,8 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def library(tmp_path: Path, bundle: Bundle) -> Iterator[Library]:
-    with Library.create(tmp_path / "library") as library:
+def library(tmp_path: Path, bundle: Bundle) -> Iterator[Store]:
+    with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         yield library
 
@@ -57,7 +57,7 @@ def folder(videos: ModuleType, tmp_path: Path) -> Path:
     return folder
 
 
-def assert_true(library: Library, bundle: Bundle, *paths: Path) -> None:
+def assert_true(library: Store, bundle: Bundle, *paths: Path) -> None:
     """What the library holds for these, and no others, is what is in the files."""
     videos = library.videos()
     assert [video.path for video in videos] == sorted(map(str, paths))
@@ -124,7 +124,7 @@ def at_decoding(
 
 
 def test_files_that_traded_names_after_the_scan(
-    library: Library, bundle: Bundle, folder: Path
+    library: Store, bundle: Bundle, folder: Path
 ) -> None:
     """The plan is made from the scan's sizes and time stamps: they are not what is stored."""
     acting = Acting(lambda: swap(folder / "a.mp4", folder / "c.mp4"), scanned=True)
@@ -134,7 +134,7 @@ def test_files_that_traded_names_after_the_scan(
 
 
 def test_files_that_traded_names_between_plan_and_reading(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make = pipeline.make_plan
 
@@ -154,7 +154,7 @@ def test_files_that_traded_names_between_plan_and_reading(
 @pytest.mark.parametrize("when", ["begun", "ended"])
 @pytest.mark.parametrize("keeps_stamp", [False, True], ids=["other stamp", "same size and stamp"])
 def test_a_file_replaced_while_it_is_read_is_read_again(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -186,7 +186,7 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
 
 
 def test_a_file_renamed_while_it_is_read_is_found_by_the_next_run(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, new = folder / "b.mp4", folder / "d.mp4"
     at_decoding(monkeypatch, "b.mp4", lambda _: file.rename(new), when="begun")
@@ -200,7 +200,7 @@ def test_a_file_renamed_while_it_is_read_is_found_by_the_next_run(
 
 
 def test_a_file_replaced_before_the_commit(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read whole, waiting for others to share a transaction with: its name goes to another."""
     monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 1e9)
@@ -214,7 +214,7 @@ def test_a_file_replaced_before_the_commit(
 
 
 def test_a_file_that_grows_is_left_to_the_next_run(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def grow(_: int) -> None:
         with (folder / "b.mp4").open("ab") as file:
@@ -233,7 +233,7 @@ def test_a_file_that_grows_is_left_to_the_next_run(
 
 
 def test_damage_met_in_a_file_that_is_being_written_is_not_remembered(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = (folder / "b.mp4").read_bytes()
 
@@ -250,7 +250,7 @@ def test_damage_met_in_a_file_that_is_being_written_is_not_remembered(
 
 
 def test_a_long_file_shared_between_workers_is_dropped_whole(
-    library: Library, bundle: Bundle, folder: Path, videos: ModuleType,
+    library: Store, bundle: Bundle, folder: Path, videos: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Parts of the first reading are never mixed with parts of the second."""
@@ -279,7 +279,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions, Silent
-from c2v.library import Library
+from c2v.library import open_store
 
 class Waiting(Silent):
     began = False
@@ -290,7 +290,7 @@ class Waiting(Silent):
             sys.stdin.readline()
 
 bundle = load_bundle("mini", device="cpu")
-with Library.create(Path(sys.argv[1])) as library, library.writer():
+with open_store(Path(sys.argv[1]), create=True) as library, library.writer():
     library.set_model(model_record(bundle))
     options = IndexOptions(workers=1, batch_size=1)
     report = index(library, bundle, [Path(sys.argv[2])], options=options, progress=Waiting())
@@ -319,7 +319,7 @@ def test_names_traded_by_another_process_in_mid_run(
         process.stdin.flush()
         assert process.stdout.readline() == f"{count} 0\n"
         assert process.wait(timeout=60) == 0
-    with Library.open(place) as library:
+    with open_store(place) as library:
         assert_true(library, bundle, *folder.iterdir())
 
 
@@ -383,7 +383,7 @@ def test_held_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["look", "find_cuts", "decode_range", "to_segments"])
 def test_an_unforeseen_exception_is_its_files_failure(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Whatever a decoder throws, with the name of the file, and with its traceback kept."""
     module: Any = pipeline if where == "to_segments" else decoding
@@ -416,7 +416,7 @@ def test_an_unforeseen_exception_is_its_files_failure(
 
 @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
 def test_what_is_no_files_fault_ends_the_run(
-    library: Library,
+    library: Store,
     bundle: Bundle,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -431,9 +431,7 @@ def test_what_is_no_files_fault_ends_the_run(
     assert library.failures() == []
 
 
-def test_a_file_that_goes_away_after_the_scan(
-    library: Library, bundle: Bundle, folder: Path
-) -> None:
+def test_a_file_that_goes_away_after_the_scan(library: Store, bundle: Bundle, folder: Path) -> None:
     acting = Acting((folder / "b.mp4").unlink, scanned=True)
     report: IndexReport = index(library, bundle, [folder], options=ONE, progress=acting)
     assert report.added == 2
@@ -444,7 +442,7 @@ def test_a_file_that_goes_away_after_the_scan(
 
 
 def test_numbers_that_are_not_finite_are_one_files_failure(
-    library: Library, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segments = pipeline.to_segments
 
@@ -464,7 +462,7 @@ def test_numbers_that_are_not_finite_are_one_files_failure(
 
 @pytest.mark.parametrize("seconds", [-3600, 0, 2**33, 2**34, 2**40])
 def test_times_of_other_centuries(
-    library: Library, bundle: Bundle, folder: Path, seconds: int
+    library: Store, bundle: Bundle, folder: Path, seconds: int
 ) -> None:
     """Before 1970 and after 2262: stored, and the same at the next look."""
     file = folder / "a.mp4"

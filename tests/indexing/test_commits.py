@@ -18,7 +18,7 @@ from c2v.indexing import pipeline
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import open_store
 
 COUNT = 7
 
@@ -29,7 +29,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.indexing import pipeline
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import open_store
 from c2v.library.sqlite.segment_table import SegmentTable
 
 pipeline.VIDEOS_A_COMMIT, pipeline.COMMIT_SECONDS = 3, 1e9
@@ -44,7 +44,7 @@ def deadly(self, *arguments):
 
 SegmentTable.write = deadly
 bundle = load_bundle("mini", device="cpu")
-with Library.create(Path(sys.argv[1])) as library, library.writer():
+with open_store(Path(sys.argv[1]), create=True) as library, library.writer():
     library.set_model(model_record(bundle))
     options = IndexOptions(batch_size=1)  # a picture a call: clips are finished one by one
     pipeline.index(library, bundle, [Path(sys.argv[2])], options=options)
@@ -65,7 +65,7 @@ def test_killed_inside_a_commit_each_video_is_there_once(tmp_path: Path, folder:
     done = subprocess.run(command, check=False, env=os.environ, timeout=120)
     assert done.returncode == -signal.SIGKILL
     bundle = load_bundle("mini", device="cpu")
-    with Library.open(place) as library, library.writer():
+    with open_store(place) as library, library.writer():
         assert len(library.videos()) == 3  # the first group; of the second not a row
         assert library.segment_count == 3
         report = index(library, bundle, [folder], options=IndexOptions())
@@ -90,7 +90,7 @@ def test_what_was_finished_is_kept_when_the_run_breaks(
 
     monkeypatch.setattr(pipeline._Consumer, "take", breaking)
     bundle = load_bundle("mini", device="cpu")
-    with Library.create(tmp_path / "library") as library:
+    with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         with pytest.raises(C2VError, match="roof"):
             index(library, bundle, [folder], options=IndexOptions(batch_size=1))
@@ -102,7 +102,7 @@ def test_small_videos_share_a_transaction(
 ) -> None:
     monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 1e9)
     bundle = load_bundle("mini", device="cpu")
-    with Library.create(tmp_path / "library") as library:
+    with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         before = generations(tmp_path / "library")
         report = index(library, bundle, [folder], options=IndexOptions())

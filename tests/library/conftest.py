@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from c2v.library import HnswSettings, Library, ModelRecord, NewVideo, SegmentData
+from c2v.library import HnswSettings, ModelRecord, NewVideo, SegmentData
+from c2v.library.sqlite.store import SqliteStore
 
 DIM = 16
 MODEL = ModelRecord("toy", "head-1", "towers-1", feature_dim=8, vector_dim=DIM)
@@ -60,15 +61,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def library(folder: Path) -> Iterator[Library]:
+def library(folder: Path) -> Iterator[SqliteStore]:
     """An empty library of the toy model that builds graphs from 200 rows on."""
-    with Library.create(folder, hnsw=HnswSettings(from_rows=200)) as made:
+    with SqliteStore.create(folder, hnsw=HnswSettings(from_rows=200)) as made:
         made.set_model(MODEL)
         yield made
 
 
 @pytest.fixture
-def fill(library: Library) -> Callable[..., NDArray[np.float32]]:
+def fill(library: SqliteStore) -> Callable[..., NDArray[np.float32]]:
     """Put videos with random vectors; returns all vectors in order of segment id."""
 
     def fill_with(videos: int, each: int = 4, *, seed: int = 0) -> NDArray[np.float32]:

@@ -12,13 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError
-from c2v.library import HnswSettings, Library, ModelRecord
+from c2v.library import HnswSettings, ModelRecord
 from c2v.library.records import Identity
 from c2v.library.sqlite import caches, hnsw, parts
 from c2v.library.sqlite.cachefile import UntrustedCacheError, read_record, write_record
 from c2v.library.sqlite.hnsw import load_graph
 from c2v.library.sqlite.matrix import load_matrix
 from c2v.library.sqlite.parts import block_sum
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 
@@ -29,20 +30,20 @@ QUERIES = unit_rows(8, seed=99)
 
 def answers(folder: Path, strategy: str) -> list[list[int]]:
     """What a fresh process would find."""
-    with Library.open(folder, hnsw=SMALL) as library:
+    with SqliteStore.open(folder, hnsw=SMALL) as library:
         found = library.nearest(QUERIES, 10, strategy=strategy)
         assert found.strategy == strategy
         return [list(map(int, line)) for line in found.segment_ids]
 
 
-def identity_of(library: Library) -> Identity:
+def identity_of(library: SqliteStore) -> Identity:
     identity = library._database.identity()
     assert identity is not None
     return identity
 
 
 @pytest.fixture
-def indexed(library: Library, fill: Fill, folder: Path) -> list[list[int]]:
+def indexed(library: SqliteStore, fill: Fill, folder: Path) -> list[list[int]]:
     """A library with matrix and graph on disk; gives the right answers."""
     fill(100)
     library.refresh()
@@ -81,7 +82,7 @@ def test_a_damaged_cache_is_made_again(
         path.unlink()
     assert answers(folder, "exact") == indexed
     assert answers(folder, "hnsw") == indexed
-    with Library.open(folder, hnsw=SMALL) as library:
+    with SqliteStore.open(folder, hnsw=SMALL) as library:
         library.refresh()
         assert library.problems() == []
 
@@ -103,7 +104,7 @@ def test_one_flipped_bit_anywhere_is_noticed(
         path.write_bytes(flipped)
         assert answers(folder, "exact") == indexed, place
         assert answers(folder, "hnsw") == indexed, place
-        with Library.open(folder, hnsw=SMALL) as library:
+        with SqliteStore.open(folder, hnsw=SMALL) as library:
             library.refresh()
             assert library.problems() == []
         # Noticed, not only survived: what was damaged is not what is on disk any more.
@@ -119,7 +120,7 @@ def test_all_caches_can_be_deleted(folder: Path, indexed: list[list[int]]) -> No
 
 
 def test_leftovers_of_a_crash_are_swept(
-    folder: Path, indexed: list[list[int]], library: Library
+    folder: Path, indexed: list[list[int]], library: SqliteStore
 ) -> None:
     cache = folder / "cache"
     strays = ["matrix-00ff.f32", "matrix-00ff.f32.77.tmp", "hnsw-00ff.bin", "hnsw-00ff.bin.77.tmp"]
@@ -132,14 +133,14 @@ def test_leftovers_of_a_crash_are_swept(
 
 
 def test_a_database_put_back_from_a_backup(
-    folder: Path, tmp_path: Path, indexed: list[list[int]], library: Library
+    folder: Path, tmp_path: Path, indexed: list[list[int]], library: SqliteStore
 ) -> None:
     """The generation numbers and segment ids run a second time, with other contents."""
     library.close()
     backup = tmp_path / "backup.db"
     shutil.copy(folder / "library.db", backup)
     for seed in (21, 22):
-        with Library.open(folder, hnsw=SMALL) as library:
+        with SqliteStore.open(folder, hnsw=SMALL) as library:
             library.put_video(video("/later"), segments(unit_rows(50, seed=seed)))
             vectors = library.vectors(library.segment_ids_of([v.id for v in library.videos()]))
             library.refresh()
@@ -154,10 +155,10 @@ def test_a_database_put_back_from_a_backup(
 
 
 def test_caches_of_another_library_or_model_are_not_used(
-    folder: Path, tmp_path: Path, indexed: list[list[int]], library: Library
+    folder: Path, tmp_path: Path, indexed: list[list[int]], library: SqliteStore
 ) -> None:
     other = tmp_path / "other"
-    with Library.create(other, hnsw=SMALL) as second:
+    with SqliteStore.create(other, hnsw=SMALL) as second:
         second.set_model(MODEL)
         with second.batch():
             for i in range(100):
@@ -177,7 +178,7 @@ def test_caches_of_another_library_or_model_are_not_used(
 
 
 def test_a_new_head_of_another_size_renews_the_caches(
-    folder: Path, indexed: list[list[int]], library: Library
+    folder: Path, indexed: list[list[int]], library: SqliteStore
 ) -> None:
     narrow = ModelRecord("narrow", "head-2", "towers-1", feature_dim=8, vector_dim=6)
     vectors = unit_rows(400, 6, seed=8)
@@ -192,13 +193,13 @@ def test_a_new_head_of_another_size_renews_the_caches(
 
 def test_other_graph_parameters_build_another_graph(folder: Path, indexed: list[list[int]]) -> None:
     before = file_named(folder, "graph")
-    with Library.open(folder, hnsw=HnswSettings(m=8, from_rows=200)) as library:
+    with SqliteStore.open(folder, hnsw=HnswSettings(m=8, from_rows=200)) as library:
         library.nearest(QUERIES, 3, strategy="hnsw")
     assert file_named(folder, "graph") != before
 
 
 def test_small_changes_write_small_files(
-    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adding to a large library must not rewrite it; parts stay few."""
     written: list[int] = []
@@ -220,7 +221,7 @@ def test_small_changes_write_small_files(
     assert library.problems() == []
 
 
-def test_removed_rows_are_swept_out_in_time(library: Library, fill: Fill) -> None:
+def test_removed_rows_are_swept_out_in_time(library: SqliteStore, fill: Fill) -> None:
     fill(100)
     library.refresh()
     for first in range(1, 60, 3):
@@ -232,7 +233,7 @@ def test_removed_rows_are_swept_out_in_time(library: Library, fill: Fill) -> Non
         assert library.problems() == []
 
 
-def test_history_no_cache_needs_is_forgotten(library: Library, fill: Fill) -> None:
+def test_history_no_cache_needs_is_forgotten(library: SqliteStore, fill: Fill) -> None:
     for seed in range(5):
         fill(1, seed=seed)
     assert len(library._database.all("SELECT * FROM generation")) > 5
@@ -241,7 +242,7 @@ def test_history_no_cache_needs_is_forgotten(library: Library, fill: Fill) -> No
 
 
 def test_a_search_writes_no_cache_for_a_few_rows(
-    library: Library, fill: Fill, folder: Path
+    library: SqliteStore, fill: Fill, folder: Path
 ) -> None:
     fill(10)
     library.nearest(QUERIES, 3)
@@ -249,7 +250,7 @@ def test_a_search_writes_no_cache_for_a_few_rows(
 
 
 def test_a_search_writes_caches_that_spare_later_ones(
-    library: Library, fill: Fill, folder: Path, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, fill: Fill, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caches, "_WORTH_WRITING", 100)
     fill(100)
@@ -258,7 +259,7 @@ def test_a_search_writes_caches_that_spare_later_ones(
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(
-    library: Library, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors = fill(100)
 
@@ -272,7 +273,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 
 
 def test_a_matrix_too_large_for_memory_is_scanned_in_sqlite(
-    library: Library, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("c2v.library.sqlite.matrix._MEMORY_BYTES", 1000)
     vectors = fill(100)
@@ -321,7 +322,7 @@ def test_block_sums_see_every_bit() -> None:
 @pytest.mark.parametrize("what", ["cache", "cache/matrix.index", "cache/hnsw.index", "cache.lock"])
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_something_in_the_way_of_a_cache(
-    library: Library, folder: Path, fill: Fill, what: str, kind: str
+    library: SqliteStore, folder: Path, fill: Fill, what: str, kind: str
 ) -> None:
     vectors = fill(100)
     library.refresh()
@@ -334,7 +335,7 @@ def test_something_in_the_way_of_a_cache(
         (path / "inside").mkdir(parents=True)
     else:
         path.write_text("in the way")
-    with Library.open(folder, hnsw=HnswSettings(from_rows=200)) as other:
+    with SqliteStore.open(folder, hnsw=HnswSettings(from_rows=200)) as other:
         for strategy in ("exact", "hnsw"):
             assert other.nearest(vectors[:1], 1, strategy=strategy).segment_ids[0, 0] == 1
         assert other.storage_sizes().database_bytes > 0
@@ -350,7 +351,7 @@ def test_something_in_the_way_of_a_cache(
 
 
 def test_a_graph_that_is_lost_on_the_way_to_the_disk(
-    library: Library, folder: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, folder: Path, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vectors = fill(30)  # below from_rows: no graph yet
     library.refresh()

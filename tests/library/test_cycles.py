@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from numpy.typing import NDArray
 
-from c2v.library import HnswSettings, Library, ModelRecord
+from c2v.library import HnswSettings, ModelRecord
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -27,7 +28,7 @@ class Cycles(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp()) / "library"
         self.hnsw = HnswSettings(ef=400, from_rows=6)
-        self.library = Library.create(self.folder, hnsw=self.hnsw)
+        self.library = SqliteStore.create(self.folder, hnsw=self.hnsw)
         self.library.set_model(MODEL)
         self.expected: dict[str, NDArray[np.float32]] = {}
         self.heads = 0
@@ -79,7 +80,7 @@ class Cycles(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.library.close()
-        self.library = Library.open(self.folder, hnsw=self.hnsw)
+        self.library = SqliteStore.open(self.folder, hnsw=self.hnsw)
 
     @precondition(lambda self: self.expected)
     @rule()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from c2v.library import Library
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -87,7 +87,7 @@ def fill_up(disk: Path) -> None:
 def test_no_file_may_grow(mini: Path, upgraded: bool) -> None:
     """Reading works, of the first format as well, which cannot be brought up to date then."""
     if upgraded:
-        Library.open(mini).close()
+        SqliteStore.open(mini).close()
     limited = ["-c", NO_ROOM]
     content = (mini / "library.db").read_bytes()
     assert videos_in(mini, limited) == 4
@@ -112,7 +112,7 @@ def paths(library: Path) -> list[str]:
 def test_a_full_disk_is_read_and_removed_from(mini: Path, small_disk: Path) -> None:
     library = small_disk / "library"
     shutil.copytree(mini, library)
-    with Library.open(library) as opened:
+    with SqliteStore.open(library) as opened:
         opened.refresh()
     fill_up(small_disk)
     c2v = ["-m", "c2v"]
@@ -125,7 +125,7 @@ def test_a_full_disk_is_read_and_removed_from(mini: Path, small_disk: Path) -> N
     for left, path in zip((3, 2), paths(library), strict=False):
         command(c2v, "remove", path, "-L", library)
         assert videos_in(library, c2v) == left
-    with Library.open(library) as opened:
+    with SqliteStore.open(library) as opened:
         assert opened.problems() == []
 
 
@@ -136,9 +136,9 @@ def test_commits_that_wait_in_the_log_are_read_on_a_full_disk(small_disk: Path) 
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from c2v.library import Library
+from c2v.library.sqlite.store import SqliteStore
 from tests.library.conftest import MODEL, segments, unit_rows, video
-library = Library.create(Path(sys.argv[1]))
+library = SqliteStore.create(Path(sys.argv[1]))
 library.set_model(MODEL)
 for i in range(20):
     library.put_video(video(f"/{{i}}.mp4"), segments(unit_rows(4, seed=i)))
@@ -148,7 +148,7 @@ os._exit(0)
     assert (library / "library.db-wal").stat().st_size > 100_000
     (library / "library.db-shm").unlink()
     fill_up(small_disk)
-    with Library.open(library) as opened:
+    with SqliteStore.open(library) as opened:
         assert opened.read_only
         assert opened.counts().videos == 20
         assert opened.nearest(unit_rows(1), 3).segment_ids.shape == (1, 3)
@@ -173,7 +173,7 @@ def test_a_read_only_file_system(mini: Path, small_disk: Path, upgraded: bool) -
     library = small_disk / "library"
     shutil.copytree(mini, library)
     if upgraded:
-        Library.open(library).close()
+        SqliteStore.open(library).close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     c2v = ["-m", "c2v"]
     assert videos_in(library, c2v) == 4
@@ -188,7 +188,7 @@ def test_a_read_only_file_system(mini: Path, small_disk: Path, upgraded: bool) -
 
 
 def test_the_file_shrinks_after_most_videos_are_removed(folder: Path) -> None:
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
         with library.writer(), library.batch():
             for i in range(400):
@@ -203,7 +203,7 @@ def test_the_file_shrinks_after_most_videos_are_removed(folder: Path) -> None:
     assert "gives" in out
     assert "back to the disk" in out
     assert (folder / "library.db").stat().st_size < large / 4
-    with Library.open(folder) as library:
+    with SqliteStore.open(folder) as library:
         assert library.problems() == []
         assert library.counts().videos == 19
         found = library.nearest(unit_rows(4, seed=7)[:1], 1)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from c2v.library import Library
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -14,9 +14,9 @@ SEARCH = """
 import sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[1]]
-from c2v.library import Library
+from c2v.library.sqlite.store import SqliteStore
 import numpy as np
-with Library.open(Path(sys.argv[2])) as library:
+with SqliteStore.open(Path(sys.argv[2])) as library:
     found = library.nearest(np.eye(16, dtype=np.float32)[:1], 5)
     library.segment_rows(found.segment_ids[0])
     library.features(found.segment_ids[0])
@@ -25,7 +25,7 @@ print(*sys.modules)
 
 
 def test_an_exact_search_imports_nothing_heavy(folder: Path) -> None:
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
         with library.writer():
             for i in range(30):

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, MissingPartError, UsageError
-from c2v.library import HnswSettings, Library
+from c2v.library import Filter, HnswSettings
 from c2v.library.records import Identity
 from c2v.library.sqlite import nearest, parts
 from c2v.library.sqlite.hnsw import build_graph, load_graph
 from c2v.library.sqlite.matrix import Matrix
 from c2v.library.sqlite.parts import MemoryPart
 from c2v.library.sqlite.projection import learn_projection
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 
@@ -137,7 +138,7 @@ def test_order_is_that_of_the_weighted_sum_of_two_similarities() -> None:
         assert (rank == order).mean() > 0.999
 
 
-def test_ties_are_ordered_by_segment_id(library: Library) -> None:
+def test_ties_are_ordered_by_segment_id(library: SqliteStore) -> None:
     same = np.tile(unit_rows(1), (4, 1))
     for name in ("a", "b", "c"):
         library.put_video(video(f"/{name}"), segments(same))
@@ -148,25 +149,26 @@ def test_ties_are_ordered_by_segment_id(library: Library) -> None:
 
 
 @pytest.mark.parametrize("strategy", ["exact", "hnsw"])
-def test_filter(library: Library, fill: Fill, strategy: str) -> None:
+def test_filter(library: SqliteStore, fill: Fill, strategy: str) -> None:
     vectors = fill(100)
     query = unit_rows(3, seed=9)
-    allowed = np.array([400, 7, 31, 31, 9999, -4, 12], np.int64)
-    found = library.nearest(query, 10, strategy=strategy, segment_ids=allowed)
-    assert found.segment_ids.shape == (3, 4)
-    inside = np.array([7, 12, 31, 400])
+    allowed = Filter(paths=("/films/0-0000[12].mp4", "/films/0-00099.mp4", "/films/0-00100.mp4"))
+    found = library.nearest(query, 20, strategy=strategy, where=allowed)
+    assert found.segment_ids.shape == (3, 12)
+    inside = np.array([5, 6, 7, 8, 9, 10, 11, 12, 397, 398, 399, 400])
     for line in range(3):
         order = np.argsort(-(vectors[inside - 1] @ query[line]))
         assert found.segment_ids[line].tolist() == inside[order].tolist()
-    none = library.nearest(query, 10, strategy=strategy, segment_ids=np.empty(0, np.int64))
+    assert library.unmatched(allowed) == ["/films/0-00100.mp4"]
+    none = library.nearest(query, 10, strategy=strategy, where=Filter(paths=("/nowhere",)))
     assert none.segment_ids.shape == (3, 0)
     removed = library.remove_videos([2])
     assert removed == 1
-    found = library.nearest(query, 10, strategy=strategy, segment_ids=allowed)
-    assert set(found.segment_ids[0].tolist()) == {12, 31, 400}
+    found = library.nearest(query, 20, strategy=strategy, where=allowed)
+    assert set(found.segment_ids[0].tolist()) == {9, 10, 11, 12, 397, 398, 399, 400}
 
 
-def test_questions_that_make_no_sense(library: Library, fill: Fill) -> None:
+def test_questions_that_make_no_sense(library: SqliteStore, fill: Fill) -> None:
     fill(2)
     with pytest.raises(UsageError, match="no search strategy 'ivf'"):
         library.nearest(unit_rows(1), 1, strategy="ivf")
@@ -182,14 +184,14 @@ def test_questions_that_make_no_sense(library: Library, fill: Fill) -> None:
 
 
 @pytest.fixture(scope="module")
-def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteStore]:
     """6,000 segments around 300 centres: shots of one video look alike."""
     random = np.random.default_rng(3)
     centres = random.standard_normal((300, DIM))
     vectors = np.repeat(centres, 20, axis=0) + 0.6 * random.standard_normal((6000, DIM))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
     folder: Path = tmp_path_factory.mktemp("clustered") / "library"
-    with Library.create(folder, hnsw=HnswSettings(from_rows=5000)) as library:
+    with SqliteStore.create(folder, hnsw=HnswSettings(from_rows=5000)) as library:
         library.set_model(MODEL)
         with library.batch():
             for i in range(300):
@@ -199,7 +201,7 @@ def clustered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         yield library
 
 
-def test_recall_of_the_graph_against_the_exact_scan(clustered: Library) -> None:
+def test_recall_of_the_graph_against_the_exact_scan(clustered: SqliteStore) -> None:
     queries = unit_rows(200, seed=11)
     exact = clustered.nearest(queries, 10, strategy="exact")
     graph = clustered.nearest(queries, 10, strategy="hnsw")
@@ -210,33 +212,32 @@ def test_recall_of_the_graph_against_the_exact_scan(clustered: Library) -> None:
     assert sum(hits) / 2000 >= 0.98
 
 
-def test_what_auto_chooses(clustered: Library) -> None:
-    with Library.open(clustered.directory, hnsw=HnswSettings(from_rows=5000)) as cold:
+def test_what_auto_chooses(clustered: SqliteStore) -> None:
+    with SqliteStore.open(clustered.directory, hnsw=HnswSettings(from_rows=5000)) as cold:
         one = unit_rows(1)
         assert cold.nearest(one, 5).strategy == "exact"  # loading a graph for one question is slow
         cold.warm()
         many = unit_rows(3000, seed=2)
         assert cold.nearest(many, 5).strategy == "exact"  # 16 numbers a row: scanning is nothing
-        few = cold.segment_ids_of([1, 2])
-        assert cold.nearest(one, 5, segment_ids=few).strategy == "exact"
+        few = Filter(paths=("/0001.mp4", "/0002.mp4"))
+        assert cold.nearest(one, 5, where=few).strategy == "exact"
     wide = HnswSettings(from_rows=5000)
     with (
-        Library.open(clustered.directory, hnsw=wide) as resident,
+        SqliteStore.open(clustered.directory, hnsw=wide) as resident,
         pytest.MonkeyPatch.context() as p,
     ):
         p.setattr("c2v.library.sqlite.searcher._SCAN_BYTES_PER_SECOND", 1e6)
         assert resident.nearest(one, 5).strategy == "hnsw"
         assert resident.nearest(one, 5, strategy="exact").strategy == "exact"
-        few = resident.segment_ids_of([1, 2])
-        assert resident.nearest(one, 5, segment_ids=few).strategy == "exact"
+        assert resident.nearest(one, 5, where=few).strategy == "exact"
 
 
 def test_auto_without_hnswlib_scans_and_says_so(
-    clustered: Library, monkeypatch: pytest.MonkeyPatch
+    clustered: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "hnswlib", None)  # as if it were not installed
     one = unit_rows(1)
-    with Library.open(clustered.directory, hnsw=HnswSettings(from_rows=5000)) as library:
+    with SqliteStore.open(clustered.directory, hnsw=HnswSettings(from_rows=5000)) as library:
         assert library.nearest(one, 5).strategy == "exact"
         library.warm()
         assert library.slower_because == "", "a scan of so few rows is as fast as the graph"

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from c2v.errors import LibraryError
-from c2v.library import Library
 from c2v.library.sqlite import schema
+from c2v.library.sqlite.store import SqliteStore
 
 OLD = Path(__file__).parent / "old"
 VERSIONS = sorted(folder.name for folder in OLD.glob("v*"))
@@ -93,7 +93,7 @@ def test_it_answers_as_it_did(old: Path, version: str, model: str) -> None:
         assert [row["name"] for row in now] == [row["name"] for row in rows]
         assert [row["best"] for row in now] == [row["best"] for row in rows]
         assert [r["score"] for r in now] == pytest.approx([r["score"] for r in rows], abs=2e-5)
-    with Library.open(old / model) as library:
+    with SqliteStore.open(old / model) as library:
         assert library.problems() == []
         assert [len(video.problems) for video in library.videos()] == [0, 0, 0, 1]
         assert len(library.failures()) == 1
@@ -127,7 +127,7 @@ def test_a_moved_file_is_known_and_a_new_head_needs_no_video(
     from c2v.encoder.bundle import load_bundle
     from c2v.indexing.reembedding import model_record, reembed
 
-    with Library.open(old / "tuned") as library:
+    with SqliteStore.open(old / "tuned") as library:
         ids = library.segment_ids_of([video.id for video in library.videos()])
         before = library.vectors(ids)
         reembed(library, load_bundle("tuned", device="cpu"))
@@ -143,8 +143,8 @@ def test_an_upgrade_that_fails_leaves_it_whole(
     broken = (*schema.MIGRATIONS[:number], ("CREATE TABLE half (a)", "NONSENSE"))
     monkeypatch.setattr(schema, "MIGRATIONS", broken)
     with pytest.raises(LibraryError, match="NONSENSE"):
-        Library.open(old / "mini")
+        SqliteStore.open(old / "mini")
     monkeypatch.undo()
-    with Library.open(old / "mini") as library:
+    with SqliteStore.open(old / "mini") as library:
         assert library.counts().videos == 4
         assert library.problems() == []

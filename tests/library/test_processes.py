@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from c2v.errors import LibraryError
-from c2v.library import HnswSettings, Library
+from c2v.library import HnswSettings
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -24,10 +25,11 @@ import os, sys, time
 sys.path[:0] = [{str(ROOT)!r}]
 from pathlib import Path
 import numpy as np
-from c2v.library import HnswSettings, Library
+from c2v.library import HnswSettings
+from c2v.library.sqlite.store import SqliteStore
 from tests.library.conftest import MODEL, segments, unit_rows, video
 folder = Path(sys.argv[1])
-library = Library.create(folder, hnsw=HnswSettings(from_rows=200))
+library = SqliteStore.create(folder, hnsw=HnswSettings(from_rows=200))
 """
 
 
@@ -61,7 +63,7 @@ with library.writer():
     holder = start(script, folder)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "in\n"
-    with Library.open(folder) as library:
+    with SqliteStore.open(folder) as library:
         with pytest.raises(LibraryError, match=f"another c2v .process {holder.pid}.") as caught:
             library.put_video(video("/a"), segments(unit_rows(1)))
         assert caught.value.hint
@@ -73,8 +75,10 @@ with library.writer():
             library.put_video(video("/a"), segments(unit_rows(1)))
 
 
-def test_two_libraries_of_one_process_exclude_each_other(library: Library, folder: Path) -> None:
-    with Library.open(folder) as second:
+def test_two_libraries_of_one_process_exclude_each_other(
+    library: SqliteStore, folder: Path
+) -> None:
+    with SqliteStore.open(folder) as second:
         with library.writer(), library.batch(), pytest.raises(LibraryError, match="another c2v"):
             second.remove_videos([1])
         second.remove_videos([1])
@@ -96,7 +100,7 @@ with library.writer():
     assert holder.stdout.readline() == "in\n"
     holder.kill()  # the child lives on, and so does its end of our pipe: no communicate here
     holder.wait(timeout=60)
-    with Library.open(folder) as library:
+    with SqliteStore.open(folder) as library:
         library.put_video(video("/a"), segments(unit_rows(1)))
     for stream in (holder.stdout, holder.stderr):
         assert stream is not None
@@ -123,7 +127,7 @@ print('done', flush=True)
 
 def check_whole(folder: Path) -> int:
     """Opens, agrees with itself, each video once; answers equal brute force. Videos found."""
-    with Library.open(folder, hnsw=SMALL) as library:
+    with SqliteStore.open(folder, hnsw=SMALL) as library:
         assert library.problems() == []
         videos = library.videos()
         assert len({v.path for v in videos}) == len(videos)
@@ -184,16 +188,16 @@ library.replace_vectors(head, vectors())
         process.stdout.readline()
     kill(process)
     assert check_whole(folder) == 400
-    with Library.open(folder) as library:
+    with SqliteStore.open(folder) as library:
         assert library.model == MODEL
 
 
 def test_searches_while_another_process_indexes_see_whole_states(folder: Path) -> None:
-    with Library.create(folder, hnsw=SMALL) as library:
+    with SqliteStore.create(folder, hnsw=SMALL) as library:
         library.set_model(MODEL)
     writer = start(INDEXING, folder, "5", "missing")
     counts = []
-    with Library.open(folder, hnsw=SMALL) as library:
+    with SqliteStore.open(folder, hnsw=SMALL) as library:
         while writer.poll() is None:
             with library.snapshot():
                 strategy = random.choice(["exact", "hnsw", "auto"])

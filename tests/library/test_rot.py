@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, DamagedRowsError, LibraryError
-from c2v.library import Library, ModelRecord
+from c2v.library import ModelRecord
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -51,7 +52,7 @@ def rot(folder: Path, table: str, segment_id: int, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("caches", ["none", "on disk", "in memory"])
 def test_a_damaged_vector_is_left_out(
-    library: Library, folder: Path, fill: Fill, kind: str, caches: str
+    library: SqliteStore, folder: Path, fill: Fill, kind: str, caches: str
 ) -> None:
     vectors = fill(10)
     if caches == "on disk":
@@ -59,7 +60,7 @@ def test_a_damaged_vector_is_left_out(
     elif caches == "in memory":
         library.nearest(vectors[:1], 3)
     rot(folder, "vector", 7, kind)
-    other = library if caches == "in memory" else Library.open(folder)
+    other = library if caches == "in memory" else SqliteStore.open(folder)
     for _ in range(2):  # and again, from what is kept of the first time
         found = other.nearest(vectors[6:7], 100)
         ids = found.segment_ids[0].tolist()
@@ -78,7 +79,9 @@ def test_a_damaged_vector_is_left_out(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damaged_frames_are_named(library: Library, folder: Path, fill: Fill, kind: str) -> None:
+def test_damaged_frames_are_named(
+    library: SqliteStore, folder: Path, fill: Fill, kind: str
+) -> None:
     fill(3)
     rot(folder, "feature", 7, kind)
     with pytest.raises(DamagedRowsError, match=r"/films/0-00001.mp4 is damaged") as caught:
@@ -89,7 +92,9 @@ def test_damaged_frames_are_named(library: Library, folder: Path, fill: Fill, ki
     assert library.damaged_videos([1, 2, 3]) == {2}
 
 
-def test_times_and_bounds_are_checked_as_well(library: Library, folder: Path, fill: Fill) -> None:
+def test_times_and_bounds_are_checked_as_well(
+    library: SqliteStore, folder: Path, fill: Fill
+) -> None:
     fill(3)
     rot(folder, "segment", 2, "exponent")
     with pytest.raises(DamagedRowsError):
@@ -102,12 +107,12 @@ def test_times_and_bounds_are_checked_as_well(library: Library, folder: Path, fi
         library.features([3])
 
 
-def test_the_graph_leaves_it_out(library: Library, folder: Path, fill: Fill) -> None:
+def test_the_graph_leaves_it_out(library: SqliteStore, folder: Path, fill: Fill) -> None:
     vectors = fill(100)
     library.nearest(vectors[:1], 3, strategy="hnsw")
     library.refresh()
     rot(folder, "vector", 7, "exponent")
-    with Library.open(folder) as other:
+    with SqliteStore.open(folder) as other:
         for _ in range(2):
             found = other.nearest(vectors[6:7], 5, strategy="hnsw")
             assert found.strategy == "hnsw"
@@ -116,20 +121,22 @@ def test_the_graph_leaves_it_out(library: Library, folder: Path, fill: Fill) -> 
         assert other.left_out() == ["/films/0-00001.mp4"]
 
 
-def test_a_row_that_was_put_back_is_found_again(library: Library, folder: Path, fill: Fill) -> None:
+def test_a_row_that_was_put_back_is_found_again(
+    library: SqliteStore, folder: Path, fill: Fill
+) -> None:
     vectors = fill(10)
     library.refresh()
     rot(folder, "vector", 7, "sign")
-    with Library.open(folder) as other:
+    with SqliteStore.open(folder) as other:
         assert 7 not in other.nearest(vectors[6:7], 100).segment_ids[0]
     rot(folder, "vector", 7, "sign")
-    with Library.open(folder) as other:
+    with SqliteStore.open(folder) as other:
         assert other.nearest(vectors[6:7], 1).segment_ids[0, 0] == 7
         assert other.left_out() == []
 
 
 def test_a_row_without_a_checksum_is_taken_if_it_can_be_right(
-    library: Library, folder: Path, fill: Fill
+    library: SqliteStore, folder: Path, fill: Fill
 ) -> None:
     """An older c2v that was running during the upgrade writes such rows."""
     vectors = fill(3)
@@ -142,7 +149,9 @@ def test_a_row_without_a_checksum_is_taken_if_it_can_be_right(
     assert sorted(found.segment_ids[0].tolist()) == [k for k in range(1, 13) if k != 7]
 
 
-def test_a_new_head_leaves_damaged_features_out(library: Library, folder: Path, fill: Fill) -> None:
+def test_a_new_head_leaves_damaged_features_out(
+    library: SqliteStore, folder: Path, fill: Fill
+) -> None:
     fill(3)
     rot(folder, "feature", 7, "exponent")
     head = ModelRecord("other", "head-2", MODEL.towers_fingerprint, 8, 4)
@@ -160,7 +169,7 @@ def test_a_new_head_leaves_damaged_features_out(library: Library, folder: Path, 
 
 @pytest.mark.parametrize("text", ["[", "7", "", "{"])
 def test_what_was_said_of_a_video_is_damaged(
-    library: Library, folder: Path, fill: Fill, text: str
+    library: SqliteStore, folder: Path, fill: Fill, text: str
 ) -> None:
     fill(1)
     connection = sqlite3.connect(folder / "library.db")
@@ -170,7 +179,7 @@ def test_what_was_said_of_a_video_is_damaged(
     assert library.videos()[0].problems == ("what was said of it in the library is damaged",)
 
 
-def test_a_copy_has_its_checksums(library: Library, fill: Fill) -> None:
+def test_a_copy_has_its_checksums(library: SqliteStore, fill: Fill) -> None:
     fill(2)
     copy = library.copy_video(1, path="/copy.mp4", size_bytes=1, mtime_ns=2)
     rows = library._database.all("SELECT count(*) FROM checksum")
@@ -186,7 +195,7 @@ def test_a_copy_has_its_checksums(library: Library, fill: Fill) -> None:
      "vector_dim = 'many'", "towers_fingerprint = 'towers-2'"],
 )  # fmt: skip
 def test_a_damaged_row_of_the_model_is_said(
-    library: Library, folder: Path, fill: Fill, change: str
+    library: SqliteStore, folder: Path, fill: Fill, change: str
 ) -> None:
     fill(1)
     connection = sqlite3.connect(folder / "library.db")

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from c2v.errors import C2VError, LibraryError
-from c2v.library import Library
 from c2v.library.sqlite import schema
 from c2v.library.sqlite.schema import MIGRATIONS
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import MODEL, segments, unit_rows, video
 
@@ -37,7 +37,7 @@ def alter(folder: Path, *statements: str) -> None:
         connection.commit()
 
 
-def test_a_library_says_whose_and_which_version_it_is(library: Library, folder: Path) -> None:
+def test_a_library_says_whose_and_which_version_it_is(library: SqliteStore, folder: Path) -> None:
     assert pragma(folder, "application_id") == schema.APPLICATION_ID
     assert pragma(folder, "user_version") == len(schema.MIGRATIONS)
     assert pragma(folder, "page_size") == schema.PAGE_BYTES
@@ -48,18 +48,18 @@ def test_a_library_says_whose_and_which_version_it_is(library: Library, folder: 
 
 
 def test_opening_where_nothing_is(tmp_path: Path) -> None:
-    assert not Library.exists(tmp_path / "absent")
+    assert not SqliteStore.exists(tmp_path / "absent")
     with pytest.raises(LibraryError, match="no library in") as caught:
-        Library.open(tmp_path / "absent")
+        SqliteStore.open(tmp_path / "absent")
     assert caught.value.exit_code == 3
     assert "c2v index" in caught.value.hint
     assert not (tmp_path / "absent").exists()
 
 
 def test_a_newer_library_is_refused_and_left_alone(folder: Path) -> None:
-    Library.create(folder).close()
+    SqliteStore.create(folder).close()
     alter(folder, "PRAGMA user_version = 999")
-    for opening in (Library.open, Library.create):
+    for opening in (SqliteStore.open, SqliteStore.create):
         with pytest.raises(LibraryError, match="newer c2v .format 999") as caught:
             opening(folder)
         assert caught.value.hint.startswith("take a newer c2v from ")
@@ -69,14 +69,14 @@ def test_a_newer_library_is_refused_and_left_alone(folder: Path) -> None:
 def test_another_programs_database_is_refused(folder: Path) -> None:
     folder.mkdir()
     alter(folder, "CREATE TABLE photos (name TEXT)")
-    for opening in (Library.open, Library.create):
+    for opening in (SqliteStore.open, SqliteStore.create):
         with pytest.raises(LibraryError, match="another program"):
             opening(folder)
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "middle", "cut", "bytes"])
 def test_a_damaged_file_is_named(folder: Path, damage: str) -> None:
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
         for i in range(50):
             library.put_video(video(f"/{i}.mp4"), segments(unit_rows(4)))
@@ -97,7 +97,7 @@ def test_a_damaged_file_is_named(folder: Path, damage: str) -> None:
     file.write_bytes(content)
 
     def use() -> list[str]:
-        with Library.open(folder) as opened:
+        with SqliteStore.open(folder) as opened:
             opened.videos()
             opened.nearest(unit_rows(1), 3)
             return opened.problems()
@@ -111,8 +111,8 @@ def test_creation_that_was_killed_is_taken_up_again(folder: Path) -> None:
     folder.mkdir()
     (folder / "library.db").touch()
     with pytest.raises(LibraryError, match="there is no library"):
-        Library.open(folder)
-    with Library.create(folder) as library:
+        SqliteStore.open(folder)
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
     assert pragma(folder, "application_id") == schema.APPLICATION_ID
 
@@ -120,27 +120,27 @@ def test_creation_that_was_killed_is_taken_up_again(folder: Path) -> None:
 def test_migrations_go_one_by_one_and_each_is_all_or_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
         library.put_video(video("/a.mp4"), segments(unit_rows(2)))
     two_more = (("ALTER TABLE video ADD COLUMN mood TEXT",), ("CREATE TABLE tag (a)", "NONSENSE"))
     newest = len(MIGRATIONS)
     monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, *two_more))
     with pytest.raises(LibraryError, match="library.db"):
-        Library.open(folder)
+        SqliteStore.open(folder)
     assert pragma(folder, "user_version") == newest + 1  # the first was kept, the second undone
     alter(folder, "SELECT mood FROM video")
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         alter(folder, "SELECT * FROM tag")
     monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS, two_more[0]))
-    with Library.open(folder) as library:
+    with SqliteStore.open(folder) as library:
         assert library.nearest(unit_rows(1), 5).segment_ids.shape == (1, 2)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(C2VError, match="cannot make the library folder"):
-        Library.create(tmp_path / "file" / "library")
+        SqliteStore.create(tmp_path / "file" / "library")
 
 
 def test_sql_is_written_in_its_own_files_only() -> None:
@@ -158,13 +158,13 @@ import urllib.parse  # pathlib's as_uri imports it when it is called, from Pytho
 import numpy as np
 from pathlib import Path
 from c2v.errors import LibraryError
-from c2v.library import Library
+from c2v.library.sqlite.store import SqliteStore
 folder, uid = Path(sys.argv[1]), int(sys.argv[2])
 if uid:  # only now: nobody may not be allowed to read the interpreter's modules
     os.setgroups([])
     os.setgid(uid)
     os.setuid(uid)
-with Library.open(folder) as library:
+with SqliteStore.open(folder) as library:
     assert library.read_only
     found = library.nearest(np.eye(16, dtype=np.float32)[:1], 5, strategy=sys.argv[3])
     assert found.strategy == sys.argv[3], found
@@ -192,7 +192,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.parametrize("caches", [True, False])
 def test_a_read_only_library_is_searched(open_folder: Path, strategy: str, caches: bool) -> None:
     folder = open_folder
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         library.set_model(MODEL)
         for i in range(100):
             library.put_video(video(f"/{i}.mp4"), segments(unit_rows(4, seed=i)))

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError
-from c2v.library import Library, ModelRecord, SegmentData
+from c2v.library import ModelRecord, SegmentData
 from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
+from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import DIM, MODEL, segments, unit_rows, video
 
@@ -31,7 +32,7 @@ def rows_in(folder: Path, table: str) -> int:
         connection.close()
 
 
-def test_a_video_comes_back_as_it_went_in(library: Library) -> None:
+def test_a_video_comes_back_as_it_went_in(library: SqliteStore) -> None:
     vectors = unit_rows(3)
     stored = segments(vectors)
     key = library.put_video(video("/films/a.mp4"), stored)
@@ -58,7 +59,7 @@ def test_a_video_comes_back_as_it_went_in(library: Library) -> None:
 
 
 def test_the_same_path_is_replaced_with_all_that_belonged_to_it(
-    library: Library, folder: Path
+    library: SqliteStore, folder: Path
 ) -> None:
     library.record_failure("/films/a.mp4", size_bytes=1, mtime_ns=1, reason="no picture")
     library.put_video(video("/films/a.mp4"), segments(unit_rows(5)))
@@ -70,7 +71,7 @@ def test_the_same_path_is_replaced_with_all_that_belonged_to_it(
     assert library.problems() == []
 
 
-def test_moving_keeps_vectors_and_two_files_may_trade_names(library: Library) -> None:
+def test_moving_keeps_vectors_and_two_files_may_trade_names(library: SqliteStore) -> None:
     a = library.put_video(video("/films/a.mp4"), segments(unit_rows(2)))
     b = library.put_video(video("/films/b.mp4"), segments(unit_rows(2, seed=1)))
     before = library.segment_ids_of([a]).tolist(), library.segment_ids_of([b]).tolist()
@@ -83,7 +84,7 @@ def test_moving_keeps_vectors_and_two_files_may_trade_names(library: Library) ->
     ]
 
 
-def test_moving_onto_another_video_forgets_that_one(library: Library) -> None:
+def test_moving_onto_another_video_forgets_that_one(library: SqliteStore) -> None:
     a = library.put_video(video("/films/a.mp4"), segments(unit_rows(2)))
     library.put_video(video("/films/b.mp4"), segments(unit_rows(2, seed=1)))
     assert library.move_videos([(a, "/films/b.mp4", 1, 1), (999, "/films/c.mp4", 1, 1)]) == 1
@@ -91,7 +92,7 @@ def test_moving_onto_another_video_forgets_that_one(library: Library) -> None:
     assert library.segment_count == 2
 
 
-def test_a_copy_has_its_own_segments(library: Library) -> None:
+def test_a_copy_has_its_own_segments(library: SqliteStore) -> None:
     vectors = unit_rows(2)
     a = library.put_video(video("/films/a.mp4"), segments(vectors))
     b = library.copy_video(a, path="/films/b.mp4", size_bytes=3, mtime_ns=4)
@@ -108,13 +109,13 @@ def test_a_copy_has_its_own_segments(library: Library) -> None:
         library.copy_video(77, path="/x", size_bytes=0, mtime_ns=0)
 
 
-def test_removing_cascades(library: Library, folder: Path) -> None:
+def test_removing_cascades(library: SqliteStore, folder: Path) -> None:
     keys = [library.put_video(video(f"/{i}.mp4"), segments(unit_rows(3))) for i in range(4)]
     assert library.remove_videos([*keys[:3], 12345]) == 3
     assert [rows_in(folder, t) for t in ("video", "segment", "vector", "feature")] == [1, 3, 3, 3]
 
 
-def test_listing_a_folder(library: Library) -> None:
+def test_listing_a_folder(library: SqliteStore) -> None:
     paths = ["/a/x.mp4", "/a/y/z.mp4", "/a.mp4", "/ab/x.mp4", "/a0.mp4", "/a-b/x.mp4"]
     for path in paths:
         library.put_video(video(path), [])
@@ -123,7 +124,7 @@ def test_listing_a_folder(library: Library) -> None:
     assert len(library.videos(under="/")) == len(paths)
 
 
-def test_a_name_that_is_not_utf8_survives(library: Library) -> None:
+def test_a_name_that_is_not_utf8_survives(library: SqliteStore) -> None:
     path = os.fsdecode(b"/films/caf\xe9 \xff.mp4")
     key = library.put_video(video(path), segments(unit_rows(1)))
     found = library.video_by_path(path)
@@ -147,7 +148,7 @@ def test_any_file_name_survives(name: bytes) -> None:
     assert low <= encode_path(path) < high
 
 
-def test_failures_are_kept_until_cleared_or_indexed(library: Library) -> None:
+def test_failures_are_kept_until_cleared_or_indexed(library: SqliteStore) -> None:
     for name in ("a", "b", "c"):
         library.record_failure(f"/{name}", size_bytes=1, mtime_ns=2, reason="no video stream")
     library.record_failure("/a", size_bytes=9, mtime_ns=8, reason="cut short")
@@ -157,7 +158,9 @@ def test_failures_are_kept_until_cleared_or_indexed(library: Library) -> None:
     assert (left.path, left.size_bytes, left.mtime_ns, left.reason) == ("/a", 9, 8, "cut short")
 
 
-def test_a_batch_is_one_commit_and_keeps_what_was_finished(library: Library, folder: Path) -> None:
+def test_a_batch_is_one_commit_and_keeps_what_was_finished(
+    library: SqliteStore, folder: Path
+) -> None:
     def interrupted() -> None:
         with library.batch():
             library.put_video(video("/a"), segments(unit_rows(1)))
@@ -172,7 +175,7 @@ def test_a_batch_is_one_commit_and_keeps_what_was_finished(library: Library, fol
 
 
 def test_a_write_that_fails_inside_a_batch_takes_only_itself_back(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+    library: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = segments(unit_rows(2))
     torn = [good[0], good[1]]
@@ -197,7 +200,7 @@ def test_a_write_that_fails_inside_a_batch_takes_only_itself_back(
     assert library.problems() == []
 
 
-def test_no_cache_is_made_of_uncommitted_rows(library: Library) -> None:
+def test_no_cache_is_made_of_uncommitted_rows(library: SqliteStore) -> None:
     with library.batch():
         library.put_video(video("/a"), segments(unit_rows(1)))
         with pytest.raises(RuntimeError, match="inside a batch"):
@@ -220,7 +223,7 @@ def test_no_cache_is_made_of_uncommitted_rows(library: Library) -> None:
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(
-    library: Library, change: dict[str, NDArray[np.float32]], message: str
+    library: SqliteStore, change: dict[str, NDArray[np.float32]], message: str
 ) -> None:
     good = segments(unit_rows(1))[0]
     fields = {name: getattr(good, name) for name in good.__dataclass_fields__}
@@ -229,7 +232,7 @@ def test_what_does_not_fit_the_model_is_refused(
     assert library.counts().videos == 0
 
 
-def test_one_model_at_a_time(library: Library, fill: Fill) -> None:
+def test_one_model_at_a_time(library: SqliteStore, fill: Fill) -> None:
     other = ModelRecord("other", "head-2", "towers-2", feature_dim=8, vector_dim=DIM)
     library.set_model(other)  # nothing stored yet: free to change
     library.set_model(MODEL)
@@ -248,7 +251,7 @@ def test_one_model_at_a_time(library: Library, fill: Fill) -> None:
 
 
 def test_a_library_without_a_model_is_empty(folder: Path) -> None:
-    with Library.create(folder) as library:
+    with SqliteStore.create(folder) as library:
         assert library.model is None
         assert library.nearest(np.ones((2, 5), np.float32), 3).segment_ids.shape == (2, 0)
         with pytest.raises(LibraryError, match="is empty"):
@@ -258,7 +261,7 @@ def test_a_library_without_a_model_is_empty(folder: Path) -> None:
         assert library.problems() == []
 
 
-def test_new_head_over_old_features(library: Library, fill: Fill) -> None:
+def test_new_head_over_old_features(library: SqliteStore, fill: Fill) -> None:
     fill(10)
     library.refresh()
     wide = ModelRecord("wide", "head-9", "towers-1", feature_dim=8, vector_dim=3 * DIM)
@@ -282,7 +285,9 @@ def test_new_head_over_old_features(library: Library, fill: Fill) -> None:
 
 
 @pytest.mark.parametrize("fault", ["missing", "twice", "unknown", "shape", "interrupt"])
-def test_a_failed_re_embedding_changes_nothing(library: Library, fill: Fill, fault: str) -> None:
+def test_a_failed_re_embedding_changes_nothing(
+    library: SqliteStore, fill: Fill, fault: str
+) -> None:
     vectors = fill(5)
     wide = ModelRecord("wide", "head-9", "towers-1", feature_dim=8, vector_dim=DIM)
 
@@ -315,7 +320,7 @@ def test_a_failed_re_embedding_changes_nothing(library: Library, fill: Fill, fau
     halves=st.integers(0, 2**32 - 1),
 )
 def test_times_and_features_are_stored_to_the_bit(
-    library: Library, times: list[float], halves: int
+    library: SqliteStore, times: list[float], halves: int
 ) -> None:
     numbers = np.random.default_rng(halves).standard_normal((len(times), 8)).astype(np.float16)
     segment = SegmentData(0.0, 9.0, np.array(times, np.float32), numbers, unit_rows(1)[0])

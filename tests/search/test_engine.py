@@ -17,7 +17,7 @@ from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_random
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
-from c2v.library import Library, NewVideo, SegmentData
+from c2v.library import Filter, NewVideo, SegmentData, Store, open_store
 from c2v.search.ranking import SearchOptions, find, find_all, text_queries, video_query
 
 MODEL: dict[str, Any] = {
@@ -58,10 +58,10 @@ def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
-def library(bundle: Bundle, tmp_path: Path) -> Iterator[Library]:
+def library(bundle: Bundle, tmp_path: Path) -> Iterator[Store]:
     """Six videos of one to three segments; frame features and vectors as the bundle makes them."""
     random = np.random.default_rng(0)
-    made = Library.create(tmp_path / "library")
+    made = open_store(tmp_path / "library", create=True)
     made.set_model(model_record(bundle))
     for number in range(6):
         segments = []
@@ -87,7 +87,7 @@ def library(bundle: Bundle, tmp_path: Path) -> Iterator[Library]:
         yield made
 
 
-def test_one_result_a_video_unless_moments(library: Library, bundle: Bundle) -> None:
+def test_one_result_a_video_unless_moments(library: Store, bundle: Bundle) -> None:
     query = text_queries(bundle, ["a dog"])[0]
     grouped = find(library, bundle, query, SearchOptions(top=100)).results
     assert sorted(result.path for result in grouped) == [f"/films/{n}.mp4" for n in range(6)]
@@ -99,7 +99,7 @@ def test_one_result_a_video_unless_moments(library: Library, bundle: Bundle) -> 
     assert {result.path: result.score for result in grouped} == best
 
 
-def test_the_best_frame_is_the_nearest_one(library: Library, bundle: Bundle) -> None:
+def test_the_best_frame_is_the_nearest_one(library: Store, bundle: Bundle) -> None:
     query = text_queries(bundle, ["a dog"])[0]
     for moment in find(library, bundle, query, SearchOptions(top=100, moments=True)).results:
         assert moment.start <= moment.best <= moment.end
@@ -112,18 +112,20 @@ def test_the_best_frame_is_the_nearest_one(library: Library, bundle: Bundle) -> 
     assert found.best == times[3]
 
 
-def test_limits(library: Library, bundle: Bundle) -> None:
+def test_limits(library: Store, bundle: Bundle) -> None:
     query = text_queries(bundle, ["a dog"])[0]
     results = find(library, bundle, query, SearchOptions(top=100)).results
     limit = results[2].score
     kept = find(library, bundle, query, SearchOptions(top=100, min_score=limit)).results
     assert [result.path for result in kept] == [result.path for result in results[:3]]
-    assert find(library, bundle, query, SearchOptions(within=("/nowhere",))).results == ()
-    one = find(library, bundle, query, SearchOptions(within=("/films/4.mp4",))).results
+    assert (
+        find(library, bundle, query, SearchOptions(where=Filter(paths=("/nowhere",)))).results == ()
+    )
+    one = find(library, bundle, query, SearchOptions(where=Filter(paths=("/films/4.mp4",)))).results
     assert [result.path for result in one] == ["/films/4.mp4"]
 
 
-def test_rerank_orders_by_the_pairs(library: Library, bundle: Bundle) -> None:
+def test_rerank_orders_by_the_pairs(library: Store, bundle: Bundle) -> None:
     query = text_queries(bundle, ["a dog"])[0]
     if bundle.config.head.type == "meanP":
         with pytest.raises(UsageError, match="--rerank"):
@@ -153,11 +155,11 @@ def test_rerank_orders_by_the_pairs(library: Library, bundle: Bundle) -> None:
     [
         SearchOptions(top=3),
         SearchOptions(top=50, moments=True),
-        SearchOptions(top=2, within=("/films/[1-4].mp4",)),
+        SearchOptions(top=2, where=Filter(paths=("/films/[1-4].mp4",))),
     ],
 )
 def test_questions_asked_together_are_answered_as_alone(
-    library: Library, bundle: Bundle, options: SearchOptions
+    library: Store, bundle: Bundle, options: SearchOptions
 ) -> None:
     queries = text_queries(bundle, ["a dog", "a cat on a mat", "night"])
     together = find_all(library, bundle, queries, options)
@@ -171,7 +173,7 @@ def test_more_segments_are_asked_for_until_enough_videos_came(
     bundle: Bundle, tmp_path: Path
 ) -> None:
     """One video has the 300 best segments, and three others come far behind."""
-    with Library.create(tmp_path / "long") as library:
+    with open_store(tmp_path / "long", create=True) as library:
         library.set_model(model_record(bundle))
         query = text_queries(bundle, ["a dog"])[0]
         times, features = np.zeros(1, np.float32), np.ones((1, 64), np.float16)

@@ -11,7 +11,7 @@ import pytest
 
 from c2v.encoder.bundle import Bundle
 from c2v.evaluation.captions import Captions
-from c2v.library import Library
+from c2v.library import Store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune
 
@@ -45,14 +45,14 @@ def captions(toys: ModuleType, tmp_path: Path) -> Captions:
 @pytest.fixture
 def library(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
-) -> Iterator[Library]:
+) -> Iterator[Store]:
     with toys.fill_library(tmp_path / "library", bundle, captions) as made:
         yield made
 
 
 @pytest.fixture
 def train(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> Callable[..., Finetuned]:
     """Fine-tune the toy encoder on the toy library; ``FAST`` unless told otherwise."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from c2v.library import Library
+from c2v.library import open_store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Run, finetune
 
@@ -124,7 +124,7 @@ import torch
 import toys
 
 from c2v.encoder.bundle import load_bundle
-from c2v.library import Library
+from c2v.library import open_store
 from c2v.training.choices import Choices
 from c2v.training.distributed import joined
 from c2v.training.finetune import Run, finetune
@@ -142,7 +142,7 @@ class Deadly(toys.Watch):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-with joined(torch.device("cpu")) as group, Library.open(folder / "library") as library:
+with joined(torch.device("cpu")) as group, open_store(folder / "library") as library:
     watch = Deadly()
     run = Run(name="killed", watcher=watch, group=group, resume=group.attempt > 0)
     choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
@@ -180,7 +180,7 @@ def test_a_killed_process_resumes_and_ends_like_one_process(tmp_path: Path, toys
     killed = json.loads((tmp_path / "killed.json").read_text())
     assert (killed["attempt"], killed["size"]) == (1, 2)
     assert killed["done"] >= 2, "it went on from the checkpoint of the first epoch"
-    with Library.open(tmp_path / "library") as library:
+    with open_store(tmp_path / "library") as library:
         run = Run(name="alone", watcher=toys.Watch())  # type: ignore[attr-defined]
         choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
         alone = finetune(library, bundle, captions, choices, run)

@@ -23,7 +23,7 @@ from c2v.evaluation.normalisation import dual_softmax, qb_norm
 from c2v.evaluation.published import ROWS, published_rows
 from c2v.evaluation.retrieval import Measure, evaluate_library, similarity_matrix
 from c2v.indexing.reembedding import reembed
-from c2v.library import Library
+from c2v.library import Store
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def captions(toys: ModuleType, tmp_path: Path) -> Captions:
 @pytest.fixture
 def library(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
-) -> Iterator[Library]:
+) -> Iterator[Store]:
     with toys.fill_library(tmp_path / "library", bundle, captions, segments=2) as made:
         yield made
 
@@ -57,7 +57,7 @@ def other(bundle: Bundle) -> Bundle:
 
 
 def test_another_head_is_measured_from_stored_features(
-    library: Library, captions: Captions, bundle: Bundle, other: Bundle
+    library: Store, captions: Captions, bundle: Bundle, other: Bundle
 ) -> None:
     """And the library stays as it is."""
     fast = evaluate_library(library, other, captions)
@@ -70,7 +70,7 @@ def test_another_head_is_measured_from_stored_features(
     np.testing.assert_allclose(fast.scores.text_to_video, slow.scores.text_to_video, atol=1e-6)
 
 
-def test_other_towers_are_refused(library: Library, captions: Captions, toys: ModuleType) -> None:
+def test_other_towers_are_refused(library: Store, captions: Captions, toys: ModuleType) -> None:
     import torch
 
     torch.manual_seed(5)
@@ -81,7 +81,7 @@ def test_other_towers_are_refused(library: Library, captions: Captions, toys: Mo
 
 
 def test_both_conventions_and_the_contract(
-    library: Library, captions: Captions, bundle: Bundle
+    library: Store, captions: Captions, bundle: Bundle
 ) -> None:
     result = evaluate_library(library, bundle, captions)
     content = result.as_dict()
@@ -112,7 +112,7 @@ def test_missing_videos_are_named_with_a_reason(
     }
 
 
-def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) -> None:
+def test_ties_are_counted(library: Store, captions: Captions, bundle: Bundle) -> None:
     """The same frames twice: whoever looks at R@1 has to know."""
     from dataclasses import replace
 
@@ -123,7 +123,7 @@ def test_ties_are_counted(library: Library, captions: Captions, bundle: Bundle) 
     assert replace(scores, text_to_video=twice).tied == 4  # two videos of two captions each
 
 
-def test_only_the_first_seconds(library: Library, captions: Captions, bundle: Bundle) -> None:
+def test_only_the_first_seconds(library: Store, captions: Captions, bundle: Bundle) -> None:
     from dataclasses import replace
 
     whole = evaluate_library(library, bundle, captions)
@@ -157,7 +157,7 @@ def test_qb_norm_touches_only_queries_near_a_hub() -> None:
     np.testing.assert_array_equal(corrected[1], similarity[1])
 
 
-def test_normalised_results_say_so(library: Library, captions: Captions, bundle: Bundle) -> None:
+def test_normalised_results_say_so(library: Store, captions: Captions, bundle: Bundle) -> None:
     plain = evaluate_library(library, bundle, captions)
     dual = evaluate_library(library, bundle, captions, Measure.of(normalize="dual-softmax"))
     assert (plain.normalize, dual.normalize) == ("none", "dual-softmax")
@@ -192,7 +192,7 @@ def test_captions_of_one_video_are_drawn_together() -> None:
 
 
 def test_every_query_with_its_winners(
-    tmp_path: Path, library: Library, captions: Captions, bundle: Bundle, other: Bundle
+    tmp_path: Path, library: Store, captions: Captions, bundle: Bundle, other: Bundle
 ) -> None:
     results = [evaluate_library(library, model, captions) for model in (bundle, other)]
     write_queries(results, tmp_path / "queries.csv")
@@ -208,7 +208,7 @@ def test_every_query_with_its_winners(
 
 
 def test_a_page_of_the_worst_with_pictures(
-    tmp_path: Path, library: Library, captions: Captions, bundle: Bundle, videos: ModuleType
+    tmp_path: Path, library: Store, captions: Captions, bundle: Bundle, videos: ModuleType
 ) -> None:
     result = evaluate_library(library, bundle, captions)
     worst = max(query_results(result), key=lambda query: query.rank)

@@ -21,7 +21,7 @@ from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import reembed
-from c2v.library import Library
+from c2v.library import Store
 from c2v.training.choices import Choices, plan
 from c2v.training.distributed import Group
 from c2v.training.finetune import Finetuned, Run, check_texts, finetune
@@ -139,7 +139,7 @@ def test_step_zero_is_zero_shot_to_the_bit(bundle: Bundle, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", HEADS)
 def test_never_worse_than_zero_shot(
-    train: Train, library: Library, bundle: Bundle, captions: Captions, toys: ModuleType, kind: str
+    train: Train, library: Store, bundle: Bundle, captions: Captions, toys: ModuleType, kind: str
 ) -> None:
     """A rate that ruins the head: what is kept is still as good as the model it came from."""
     ruinous = replace(FAST, head=kind, learning_rate=30.0, epochs=2)
@@ -166,7 +166,7 @@ def _score(metrics: dict[str, Any]) -> float:
 # -- a whole run -----------------------------------------------------------------------------------
 
 
-def test_a_run_learns_and_leaves_a_bundle(train: Train, library: Library, bundle: Bundle) -> None:
+def test_a_run_learns_and_leaves_a_bundle(train: Train, library: Store, bundle: Bundle) -> None:
     result = train(replace(FAST, head="clip2video", epochs=12, layers=1))
     history = result.outcome.history
     assert history[-1]["loss"] < 0.9 * history[1]["loss"]

@@ -20,7 +20,7 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.opening import open_for_indexing
 from c2v.indexing.pipeline import index
 from c2v.indexing.report import IndexOptions
-from c2v.library import Library
+from c2v.library import Store, open_store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
 
@@ -55,18 +55,18 @@ def captions(tmp_path: Path) -> Captions:
 
 
 @pytest.fixture
-def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Iterator[Library]:
+def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Iterator[Store]:
     with open_for_indexing(
         tmp_path / "library", model="tiny", configured="auto", device="cpu", precision="fp32",
         notice=lambda _: None,
     ) as (opened, model):  # fmt: skip
         index(opened, model, [Path(p) for p in captions.videos], options=IndexOptions())
-    with Library.open(tmp_path / "library") as opened:
+    with open_store(tmp_path / "library") as opened:
         yield opened
 
 
 def tune(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions, choices: Choices = ALL,
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions, choices: Choices = ALL,
     *, name: str = "all",
 ) -> Finetuned:  # fmt: skip
     run = Run(name=name, watcher=toys.Watch(), overwrite=True)
@@ -74,7 +74,7 @@ def tune(
 
 
 def test_before_the_first_step_it_is_the_bundle(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> None:
     """Towers in torch over decoded frames are the towers that indexed, to what decoding rounds."""
     result = tune(toys, library, bundle, captions, replace(ALL, epochs=1, clip_rate=1e-30))
@@ -91,7 +91,7 @@ def test_before_the_first_step_it_is_the_bundle(
 
 
 def test_towers_learn_and_old_features_are_of_no_use(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> None:
     result = tune(toys, library, bundle, captions, replace(ALL, epochs=8))
     history = result.outcome.history
@@ -104,7 +104,7 @@ def test_towers_learn_and_old_features_are_of_no_use(
 
 
 def test_freezing_is_the_published_rule(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> None:
     barely = replace(ALL, epochs=1, clip_rate=1e-30)
     before = _weights(tune(toys, library, bundle, captions, barely))
@@ -136,7 +136,7 @@ def test_the_towers_of_mini_cannot(toys: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_video_that_has_gone_since_is_reported_not_zeros(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> None:
     """The library still has its features, but there is nothing to decode."""
     gone, broken = captions.videos[0], captions.videos[3]

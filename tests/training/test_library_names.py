@@ -15,7 +15,7 @@ from c2v.evaluation.captions import read_captions
 from c2v.evaluation.library_names import in_library
 from c2v.evaluation.stored import find_videos
 from c2v.indexing.reembedding import model_record
-from c2v.library import Library, NewVideo, SegmentData
+from c2v.library import NewVideo, SegmentData, Store, open_store
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def bundle(toys: ModuleType) -> Bundle:
     return made
 
 
-def library_of(folder: Path, bundle: Bundle, videos: Sequence[tuple[str, str]]) -> Library:
-    library = Library.create(folder)
+def library_of(folder: Path, bundle: Bundle, videos: Sequence[tuple[str, str]]) -> Store:
+    library = open_store(folder, create=True)
     library.set_model(model_record(bundle))
     features = np.ones((2, bundle.feature_dim), np.float16)
     vector = np.eye(1, bundle.vector_dim, dtype=np.float32)[0]

@@ -17,7 +17,7 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.evaluation.captions import Captions, from_pairs
 from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import model_record
-from c2v.library import Library, NewVideo, SegmentData
+from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Run, finetune
 
@@ -33,9 +33,9 @@ def mini() -> Bundle:
 
 
 @pytest.fixture
-def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Iterator[Library]:
+def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Iterator[Store]:
     pytest.importorskip("skimage")
-    made = Library.create(tmp_path / "library")
+    made = open_store(tmp_path / "library", create=True)
     made.set_model(model_record(mini))
     times = np.arange(FRAMES, dtype=np.float32)
     random = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def test_only_the_order_of_frames_differs(motion: ModuleType) -> None:
 
 
 def test_a_head_that_sees_time_tells_motions_apart(
-    tmp_path: Path, motion: ModuleType, library: Library, mini: Bundle, toys: ModuleType
+    tmp_path: Path, motion: ModuleType, library: Store, mini: Bundle, toys: ModuleType
 ) -> None:
     torch.set_num_threads(1)  # two that wait for each other are slower on a busy machine
     recalls = {}

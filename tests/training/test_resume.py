@@ -17,7 +17,7 @@ import torch
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DataError, ModelError, UsageError
 from c2v.evaluation.captions import Captions
-from c2v.library import Library
+from c2v.library import Store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
 
@@ -122,7 +122,7 @@ def test_resume_does_not_replace_a_model_of_another_origin(train: Train) -> None
 
 
 def test_logs_go_on_where_the_checkpoint_stands(
-    toys: ModuleType, library: Library, bundle: Bundle, captions: Captions
+    toys: ModuleType, library: Store, bundle: Bundle, captions: Captions
 ) -> None:
     """Three epochs are logged, the checkpoint is of the first: they are logged once."""
     from c2v.training.logs import RunLog

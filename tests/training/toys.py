@@ -13,7 +13,7 @@ from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.registry import bundle_folder
 from c2v.evaluation.captions import Captions, from_pairs
 from c2v.indexing.reembedding import model_record
-from c2v.library import Library, NewVideo, SegmentData
+from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.training.loop import EpochReport, StepReport
 
 TINY: dict[str, Any] = {
@@ -63,10 +63,10 @@ def only(captions: Captions, videos: Sequence[str]) -> Captions:
 def fill_library(
     folder: Path, bundle: Bundle, captions: Captions, *, noise: float = 1.0, frames: int = 5,
     segments: int = 1, without: Sequence[str] = (),
-) -> Library:  # fmt: skip
+) -> Store:  # fmt: skip
     """A library with the videos of ``captions``: frames are the feature of the text, and noise."""
     random = np.random.default_rng(0)
-    library = Library.create(folder)
+    library = open_store(folder, create=True)
     library.set_model(model_record(bundle))
     texts = dict(zip(captions.paths, captions.texts, strict=True))
     vectors = bundle.encode_text(list(texts.values())).pooled()

@@ -44,6 +44,8 @@ class Database:
         self._open(directory, create=create)
         self._generation_due = False
         self._reading = False
+        self.view = 0
+        """Counts the states that were seen: the same number, the same rows."""
         self._guard = threading.RLock()
         try:
             with schema.explained(self.path):
@@ -94,6 +96,7 @@ class Database:
                 yield
                 return
             self._connection.execute("BEGIN")
+            self.view += 1
             self._reading = True
             try:
                 yield
@@ -107,6 +110,7 @@ class Database:
         with self._guard, schema.explained(self.path):
             if self._reading:
                 raise RuntimeError("a write inside a snapshot would not be seen by it")
+            self.view += 1
             nested = self._connection.in_transaction
             due_before = self._generation_due
             self._connection.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import DamagedRowsError, LibraryError, UsageError
+from c2v.library.filters import Filter, chosen_by_path
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -32,10 +33,11 @@ _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
 _STRATEGIES = ("auto", "exact", "hnsw")
+_Passing = tuple[NDArray[np.int64], tuple[str, ...]]
 
 
-class LibraryReader:
-    """Videos, segments, features and vectors of one folder; see Library for making one."""
+class StoreReader:
+    """Videos, segments, features and vectors of one folder; see SqliteStore for making one."""
 
     def __init__(self, directory: Path, *, create: bool, hnsw: HnswSettings) -> None:
         self.directory = directory
@@ -43,6 +45,12 @@ class LibraryReader:
         self._videos = VideoTable(self._database)
         self._segments = SegmentTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
+        self._passing_then: tuple[tuple[int, Filter], _Passing] | None = None
+
+    @property
+    def address(self) -> str:
+        """The folder, as it is shown."""
+        return str(self.directory)
 
     def close(self) -> None:
         """Close the database; the object is of no use afterwards."""
@@ -118,7 +126,7 @@ class LibraryReader:
         return self._segments.rows(_list(segment_ids))
 
     def segment_ids_of(self, video_ids: Sequence[int]) -> NDArray[np.int64]:
-        """Ids of all segments of these videos, ascending: what ``nearest`` takes as a filter."""
+        """Ids of all segments of these videos, ascending."""
         return self._segments.ids_of_videos(video_ids)
 
     def features(
@@ -171,7 +179,7 @@ class LibraryReader:
         k: int,
         *,
         strategy: str = "auto",
-        segment_ids: NDArray[np.int64] | None = None,
+        where: Filter | None = None,
     ) -> Nearest:
         """The k segments of highest inner product for each query.
 
@@ -180,11 +188,12 @@ class LibraryReader:
             k: how many for each; fewer come back where there are fewer.
             strategy: ``exact`` scans every vector, ``hnsw`` asks the graph (and builds it if need
                 be), ``auto`` takes what is faster now; the answer says which was used.
-            segment_ids: only these may be found (see ``segment_ids_of``).
+            where: only segments of videos that pass may be found.
 
         Raises:
             LibraryError: the queries are of another model.
             UsageError: an unknown strategy, or a negative k.
+            PatternError: a pattern of ``where`` that means nothing at all.
         """
         if strategy not in _STRATEGIES:
             raise UsageError(
@@ -192,7 +201,26 @@ class LibraryReader:
             )
         if k < 0:
             raise UsageError(f"{k} results were asked for")
-        return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=segment_ids)
+        with self.snapshot():
+            allowed = None if where is None or where.is_open else self._passing(where)[0]
+            return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=allowed)
+
+    def unmatched(self, where: Filter) -> list[str]:
+        """Those of the filter's paths and patterns that mean no video of this library.
+
+        Raises:
+            PatternError: one that means nothing at all.
+        """
+        with self.snapshot():
+            return list(self._passing(where)[1])
+
+    def _passing(self, where: Filter) -> _Passing:
+        """Ids of the segments that pass, ascending, and the unmatched paths; kept for a view."""
+        seen = (self._database.view, where)
+        if self._passing_then is None or self._passing_then[0] != seen:
+            videos, unmatched = chosen_by_path(where, self._videos.paths())
+            self._passing_then = seen, (self._segments.ids_of_videos(videos), unmatched)
+        return self._passing_then[1]
 
     @property
     def slower_because(self) -> str:

@@ -75,7 +75,7 @@ class Searcher:
         strategy: str,
         segment_ids: NDArray[np.int64] | None,
     ) -> Nearest:
-        """See Library.nearest."""
+        """See Store.nearest."""
         if strategy == "hnsw":
             require("--strategy hnsw", "hnswlib")
         with self._database.reading():

@@ -21,7 +21,7 @@ from c2v.library.sqlite import opening
 from c2v.library.sqlite.cachefile import write_atomically
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
-from c2v.library.sqlite.reader import LibraryReader
+from c2v.library.sqlite.reader import StoreReader
 from c2v.library.sqlite.searcher import gone
 
 _RESERVE = "reserve"
@@ -36,7 +36,7 @@ def _free_bytes(folder: Path | str) -> int:
     return disk_usage(folder).free
 
 
-class Library(LibraryReader):
+class SqliteStore(StoreReader):
     """Videos, segments, features and vectors of one folder; made by ``open`` or ``create``.
 
     Reading never needs a lock. Writing takes the writer lock for the duration of one call, or of
@@ -57,7 +57,7 @@ class Library(LibraryReader):
         return opening.exists(directory)
 
     @classmethod
-    def open(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> Library:
+    def open(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> SqliteStore:
         """Open an existing library, read-only where its medium is.
 
         Raises:
@@ -66,7 +66,7 @@ class Library(LibraryReader):
         return cls(directory, create=False, hnsw=hnsw or HnswSettings())
 
     @classmethod
-    def create(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> Library:
+    def create(cls, directory: Path, *, hnsw: HnswSettings | None = None) -> SqliteStore:
         """Open a library, making it (and its folder) if there is none.
 
         Raises:
@@ -85,7 +85,7 @@ class Library(LibraryReader):
         finally:
             lock.release()
 
-    def __enter__(self) -> Library:
+    def __enter__(self) -> SqliteStore:
         return self
 
     def __exit__(
