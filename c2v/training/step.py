@@ -1,6 +1,6 @@
 """The gradient of one batch, however little of it fits into memory and however many share it.
 
-Gradient caching (Gao et al. 2021, "Scaling Deep Contrastive Learning PairBatch Size under Memory
+Gradient caching (Gao et al. 2021, "Scaling Deep Contrastive Learning Batch Size under Memory
 Limited Setup"): all vectors of the batch first, without activations; the gradient of the loss by
 the vectors; then each micro-batch once more, with activations, its vectors' gradient put in.
 """
@@ -123,8 +123,8 @@ def _autocast(trainee: Trainee, settings: StepSettings) -> AbstractContextManage
 
 
 def _loss(
-    trainee: Trainee, batch: PairBatch, mine: PairBatch, texts: Parts, segments: Parts, place: list[int],
-    settings: StepSettings, group: Group,
+    trainee: Trainee, batch: PairBatch, mine: PairBatch, texts: Parts, segments: Parts,
+    place: list[int], settings: StepSettings, group: Group,
 ) -> Tensor:  # fmt: skip
     """The loss of the whole batch, from this process's vectors and those of the others."""
     device = texts[0].device
