@@ -57,7 +57,7 @@ class TextConfig:
     """The text tower and its tokenizer.
 
     A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
-    token always survives), then ``pad`` up to ``context`` (spec 1.3). ``start_id`` is ``None`` for
+    token always survives), then ``pad`` up to ``context``. ``start_id`` is ``None`` for
     models without a start token. ``specials`` are literals in a text that stand for one token
     (``<|endoftext|>`` in OpenAI's tokenizer).
     """

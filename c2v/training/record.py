@@ -14,7 +14,7 @@ import torch  # noqa: TID253
 
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.evaluation.captions import Captions
 from c2v.files.writing import write_file
@@ -48,7 +48,7 @@ def save(
 ) -> Path:  # fmt: skip
     """Write the bundle, with a record of data, settings, seed and metrics; returns its folder."""
     head = trainee.module.get_submodule("head")
-    assert isinstance(head, Head)
+    assert isinstance(head, HeadModule)
     settings = head.settings
     if settings.aligned:
         settings = replace(settings, center_weight=outcome.center_weight)

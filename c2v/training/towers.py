@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn  # noqa: TID253
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
@@ -36,7 +36,7 @@ class TowerTrainee(nn.Module):
     """
 
     def __init__(
-        self, towers: Clip, head: Head, *, frames: DecodedFrames, rows: NDArray[np.int64],
+        self, towers: Clip, head: HeadModule, *, frames: DecodedFrames, rows: NDArray[np.int64],
         ids: NDArray[np.int64], mask: NDArray[np.bool_], mean: Sequence[float],
         std: Sequence[float], scale: float,
     ) -> None:  # fmt: skip

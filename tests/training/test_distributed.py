@@ -29,7 +29,7 @@ from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.training.distributed import joined
 from c2v.training.ragged import Ragged
-from c2v.training.step import Batch, StepSettings, backward
+from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
 torch.set_num_threads(1)
@@ -55,7 +55,7 @@ with joined(torch.device("cpu")) as group:
     for micro_batch in (64, 2):
         trainee.zero_grad(set_to_none=True)
         step = StepSettings(micro_batch, 2, (0.5, 0.5))
-        loss = backward(trainee, Batch(tuple(range(COUNT)), texts), Draw(0, 5), step, group)
+        loss = backward(trainee, PairBatch(tuple(range(COUNT)), texts), Draw(0, 5), step, group)
         grads = {name: p.grad for name, p in trainee.named_parameters() if p.grad is not None}
         found[micro_batch] = {"loss": loss, "grads": grads}
     if group.leads:

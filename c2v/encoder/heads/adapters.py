@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from c2v.encoder.bundle_config import BundleConfig
-    from c2v.encoder.heads.base import Head as TorchModule
+    from c2v.encoder.heads.base import HeadModule
 
 HEAD_FILE = "head.safetensors"
 VIDEOS_AT_ONCE = 512
@@ -52,7 +52,7 @@ class TorchHead:
     ) -> None:
         from c2v.encoder.heads.build import build_head
 
-        self.module: TorchModule = build_head(settings, state_dict).to(device)
+        self.module: HeadModule = build_head(settings, state_dict).to(device)
         self.settings = self.module.settings
         self.device = device
 

@@ -3,7 +3,7 @@
 CLIP's byte-pair encoding is done here, over a table of merges that is memory-mapped: it is ready
 in under a millisecond, where parsing the same vocabulary as JSON takes about 120 ms of a search.
 
-Source: spec 1.3 (cleaning, cut rule, special tokens), golden ``tokenizer.json``.
+Cleaning, cut rule and special tokens are those of CLIP and of CLIP2Video's tokenizer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How each benchmark's authors laid out their files: (folder, split) -> sentences by video id.
 
-Source: spec 4.1. Every reader raises :class:`DataError` that names the file.
+Every reader raises :class:`DataError` that names the file.
 """
 
 from __future__ import annotations
