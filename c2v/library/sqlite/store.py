@@ -7,6 +7,7 @@ there is none left, so that something can still be removed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -241,7 +242,7 @@ class SqliteStore(StoreReader):
         for segment in segments:
             check_segment(segment, model, video.path)
         with self._change():
-            video_id = self._videos.replace(video)
+            video_id = self._videos.put(video)
             for position, segment in enumerate(segments):
                 self._segments.write(video_id, position, segment)
         return video_id
@@ -253,11 +254,18 @@ class SqliteStore(StoreReader):
             LibraryError: there is no video of that id.
         """
         with self._change():
-            copy = self._videos.copy(video_id, path, size_bytes=size_bytes, mtime_ns=mtime_ns)
-            if copy is None:
+            original = self._videos.by_id(video_id)
+            if original is None:
                 raise LibraryError(f"the library {self.directory} has no video number {video_id}")
-            self._segments.copy(video_id, copy)
-        return copy
+            if path == original.path:
+                self._videos.move([(video_id, path, size_bytes, mtime_ns)])
+                return video_id
+            copy = dataclasses.replace(
+                original, path=path, size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
+            copy_id = self._videos.put(copy)
+            self._segments.copy(video_id, copy_id)
+        return copy_id
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
         """Files that are elsewhere, or have another time stamp, now; their vectors stay.
