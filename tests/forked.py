@@ -37,7 +37,7 @@ POSSIBLE = sys.platform == "linux"  # elsewhere libraries of the system do not s
 READ_LATE = (
     "C2V_", "COLUMNS", "PYTEST_", "HOME", "XDG_", "WORLD_SIZE", "RANK", "MASTER_",
     # Set by what the tests' own process has imported meanwhile.
-    "TORCHINDUCTOR_", "TOKENIZERS_", "ORT_", "HF_HUB_DISABLE_TELEMETRY",
+    "TORCHINDUCTOR_", "TOKENIZERS_", "ORT_", "HF_HUB_DISABLE_TELEMETRY", "MPLCONFIGDIR",
 )  # fmt: skip
 """Variables that are read at each call; others are known to what is imported already."""
 READ_BY_HEAVY = ("HF_", "TRANSFORMERS_", "NO_PROXY", "OMP_", "TORCH")
