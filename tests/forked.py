@@ -34,7 +34,11 @@ LIGHT = ("c2v.cli.app", "numpy", "numpy.linalg", "sqlite3", "rich.table", "rich.
          "onnxruntime", "hnswlib", "ftfy", "regex", "safetensors.numpy")  # fmt: skip
 HEAVY = (*LIGHT, "torch", "open_clip")
 POSSIBLE = sys.platform == "linux"  # elsewhere libraries of the system do not survive a fork
-READ_LATE = ("C2V_", "COLUMNS", "PYTEST_", "HOME", "XDG_", "WORLD_SIZE", "RANK", "MASTER_")
+READ_LATE = (
+    "C2V_", "COLUMNS", "PYTEST_", "HOME", "XDG_", "WORLD_SIZE", "RANK", "MASTER_",
+    # Set by what the tests' own process has imported meanwhile.
+    "TORCHINDUCTOR_", "TOKENIZERS_", "ORT_", "HF_HUB_DISABLE_TELEMETRY", "MPLCONFIGDIR",
+)  # fmt: skip
 """Variables that are read at each call; others are known to what is imported already."""
 READ_BY_HEAVY = ("HF_", "TRANSFORMERS_", "NO_PROXY", "OMP_", "TORCH")
 
