@@ -101,7 +101,11 @@ class Forks:
         channel = self._channel or self._start_server()
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - Fork's
         variables = environment | self._environment
-        request = {"command": list(command), "environment": variables, "cwd": str(cwd or Path.cwd())}
+        request = {
+            "command": list(command),
+            "environment": variables,
+            "cwd": str(cwd or Path.cwd()),
+        }
         text = json.dumps(request).encode()
         ours, theirs = socket.socketpair()
         with theirs:

@@ -135,7 +135,9 @@ def test_fetch_and_use(fetcher: Fetcher, hub: Any, home: Path, weights: bytes) -
     assert len(hub.asked) == asked
 
 
-def test_pickled_weights_where_there_are_no_others(fetcher: Fetcher, hub: Any, home: Path, tmp_path: Path) -> None:
+def test_pickled_weights_where_there_are_no_others(
+    fetcher: Fetcher, hub: Any, home: Path, tmp_path: Path
+) -> None:
     import torch
 
     path = tmp_path / "open_clip_pytorch_model.bin"
@@ -144,7 +146,9 @@ def test_pickled_weights_where_there_are_no_others(fetcher: Fetcher, hub: Any, h
     assert fetcher.run()["vectors"] == [1, 256]
 
 
-def test_broken_transfer_leaves_no_bundle(fetcher: Fetcher, hub: Any, home: Path, weights: bytes) -> None:
+def test_broken_transfer_leaves_no_bundle(
+    fetcher: Fetcher, hub: Any, home: Path, weights: bytes
+) -> None:
     hub.files["open_clip_model.safetensors"] = weights
     hub.breaks_after = len(weights) // 2
     answer = fetcher.run()

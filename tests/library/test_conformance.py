@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, UsageError
-from c2v.globs import PatternError
 from c2v.library import Filter, ModelRecord, SegmentData, Store, open_store, store_exists
+from c2v.paths.globs import PatternError
 
 from .conftest import DIM, MODEL, fill_store, segments, unit_rows, video
 

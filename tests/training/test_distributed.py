@@ -76,9 +76,7 @@ def _gradients(forks: Any, folder: Path, processes: int) -> dict[int, dict[str, 
     out = folder / f"{processes}.pt"
     world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_port())}
     running = [
-        forks.start(
-            ["-c", WORKER, str(out)], environment=os.environ | world | {"RANK": str(rank)}
-        )
+        forks.start(["-c", WORKER, str(out)], environment=os.environ | world | {"RANK": str(rank)})
         for rank in range(processes)
     ]
     for process in running:
