@@ -13,7 +13,7 @@ import pytest
 
 from c2v.errors import MediaError
 from c2v.media import FrameShape, VideoInfo, probe
-from c2v.media.opening import OpenVideo, open_video
+from c2v.media.containers import OpenVideo, open_video
 from c2v.media.probe import look
 from c2v.media.pyav_decoder import PyAVDecoder
 
