@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 from collections.abc import Callable
@@ -212,8 +213,6 @@ def test_no_cache_is_made_of_uncommitted_rows(library: Library) -> None:
     ("change", "message"),
     [
         ({"vector": np.ones(DIM + 1, np.float32)}, "shapes"),
-        ({"features": np.ones((2, 8), np.float16)}, "shapes"),
-        ({"times": np.ones((3, 1), np.float32)}, "shapes"),
         ({"times": np.ones(0, np.float32), "features": np.ones((0, 8), np.float16)}, "shapes"),
         ({"vector": np.full(DIM, np.nan, np.float32)}, "not finite"),
         ({"features": np.full((3, 8), np.inf, np.float16)}, "not finite"),
@@ -227,6 +226,22 @@ def test_what_does_not_fit_the_model_is_refused(
     with pytest.raises(C2VError, match=f"/a.mp4.*{message}"):
         library.put_video(video("/a.mp4"), [SegmentData(**{**fields, **change})])
     assert library.counts().videos == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": np.ones((2, 8), np.float16)},
+        {"features": np.ones(8, np.float16)},
+        {"times": np.ones((3, 1), np.float32)},
+        {"vector": np.ones((1, DIM), np.float32)},
+    ],
+)
+def test_a_segment_whose_parts_do_not_fit_cannot_be_made(
+    change: dict[str, NDArray[np.float32]],
+) -> None:
+    with pytest.raises(ValueError, match=r"not \(\("):
+        dataclasses.replace(segments(unit_rows(1))[0], **change)
 
 
 def test_one_model_at_a_time(library: Library, fill: Fill) -> None:
