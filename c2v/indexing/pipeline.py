@@ -115,9 +115,7 @@ class _Run:
         self.report.added = len(plan.copies)
         self.report.unchanged = plan.unchanged + len(plan.touched)
         self.report.failed += plan.unreadable
-        if plan.damaged:
-            paths = dict(self.library.video_paths())
-            self.report.damaged = sorted(paths[key] for key in plan.damaged)
+        self.report.damaged = sorted(video.path for video in plan.damaged)
         self._prune(plan, confirm_prune)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:

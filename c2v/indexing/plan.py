@@ -50,8 +50,8 @@ class Plan:
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     """Not to be opened again: they failed before and have not changed since."""
-    damaged: set[int] = field(default_factory=set)
-    """Ids of videos of which the library's rows are not what was written: read again."""
+    damaged: list[VideoRecord] = field(default_factory=list)
+    """Videos of which the library's rows are not what was written: read again."""
     vanished: list[VideoRecord] = field(default_factory=list)
     """Gone, while the folder they were in is still there."""
     unplugged: list[VideoRecord] = field(default_factory=list)
@@ -76,7 +76,7 @@ def make_plan(
     """
     known = _Known.of(library, found)
     wish = _Wish(sampling, default_sampling)
-    plan = Plan(damaged=known.damaged)
+    plan = Plan(damaged=[v for v in known.videos.values() if v.id in known.damaged])
     fresh: list[FoundVideo] = []
     for file in found:
         path = str(file.path)
