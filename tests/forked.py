@@ -164,7 +164,7 @@ def serve(channel: socket.socket, modules: Sequence[str]) -> None:
     for module in modules:
         with contextlib.suppress(ImportError):  # an optional part
             importlib.import_module(module)
-    if (threads := len(os.listdir("/proc/self/task"))) != 1:
+    if (threads := len(list(Path("/proc/self/task").iterdir()))) != 1:
         raise RuntimeError(f"{threads} threads after the imports: a fork would lose them")
     gc.collect()
     gc.freeze()
@@ -197,11 +197,11 @@ def _keep(request: dict[str, Any], out: int, err: int, reply: int) -> None:
     if child == 0:
         os.close(reply)
         _become(request, out, err)
-    with socket.socket(fileno=reply) as answer:
-        with contextlib.suppress(BrokenPipeError):  # whoever asked has gone
-            answer.sendall(child.to_bytes(4, "big"))
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            answer.sendall(code.to_bytes(4, "big", signed=True))
+    # A broken pipe: whoever asked has gone.
+    with socket.socket(fileno=reply) as answer, contextlib.suppress(BrokenPipeError):
+        answer.sendall(child.to_bytes(4, "big"))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        answer.sendall(code.to_bytes(4, "big", signed=True))
     os._exit(0)
 
 
@@ -212,9 +212,9 @@ def _become(request: dict[str, Any], out: int, err: int) -> None:
         for file, number in ((out, 1), (err, 2)):
             os.dup2(file, number)
             os.close(file)
-        sys.stdin = open(0, encoding="utf-8", closefd=False)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-        sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False, errors="backslashreplace")  # noqa: SIM115
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["cwd"])

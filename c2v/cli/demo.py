@@ -34,8 +34,8 @@ def demo(
     from c2v.cli.progress import IndexDisplay
     from c2v.demo.clips import QUERIES, make_demo_videos
     from c2v.indexing.opening import open_for_indexing
+    from c2v.indexing.options import IndexOptions
     from c2v.indexing.pipeline import index
-    from c2v.indexing.report import IndexOptions
     from c2v.search.ranking import SearchOptions, find, text_queries
 
     home = (folder or cache_dir() / "demo").absolute()

@@ -291,17 +291,12 @@ class _Job:
         from c2v.cli.downloads import fetch_model
         from c2v.cli.progress import IndexDisplay
         from c2v.indexing.opening import open_for_indexing
+        from c2v.indexing.options import IndexOptions
         from c2v.indexing.pipeline import index
-        from c2v.indexing.report import IndexOptions
-        from c2v.media.segments import SegmentMode
 
         session, settings = self.session, self.session.settings(device=self.device)
         session.notice(f"indexing {len(new)} videos that are not in the library yet")
-        chosen = settings.segment != "auto"
-        options = IndexOptions(
-            decoder=settings.decoder,
-            segment=SegmentMode.parse(settings.segment) if chosen else None,
-        )
+        options = IndexOptions.from_settings(settings)
         with (
             open_for_indexing(
                 session.library_address(), model=model, configured=settings.model,

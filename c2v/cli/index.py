@@ -1,6 +1,7 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
 import os
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,6 @@ from c2v.cli.library import damaged_line, give_back_room
 from c2v.cli.models import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import PlainFormat, PlainFormatFlag, clock, file_link, print_json
 from c2v.cli.session import Session, command, stop_on_signals
-from c2v.config import Settings
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, C2VError
 
 if TYPE_CHECKING:
@@ -103,27 +103,25 @@ def index(
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.memory import return_large_blocks
     from c2v.indexing.opening import open_for_indexing
+    from c2v.indexing.options import IndexOptions
     from c2v.indexing.pipeline import index as run_index
-    from c2v.indexing.report import IndexOptions
     from c2v.media.decode import choose_decoder
-    from c2v.media.segments import SegmentMode
 
     settings = session.settings(
         decoder=decoder, segment=segment, device=device, precision=precision
     )
-    options = IndexOptions(
+    options = replace(
+        IndexOptions.from_settings(settings, segment_is_chosen=segment is not None),
         exclude=tuple(exclude or ()),
         hidden=hidden,
-        segment=SegmentMode.parse(settings.segment) if segment or _configured(settings) else None,
-        decoder=settings.decoder,
-        sampling=sampling.value,
+        exactness=sampling.value,
         workers=workers,
         prune=prune,
         retry_failed=retry_failed,
         max_megapixels=max_megapixels,
         reread=rebuild,
     )
-    choose_decoder(settings.decoder, sampling=sampling.value)  # said before any work
+    choose_decoder(settings.decoder, exactness=sampling.value)  # said before any work
     _check_paths(paths, session.library_address())
     return_large_blocks()
     with open_for_indexing(
@@ -212,11 +210,6 @@ def _check_paths(paths: list[Path], address: str) -> None:
             if any(_at_or_below(known, path) for path in missing):
                 return
     raise C2VError(f"{missing[0]}: no such file or folder", hint="check the path")
-
-
-def _configured(settings: Settings) -> bool:
-    """Whether the environment or the config file names a segmentation of its own."""
-    return settings.segment != "auto"
 
 
 def report_as_dict(report: "IndexReport") -> dict[str, Any]:

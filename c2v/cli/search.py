@@ -163,7 +163,7 @@ def _text_query(bundle: "Bundle", text: str) -> "Query":
 
 
 def _clip_query(bundle: "Bundle", video: Path | None) -> "Query":
-    from c2v.indexing.clip import embed_clip
+    from c2v.indexing.query_clip import embed_clip
     from c2v.search.ranking import video_query
 
     assert video is not None  # see _check_question
@@ -194,7 +194,7 @@ def describe(
 
     The clip need not be in a library; the encoder is the library's own, if there is one.
     """
-    from c2v.indexing.clip import embed_clip
+    from c2v.indexing.query_clip import embed_clip
     from c2v.search.labels import rank_labels, read_labels
 
     if style in (Format.PATHS, Format.PATHS0):

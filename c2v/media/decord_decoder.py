@@ -34,7 +34,7 @@ from c2v.media.picture import FrameShape
 from c2v.media.probe import VideoInfo
 
 if TYPE_CHECKING:
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
 
 FILES_PER_CHILD = 50
 HANG_SECONDS = 60.0

@@ -22,7 +22,7 @@ from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
-from c2v.training.frames import DecodedFrames
+from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
 from c2v.training.start import clip_state, first_head, first_scale
 from c2v.training.trainee import Draw, Parts, Trainee

@@ -287,7 +287,7 @@ def wait_for_videos(library: Path, count: int, *, process: subprocess.Popen[str]
 def test_ended_in_the_middle_it_goes_on(
     c2v: Run, many_videos: Path, videos: ModuleType, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Five videos come first, then one of forty minutes; a short one is in its place the next time."""
+    """Five videos come first, then one of forty minutes; next time a short one is in its place."""
     library = tmp_path / "library"
     endless = many_videos / "05-then.mp4"
     videos.repeat(many_videos / "00.mp4", endless, times=1200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sqlite3
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from c2v.library import SegmentData
 from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 from c2v.library.sqlite.store import SqliteStore
 
-from .conftest import segments, unit_rows, video
+from .conftest import DIM, segments, unit_rows, video
 
 Fill = Callable[..., NDArray[np.float32]]
 
@@ -84,6 +85,22 @@ def test_no_cache_is_made_of_uncommitted_rows(library: SqliteStore) -> None:
             library.refresh()
     with pytest.raises(RuntimeError, match="snapshot"), library.snapshot():
         library.put_video(video("/b"), [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"features": np.ones((2, 8), np.float16)},
+        {"features": np.ones(8, np.float16)},
+        {"times": np.ones((3, 1), np.float32)},
+        {"vector": np.ones((1, DIM), np.float32)},
+    ],
+)
+def test_a_segment_whose_parts_do_not_fit_cannot_be_made(
+    change: dict[str, NDArray[np.float32]],
+) -> None:
+    with pytest.raises(ValueError, match=r"not \(\("):
+        dataclasses.replace(segments(unit_rows(1))[0], **change)
 
 
 def test_a_library_without_a_model_is_empty(folder: Path) -> None:

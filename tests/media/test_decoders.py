@@ -36,7 +36,7 @@ def test_fast_takes_keyframes_within_reach_and_says_their_time(
 ) -> None:
     info = probe(videos.make_video(tmp_path / name, count=100, group=25))
     times = [n * 0.13 for n in range(30)]
-    decoder = PyAVDecoder(sampling="fast", reach_seconds=0.3)
+    decoder = PyAVDecoder(exactness="fast", reach_seconds=0.3)
     frames = list(decoder.frames(info, times, shape=FrameShape(64), on_problem=stop))
     assert [frame.index for frame in frames] == list(range(30))
     keyframes = 0

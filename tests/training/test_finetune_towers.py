@@ -18,8 +18,8 @@ from c2v.errors import UsageError
 from c2v.evaluation.captions import Captions, read_captions
 from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.opening import open_for_indexing
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
-from c2v.indexing.report import IndexOptions
 from c2v.library import Store, open_store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
