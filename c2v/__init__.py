@@ -1,9 +1,70 @@
-"""c2v: grep for videos."""
+"""c2v: grep for videos.
+
+>>> import c2v
+>>> videos = c2v.open("family")  # a name, a folder, or nothing: the library of the settings
+>>> videos.exists
+False
+
+What an index, a search and the other methods do and give is told by
+:class:`c2v.services.video_library.VideoLibrary`. Importing ``c2v`` loads nothing else.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from c2v.telemetry import refuse_telemetry
+
+if TYPE_CHECKING:
+    from c2v.evaluation.retrieval import Evaluation
+    from c2v.indexing.report import IndexReport
+    from c2v.search.results import Answer, Moment
+    from c2v.services.results import Comparison, Description, Removed, Status
+    from c2v.services.video_library import VideoLibrary
+    from c2v.services.video_library import open_library as open  # noqa: A004
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "Answer",
+    "Comparison",
+    "Description",
+    "Evaluation",
+    "IndexReport",
+    "Moment",
+    "Removed",
+    "Status",
+    "VideoLibrary",
+    "__version__",
+    "open",
+]
+
+_PLACES = {
+    "Answer": ("c2v.search.results", "Answer"),
+    "Comparison": ("c2v.services.results", "Comparison"),
+    "Description": ("c2v.services.results", "Description"),
+    "Evaluation": ("c2v.evaluation.retrieval", "Evaluation"),
+    "IndexReport": ("c2v.indexing.report", "IndexReport"),
+    "Moment": ("c2v.search.results", "Moment"),
+    "Removed": ("c2v.services.results", "Removed"),
+    "Status": ("c2v.services.results", "Status"),
+    "VideoLibrary": ("c2v.services.video_library", "VideoLibrary"),
+    "open": ("c2v.services.video_library", "open_library"),
+}
+
 refuse_telemetry()
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of :data:`__all__` when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, inside = _PLACES[name]
+    found = globals()[name] = getattr(import_module(module), inside)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

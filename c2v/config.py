@@ -104,7 +104,8 @@ def models_dir() -> Path:
 class Settings:
     """The settings that can stand in ``config.toml``, resolved.
 
-    ``hnsw_*`` are the parameters of the approximate index (hnswlib's M, ef_construction, ef).
+    ``hnsw_*`` are the parameters of the approximate index (hnswlib's M, ef_construction, ef): the
+    first two shape its file, which is made again where they differ, the third the search.
 
     Raises:
         UsageError: a value that is not one of the choices.
@@ -118,8 +119,8 @@ class Settings:
     segment: str = "auto"
     strategy: Strategy = "auto"
     hnsw_m: int = 16
-    hnsw_ef_construction: int = 200
-    hnsw_ef: int = 200
+    hnsw_ef_construction: int = 100
+    hnsw_ef: int = 1400
 
     def __post_init__(self) -> None:
         for key, choices in _CHOICES.items():

@@ -1,8 +1,6 @@
 """``c2v search --batch``: many queries, one a line, answered from one warm process."""
 
 import csv
-import os
-import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,10 +12,10 @@ from c2v.cli.consent import interactive
 from c2v.cli.render import (
     ANSWER_COLUMNS,
     Format,
-    answer_as_dict,
     json_text,
     let_any_name_pass,
     print_answer,
+    print_damage,
     print_json_lines,
 )
 from c2v.cli.session import Session
@@ -25,68 +23,39 @@ from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
 from c2v.files.reading import open_input
 
 if TYPE_CHECKING:
-    from c2v.encoder.bundle import Bundle
-    from c2v.library import Store
-    from c2v.search.ranking import SearchOptions
     from c2v.search.results import Answer
+    from c2v.services.video_library import VideoLibrary
+    from c2v.services.wanted import Wanted
 
 Show = Callable[["Answer"], None]
 
 
 def answer_batch(
-    session: Session,
-    source: Path,
-    library: "Store",
-    bundle: "Bundle",
-    options: "SearchOptions",
-    style: Format,
+    session: Session, videos: "VideoLibrary", source: Path, wanted: "Wanted", style: Format
 ) -> int:
     """Answer every line of ``source`` (``-`` is standard input) in its order; the exit code.
 
-    What has arrived together is embedded and ranked together, printed and flushed, before more is
-    read: whoever writes a line and waits gets its answer.
+    Answers are printed and flushed before more is read.
     """
-    from c2v.search.lines import query_groups
-    from c2v.search.ranking import find_all, text_queries
-
     bad: list[int] = []
 
     def complain(number: int, reason: str) -> None:
         bad.append(number)
         session.problem(f"line {number} was left out: {reason}")
 
-    if str(source) == "-" and interactive():
-        session.notice("a query a line; Ctrl-D ends")
-    with _opened(source) as stream, _printing(session, style) as show:
-        warm = _WarmWhenIdle(stream, library.warm)
-        for texts in query_groups(stream, on_bad=complain, before_read=warm):
-            for answer in find_all(library, bundle, text_queries(bundle, texts), options):
-                show(answer)
-            sys.stdout.flush()
-    if library.slower_because:
-        session.notice(library.slower_because)
+    answer = None
+    with _opened(source) as stream:
+        groups = videos.search_lines(stream, on_bad=complain, **wanted)
+        if str(source) == "-" and interactive():
+            session.notice("a query a line; Ctrl-D ends")
+        with _printing(session, style) as show:
+            for answers in groups:
+                for answer in answers:
+                    show(answer)
+                sys.stdout.flush()
+    if answer is not None:
+        print_damage(session, answer.left_out, answer.library)
     return EXIT_PARTIAL if bad else EXIT_OK
-
-
-class _WarmWhenIdle:
-    """Loads what makes later answers fast, once, when there is time: while nobody waits.
-
-    That is after the first answer, while no more input has come; loading the graph of a million
-    segments takes seconds, which a single question need not wait for.
-    """
-
-    def __init__(self, stream: BufferedReader, warm: Callable[[], None]) -> None:
-        self._stream = stream
-        self._warm = warm
-        self._reads = 0
-
-    def __call__(self) -> None:
-        self._reads += 1
-        # Windows can only ask sockets whether something has come.
-        if self._reads == 2 and os.name == "posix":
-            ready, _, _ = select.select([self._stream], [], [], 0)
-            if not ready:
-                self._warm()
 
 
 def _opened(source: Path) -> BufferedReader:
@@ -108,7 +77,7 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
             nonlocal count
             start = ",\n" if count else "[\n"
             count += 1  # before it is written: Ctrl-C may come in between
-            sys.stdout.write(start + json_text(answer_as_dict(answer), indent=2))
+            sys.stdout.write(start + json_text(answer.as_dict(), indent=2))
 
         try:
             yield show
@@ -119,11 +88,11 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(("query", *ANSWER_COLUMNS))
         yield lambda answer: rows.writerows(
-            [answer.query, *(result[name] for name in ANSWER_COLUMNS)]
-            for result in answer_as_dict(answer)["results"]
+            [answer.query, *(moment.as_dict()[name] for name in ANSWER_COLUMNS)]
+            for moment in answer
         )
     elif style is Format.JSONL:
-        yield lambda answer: print_json_lines([answer_as_dict(answer)])
+        yield lambda answer: print_json_lines([answer.as_dict()])
     elif style is Format.TABLE:
         yield lambda answer: _show_table(session, answer)
     else:

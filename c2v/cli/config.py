@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from c2v.cli.render import PlainFormat, PlainFormatFlag, print_json
+from c2v.cli.render import PlainFormat, PlainFormatFlag
+from c2v.cli.render import show as show_as
 from c2v.cli.session import Session, command
 from c2v.config import config_path, set_config_value
 
@@ -23,12 +24,13 @@ def show(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     import dataclasses
 
     settings = dataclasses.asdict(session.settings())
-    if style is PlainFormat.JSON:
-        print_json(settings)
-        return
-    for key, value in settings.items():
-        session.out.print(f"{key} = {value}", soft_wrap=True)
-    session.notice(f"file: {config_path()}")
+
+    def lines() -> None:
+        for key, value in settings.items():
+            session.out.print(f"{key} = {value}", soft_wrap=True)
+        session.notice(f"file: {config_path()}")
+
+    show_as(style, whole=lambda: settings, table=lines)
 
 
 def set_value(

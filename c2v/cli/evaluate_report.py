@@ -1,10 +1,9 @@
 """What ``c2v evaluate`` prints: tables side by side, JSON, or CSV."""
 
-from collections.abc import Iterator
-from enum import Enum
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from c2v.cli.render import print_csv, print_json, print_json_lines
+from c2v.cli.render import FigureFormat, new_table, show
 from c2v.cli.session import Session
 
 if TYPE_CHECKING:
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
 
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
+    from c2v.services.results import Comparison
 
 PAPERS = {"clip4clip": "CLIP4Clip", "clip2video": "CLIP2Video"}
 METRICS = ("R@1", "R@5", "R@10", "R@50", "MdR", "MnR")
@@ -26,66 +26,46 @@ DIRECTIONS = {
 }
 
 
-class ReportFormat(str, Enum):
-    """Output formats of an evaluation."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
+INTERVALS = tuple(f"{name}_{end}" for name in METRICS[:4] for end in ("low", "high"))
+COLUMNS = ("model", "protocol", "normalize", "direction", *METRICS, *INTERVALS)
 
 
-def print_report(
-    session: Session, results: "list[Evaluation]", published: "tuple[PublishedRow, ...]",
-    style: ReportFormat,
-) -> None:  # fmt: skip
+def print_report(session: Session, found: "Comparison", style: FigureFormat) -> None:
     """Print what was measured: one result a model."""
-    if style is ReportFormat.JSON:
-        print_json(_as_dict(results, published))
-    elif style is ReportFormat.JSONL:
-        print_json_lines(result.as_dict() for result in results)
-    elif style is ReportFormat.CSV:
-        intervals = [f"{name}_{end}" for name in METRICS[:4] for end in ("low", "high")]
-        print_csv(
-            ("model", "protocol", "normalize", "direction", *METRICS, *intervals),
-            _csv_rows(results),
-        )
-    else:
-        _print_tables(session, results, published)
-    _say_what_was_measured(session, results[0], table=style is ReportFormat.TABLE)
-    if style is ReportFormat.TABLE:
-        _say_what_compares(session, results[0], published)
+    first, rows = found[0], found.published
+    show(
+        style,
+        whole=found.as_dict,
+        table=lambda: _print_tables(session, found, rows),
+        rows=lambda: _csv_rows(found) if style is FigureFormat.CSV else _json_lines(found),
+        columns=COLUMNS,
+    )
+    _say_what_was_measured(session, first, table=style is FigureFormat.TABLE)
+    if style is FigureFormat.TABLE:
+        _say_what_compares(session, first, rows)
 
 
-def _as_dict(results: "list[Evaluation]", published: "tuple[PublishedRow, ...]") -> dict[str, Any]:
-    """The first model's result at the top, all of them under ``models``."""
-    content = results[0].as_dict()
-    if len(results) > 1:
-        content["models"] = [result.as_dict() for result in results]
-    if published:
-        protocol = results[0].protocol
-        content["published"] = [
-            {**row.as_dict(), "measured_another_way": not row.is_measured_like(protocol)}
-            for row in published
-        ]
-    return content
+def _json_lines(results: "Sequence[Evaluation]") -> Iterator[dict[str, Any]]:
+    return (result.as_dict() for result in results)
 
 
-def _csv_rows(results: "list[Evaluation]") -> Iterator[list[object]]:
+def _csv_rows(results: "Sequence[Evaluation]") -> Iterator[dict[str, Any]]:
+    """One a model and direction."""
     for result in results:
         content = result.as_dict()
         for direction in DIRECTIONS:
-            figures = content[direction]
-            bounds = result.intervals.get(direction, {})
-            row: list[object] = [result.model, result.protocol, result.normalize, direction]
-            row += [f"{figures[name]:.4f}" for name in METRICS]
-            for name in METRICS[:4]:
-                row += [f"{end:.4f}" for end in bounds[name]] if name in bounds else ["", ""]
+            figures, bounds = content[direction], result.intervals.get(direction, {})
+            row = {"model": result.model, "protocol": result.protocol}
+            row |= {"normalize": result.normalize, "direction": direction}
+            row |= {name: f"{figures[name]:.4f}" for name in METRICS}
+            row |= dict.fromkeys(INTERVALS, "")
+            for name, (low, high) in bounds.items():
+                row |= {f"{name}_low": f"{low:.4f}", f"{name}_high": f"{high:.4f}"}
             yield row
 
 
 def _print_tables(
-    session: Session, results: "list[Evaluation]", published: "tuple[PublishedRow, ...]"
+    session: Session, results: "Sequence[Evaluation]", published: "tuple[PublishedRow, ...]"
 ) -> None:
     several = results[0].several_captions
     for key, title in DIRECTIONS.items():
@@ -101,15 +81,14 @@ def _print_tables(
 
 
 def _table(
-    session: Session, key: str, results: "list[Evaluation]", published: "tuple[PublishedRow, ...]"
+    session: Session,
+    key: str,
+    results: "Sequence[Evaluation]",
+    published: "tuple[PublishedRow, ...]",
 ) -> "Table":
-    from rich.table import Table
-
     roomy = session.out.width >= ROOMY_COLUMNS
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", overflow="fold")
-    for name in METRICS:
-        table.add_column(name, justify="right", no_wrap=True)
+    number = {"justify": "right", "no_wrap": True}
+    table = new_table("model", *((name, number) for name in METRICS))
     for result in results:
         figures, bounds = result.as_dict()[key], result.intervals.get(key, {})
         label = result.model + ("" if result.normalize == "none" else f" + {result.normalize}")

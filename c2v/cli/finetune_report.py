@@ -5,34 +5,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from c2v.cli.render import PlainFormat, file_link, print_json
+from c2v.cli.render import PlainFormat, failures_table, new_table, print_json
 from c2v.cli.session import Session
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
-    from c2v.evaluation.captions import Captions
     from c2v.training.finetune import Finetuned
 
 MOST_LISTED = 20
 """Videos that cannot be used, listed one by one."""
 _SHOWN = ("R@1", "R@5", "R@10", "MnR")
-
-
-def say_what_is_odd(session: Session, captions: "Captions") -> None:
-    """Rows of the captions file that are not used as they stand."""
-    name = captions.file.name
-    if captions.encoding:
-        example = next((text for text in captions.texts if not text.isascii()), "")
-        session.notice(
-            f"{name} is not UTF-8 and was read as Windows-1252 ({example[:60]}); where that is "
-            "wrong, save it as UTF-8"
-        )
-    if count := captions.duplicates:
-        verb = "row is" if count == 1 else "rows are"
-        session.notice(f"{count} {verb} in {name} a second time and not counted again")
-    if count := captions.incomplete:
-        verb = "row lacks" if count == 1 else "rows lack"
-        session.notice(f"{count} {verb} a video or a caption in {name} and count for nothing")
 
 
 def report(session: Session, result: "Finetuned", style: PlainFormat) -> int:
@@ -92,28 +74,20 @@ def _as_dict(result: "Finetuned", folder: Path) -> dict[str, Any]:
 
 
 def _print_missing(session: Session, result: "Finetuned") -> None:
-    from rich.table import Table
-
     if not result.missing:
         return
-    table = Table(box=None, pad_edge=False, header_style="bold red")
-    table.add_column("not used", overflow="fold")
-    table.add_column("reason", overflow="fold")
-    for missing in result.missing[:MOST_LISTED]:
-        table.add_row(file_link(missing.path), missing.reason)
-    session.err.print(table)
+    rows = ((missing.path, missing.reason) for missing in result.missing[:MOST_LISTED])
+    session.err.print(failures_table("not used", rows))
     if len(result.missing) > MOST_LISTED:
         session.notice(f"and {len(result.missing) - MOST_LISTED} more")
 
 
 def _print_result(session: Session, result: "Finetuned") -> None:
-    from rich.table import Table
-
     outcome = result.outcome
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(f"{result.held_back} videos held back")
-    for name in _SHOWN:
-        table.add_column(name, justify="right")
+    number = {"justify": "right"}
+    table = new_table(
+        (f"{result.held_back} videos held back", {}), *((name, number) for name in _SHOWN)
+    )
     after = "so far" if outcome.interrupted else "after"
     for label, metrics in (("before", outcome.before), (after, outcome.after)):
         row = metrics["text_to_video"]

@@ -1,18 +1,15 @@
 """``c2v model``: the encoders on this machine, and how more of them get here."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from c2v.cli.downloads import fetch_model
-from c2v.cli.render import PlainFormat, PlainFormatFlag, print_json
+from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
 from c2v.errors import ModelError
-
-if TYPE_CHECKING:
-    from c2v.encoder.registry import FoundBundle
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the encoder.", metavar="NAME")]
 OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
@@ -34,16 +31,13 @@ def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) ->
     """List the encoders on this machine."""
     from c2v.encoder.registry import list_bundles
 
-    facts = [_facts(bundle) for bundle in list_bundles()]
-    if style is PlainFormat.JSON:
-        print_json(facts)
-        return
-    from rich.table import Table
+    facts = [bundle.as_dict() for bundle in list_bundles()]
+    show(style, whole=lambda: facts, table=lambda: _print_models(session, facts))
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("name", "head", "vector", "size", "from"):
-        side: Literal["left", "right"] = "right" if name in ("vector", "size") else "left"
-        table.add_column(name, justify=side, overflow="fold")
+
+def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
+    right = {"justify": "right", "overflow": "fold"}
+    table = new_table("name", "head", ("vector", right), ("size", right), "from")
     for fact in facts:
         table.add_row(
             fact["name"],
@@ -56,35 +50,19 @@ def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) ->
     session.notice(f"in use: {session.settings().model}; fetch more with c2v model pull NAME")
 
 
-def _facts(bundle: "FoundBundle") -> dict[str, Any]:
-    config = bundle.config
-    return {
-        "name": bundle.name,
-        "origin": bundle.origin,
-        "directory": str(bundle.directory),
-        "size_bytes": bundle.size_bytes,
-        "head": config.head.type if config else None,
-        "feature_dim": config.feature_dim if config else None,
-        "vector_dim": config.vector_dim if config else None,
-        "source": config.source if config else None,
-        "licence": config.licence if config else None,
-        "fingerprint": config.fingerprint if config else None,
-        "problem": bundle.problem,
-    }
-
-
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show one encoder, and check that its files are what they were when it was written."""
     from c2v.encoder.bundle import load_bundle
     from c2v.encoder.registry import list_bundles
 
-    facts = next((_facts(bundle) for bundle in list_bundles() if bundle.name == name), None)
+    facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
     if facts is None:
         raise ModelError(f"there is no model named {name} on this machine", hint="c2v model list")
     load_bundle(name).verify()
-    if style is PlainFormat.JSON:
-        print_json(facts)
-        return
+    show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
+
+
+def _print_facts(session: Session, facts: dict[str, Any]) -> None:
     for key, value in facts.items():
         if value:
             session.out.print(f"{key.replace('_', ' '):12} {value}", soft_wrap=True)

@@ -1,5 +1,7 @@
 """The live display of ``c2v index``: one bar for everything, a line for each file in flight."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,9 +20,12 @@ from rich.text import Text
 
 from c2v.cli.consent import agreed
 from c2v.cli.render import clock
+from c2v.cli.session import stop_on_signals
 from c2v.cli.text import printable
 
 if TYPE_CHECKING:
+    import threading
+
     from c2v.indexing.report import IndexProgress
 
 NAME_CELLS = 32
@@ -129,6 +134,13 @@ class IndexDisplay:
     def _describe(self, text: str) -> None:
         if self._overall is not None:
             self._progress.update(self._overall, description=text)
+
+
+@contextmanager
+def running(display: IndexDisplay) -> "Iterator[threading.Event]":
+    """The display is on the screen, and the event is set by the first Ctrl-C or SIGTERM."""
+    with stop_on_signals() as stop, display:
+        yield stop
 
 
 if TYPE_CHECKING:

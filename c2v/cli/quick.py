@@ -13,6 +13,9 @@ from typing import Any, get_args, get_origin
 
 from typer.core import TyperGroup
 
+_PARTS = {"min", "max", "parser", "exists", "resolve_path", "readable", "path_type"}
+"""What is read of Typer's description of a parameter."""
+
 
 class QuickGroup(TyperGroup):
     """A group that, with its commands, takes plain values without Pydantic."""
@@ -33,9 +36,14 @@ class QuickGroup(TyperGroup):
 def _quicken(command: Any, context: Any) -> None:
     for param in command.get_params(context):  # with the one for --help, which is made here
         own = getattr(param, "get_runtime_param", None)
-        # Before 0.29 Typer had no Pydantic in it; and once is enough.
-        if own is not None and not isinstance(getattr(own, "__self__", None), _Shortcut):
-            param.get_runtime_param = _Shortcut(param, own).itself
+        if isinstance(getattr(own, "__self__", None), _Shortcut):
+            continue  # once is enough
+        kind = getattr(param, "type_descriptor", None)
+        # Private parts of Typer: before 0.29 there was no Pydantic in it, and they may be others
+        # one day. Without them everything goes Typer's own way.
+        info = getattr(kind, "parameter_info", None)
+        if own is not None and hasattr(kind, "annotation") and _PARTS.issubset(dir(info)):
+            param.get_runtime_param = _Shortcut(kind, own).itself
     for child in getattr(command, "commands", {}).values():
         _quicken(child, context)
 
@@ -43,10 +51,10 @@ def _quicken(command: Any, context: Any) -> None:
 class _Shortcut:
     """Stands where Typer expects the converter of one parameter."""
 
-    def __init__(self, param: Any, own: Callable[[], Any]) -> None:
+    def __init__(self, kind: Any, own: Callable[[], Any]) -> None:
         self._own = own
-        self._kind = param.type_descriptor.annotation
-        info = param.type_descriptor.parameter_info
+        self._kind = kind.annotation
+        info = kind.parameter_info
         self._lowest = float("-inf") if info.min is None else info.min
         self._highest = float("inf") if info.max is None else info.max
         self._is_plain = info.parser is None and not any(

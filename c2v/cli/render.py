@@ -1,27 +1,29 @@
 """Results as a table, JSON, CSV or bare paths: one renderer for every command that has results."""
 
 import csv
-import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from c2v.cli.text import ESCAPING, has_all, printable
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
     from c2v.cli.session import Session
     from c2v.search.results import Answer, Moment
 
 ANSWER_COLUMNS = ("rank", "path", "score", "start", "end", "best", "duration")
+RANK: Final = ("#", {"justify": "right", "style": "dim"})
+SCORE: Final = ("score", {"no_wrap": True})
 SCORE_BAR_CELLS = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 ROOMY_COLUMNS = 80
@@ -29,7 +31,8 @@ ROOMY_COLUMNS = 80
 
 
 class Format(str, Enum):
-    """Output formats of results."""
+    """All output formats. A command that has not all of them has an enumeration of its own below:
+    Typer's help and completions list its members, and :func:`show` knows them by their values."""
 
     TABLE = "table"
     JSON = "json"
@@ -44,8 +47,22 @@ FormatFlag = Annotated[
 ]
 
 
+class FigureFormat(str, Enum):
+    """Of what has rows and no paths."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+FigureFormatFlag = Annotated[
+    FigureFormat, typer.Option("--format", "-f", help="How the report is printed.")
+]
+
+
 class PlainFormat(str, Enum):
-    """Output formats of reports."""
+    """Of what is one report."""
 
     TABLE = "table"
     JSON = "json"
@@ -54,6 +71,60 @@ class PlainFormat(str, Enum):
 PlainFormatFlag = Annotated[
     PlainFormat, typer.Option("--format", "-f", help="How the report is printed.")
 ]
+
+
+def show(
+    style: Format | FigureFormat | PlainFormat,
+    *,
+    whole: Callable[[], Any],
+    table: Callable[[], None],
+    rows: Callable[[], Iterable[dict[str, Any]]] = tuple,
+    columns: Sequence[str] = (),
+    paths: Iterable[str] = (),
+) -> None:
+    """Print one result in the format that was asked for.
+
+    Args:
+        style: the format.
+        whole: gives the JSON of all of it.
+        table: prints it for people.
+        rows: gives the lines of JSON lines and CSV.
+        columns: the keys of the rows that CSV has.
+        paths: files in it, each once.
+    """
+    if style.value == "json":
+        print_json(whole())
+    elif style.value == "jsonl":
+        print_json_lines(rows())
+    elif style.value == "csv":
+        print_csv(columns, ([row[name] for name in columns] for row in rows()))
+    elif style.value in ("paths", "paths0"):
+        print_paths(paths, end="\n" if style.value == "paths" else "\0")
+    else:
+        table()
+
+
+def new_table(
+    *columns: str | tuple[str, dict[str, Any]],
+    header_style: str = "bold",
+    show_header: bool = True,
+) -> "Table":
+    """A table as all of c2v's are. A column that is only named folds its text."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
+    for column in columns:
+        name, options = column if isinstance(column, tuple) else (column, {"overflow": "fold"})
+        table.add_column(name, **options)
+    return table
+
+
+def failures_table(title: str, failures: Iterable[tuple[str, str]]) -> "Table":
+    """Paths, and why nothing or not all came of them."""
+    table = new_table(title, "reason", header_style="bold red")
+    for path, reason in failures:
+        table.add_row(file_link(path), reason)
+    return table
 
 
 def print_json(value: Any) -> None:
@@ -98,49 +169,32 @@ def print_paths(paths: Iterable[str], *, end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def answer_as_dict(answer: "Answer") -> dict[str, Any]:
-    """An answer as the JSON of the command-line contract."""
-    fields = dataclasses.asdict(answer)
-    fields["elapsed_ms"] = round(answer.elapsed_ms, 3)
-    for result in fields["results"]:
-        result["score"] = round(result["score"], 6)
-        for key in ("start", "end", "best", "duration"):
-            result[key] = round(result[key], 3)
-    return fields
-
-
 def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
     """The moments of one search."""
-    if style is Format.TABLE:
-        _print_answer_table(session, answer)
-    elif style is Format.JSON:
-        print_json(answer_as_dict(answer))
-    elif style is Format.JSONL:
-        print_json_lines(answer_as_dict(answer)["results"])
-    elif style is Format.CSV:
-        results = answer_as_dict(answer)["results"]
-        print_csv(ANSWER_COLUMNS, ([result[name] for name in ANSWER_COLUMNS] for result in results))
-    else:
-        paths = dict.fromkeys(moment.path for moment in answer.results)
-        print_paths(paths, end="\n" if style is Format.PATHS else "\0")
+    show(
+        style,
+        whole=answer.as_dict,
+        table=lambda: _print_answer_table(session, answer),
+        rows=lambda: [moment.as_dict() for moment in answer],
+        columns=ANSWER_COLUMNS,
+        paths=dict.fromkeys(moment.path for moment in answer),
+    )
 
 
 def _print_answer_table(session: "Session", answer: "Answer") -> None:
-    from rich.table import Table
-
-    if not answer.results:
+    if not answer:
         session.notice(f"nothing found for {answer.query!r}")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("file", overflow="fold", ratio=1 if session.out.is_terminal else None)
-    table.add_column("at", justify="right", style="cyan", no_wrap=True)
     roomy = session.out.width >= ROOMY_COLUMNS
-    if roomy:
-        table.add_column("moment", justify="right", style="dim", no_wrap=True)
-    table.add_column("score", no_wrap=True)
-    highest = max(moment.score for moment in answer.results)
-    for moment in answer.results:
+    table = new_table(
+        RANK,
+        ("file", {"overflow": "fold", "ratio": 1 if session.out.is_terminal else None}),
+        ("at", {"justify": "right", "style": "cyan", "no_wrap": True}),
+        *([("moment", {"justify": "right", "style": "dim", "no_wrap": True})] if roomy else []),
+        SCORE,
+    )
+    highest = max(moment.score for moment in answer)
+    for moment in answer:
         score = score_cell(moment.score, highest if roomy else None)
         span = [_span(moment)] if roomy else []
         table.add_row(str(moment.rank), file_link(moment.path), clock(moment.best), *span, score)
@@ -148,6 +202,23 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     session.notice(
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
     )
+
+
+def print_damage(session: "Session", left_out: Sequence[str], library: str) -> None:
+    """One line when a search left out what is damaged in the library."""
+    if left_out:
+        import shlex
+
+        place = f" --library {shlex.quote(library)}" if session.library else ""
+        again = f"read again: c2v index {shlex.quote(left_out[0])}{place}"
+        what = f"are damaged in the library and left out; {again}"
+        session.problem(damaged_line(left_out, what))
+
+
+def damaged_line(paths: Sequence[str], what: str) -> str:
+    """One line about videos of which rows of the library are damaged: the first, how many more."""
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"rows of {short_path(paths[0])}{more} {what}"
 
 
 def file_link(path: str) -> "Text":

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from c2v.services.video_library import VideoLibrary
+
 LibraryFlag = Annotated[
     str | None,
     typer.Option(
@@ -53,9 +55,17 @@ class Session:
         """The settings of this call: flag > environment > config file > default."""
         return load_settings(library=self.library, **flags)
 
-    def library_address(self) -> str:
-        """The library that is meant: a name, or a folder."""
-        return self.settings().library
+    def videos(self, *, library: str | None = None, **flags: str | None) -> "VideoLibrary":
+        """The library that is meant, its settings resolved; remarks come out on standard error."""
+        from c2v.services.video_library import VideoLibrary
+
+        asked_for = library or self.library
+        return VideoLibrary(
+            load_settings(library=asked_for, **flags),
+            asked_for=asked_for is not None,
+            on_notice=self.notice,
+            on_problem=self.problem,
+        )
 
     @cached_property
     def out(self) -> "Console":

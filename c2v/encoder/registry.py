@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from c2v.config import models_dir
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
@@ -48,6 +48,23 @@ class FoundBundle:
     def size_bytes(self) -> int:
         """Bytes on disk, hard links counted once per bundle."""
         return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v model info``."""
+        config = self.config
+        return {
+            "name": self.name,
+            "origin": self.origin,
+            "directory": str(self.directory),
+            "size_bytes": self.size_bytes,
+            "head": config.head.type if config else None,
+            "feature_dim": config.feature_dim if config else None,
+            "vector_dim": config.vector_dim if config else None,
+            "source": config.source if config else None,
+            "licence": config.licence if config else None,
+            "fingerprint": config.fingerprint if config else None,
+            "problem": self.problem,
+        }
 
 
 def bundle_folder(name: str) -> Path:

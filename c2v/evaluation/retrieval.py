@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.clip_bundle import EXTRA_NAME
 from c2v.encoder.tensors import read_tensors
-from c2v.errors import DataError, LibraryError, UsageError
+from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.intervals import recall_intervals
 from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
@@ -21,6 +21,7 @@ from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
 from c2v.library import Store
+from c2v.library.refusals import check_towers, model_of
 
 CLIP_SCALE = 100.0
 _SCORES_AT_ONCE = 1 << 26
@@ -259,22 +260,14 @@ def video_vectors(
     Raises:
         LibraryError: the library's features are of other towers than ``bundle``'s.
     """
-    record = library.model
-    if record is None:
-        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
+    record = model_of(library)
     if record.fingerprint == bundle.fingerprint and first_seconds is None:
         segments = library.segments_of(list(ids.values()))
         rows = [row.segment_id for video in ids.values() for row in segments[video]]
         stored = library.vectors(rows)
         column = [n for n, video in enumerate(ids.values()) for _ in segments[video]]
         return np.stack([stored[row] for row in rows]), np.asarray(column, np.int64)
-    if record.towers_fingerprint != bundle.towers_fingerprint:
-        raise LibraryError(
-            f"the library {library.address} holds frames as {record.name} saw them, of no use "
-            f"to {bundle.name}",
-            hint=f"c2v index --model {bundle.name} --library NAME PATH, then evaluate with "
-            "--library NAME",
-        )
+    check_towers(library, bundle.name, bundle.towers_fingerprint)
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]
     column = [n for n, segments in enumerate(found.segments) for _ in segments]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,10 @@ class Failure:
     reason: str
     trace: str = ""
     """The traceback, where the reason is an exception that nobody foresaw."""
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON has it."""
+        return {"path": str(self.path), "reason": self.reason}
 
 
 @dataclass(slots=True)
@@ -39,6 +43,22 @@ class IndexReport:
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
     interrupted: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v index``."""
+        return {
+            "added": self.added,
+            "updated": self.updated,
+            "moved": self.moved,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "missing": self.missing,
+            "failed": [failure.as_dict() for failure in self.failed],
+            "partly": [failure.as_dict() for failure in self.partly],
+            "seconds_of_video": round(self.seconds_of_video, 3),
+            "elapsed_s": round(self.elapsed_seconds, 3),
+            "interrupted": self.interrupted,
+        }
 
 
 class IndexProgress(Protocol):

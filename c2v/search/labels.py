@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +26,18 @@ class RankedLabel:
     label: str
     score: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """One of the ``results`` in the JSON of ``c2v describe``."""
+        return {"rank": self.rank, "label": self.label, "score": round(self.score, 6)}
+
 
 def read_labels(path: Path) -> list[str]:
     """The sentences of a file: one a line, or a ``caption`` column of a CSV; ``-`` is stdin.
 
-    Each sentence once, in the order of the file. Raises :class:`DataError` when there are none.
+    Each sentence once, in the order of the file.
+
+    Raises:
+        DataError: there are none, or the file cannot be read as text.
     """
     try:
         text = read_input(path).decode("utf-8-sig")
@@ -56,7 +65,7 @@ def _caption_column(text: str) -> list[str]:
 
 
 def rank_labels(
-    bundle: Bundle, video_vector: NDArray[np.float32], labels: list[str]
+    bundle: Bundle, video_vector: NDArray[np.float32], labels: Sequence[str]
 ) -> list[RankedLabel]:
     """Labels by descending cosine with the clip's vector [V]."""
     scores = bundle.embed_text(labels) @ video_vector

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +23,32 @@ class Moment:
     duration: float
     """Of the whole video."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """One of the ``results`` in the JSON of ``c2v search``.
+
+        >>> Moment(1, "/v/dog.mp4", 0.3123456789, 0.0, 12.0, 3.5, 12.0).as_dict()["score"]
+        0.312346
+        """
+        return {
+            "rank": self.rank,
+            "path": self.path,
+            "score": round(self.score, 6),
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "best": round(self.best, 3),
+            "duration": round(self.duration, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The ranked moments for one query and how they were found."""
+class Answer(Sequence[Moment]):
+    """The ranked moments for one query, as a sequence, and how they were found.
+
+    >>> moment = Moment(1, "/v/dog.mp4", 0.31, 0.0, 12.0, 3.5, 12.0)
+    >>> answer = Answer("a dog", "mini", "/libraries/family", "exact", 1.5, (moment,))
+    >>> [(found.path, found.best) for found in answer], len(answer)
+    ([('/v/dog.mp4', 3.5)], 1)
+    """
 
     query: str
     model: str
@@ -34,3 +58,29 @@ class Answer:
     elapsed_ms: float
     """Of the ranking; for queries that were ranked together, the share of each."""
     results: tuple[Moment, ...]
+    left_out: tuple[str, ...] = ()
+    """Paths of videos of which segments were left out, because what is stored is damaged."""
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Moment]:
+        return iter(self.results)
+
+    @overload
+    def __getitem__(self, place: int) -> Moment: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Moment, ...]: ...
+    def __getitem__(self, place: int | slice) -> Moment | tuple[Moment, ...]:
+        return self.results[place]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v search``."""
+        return {
+            "query": self.query,
+            "model": self.model,
+            "library": self.library,
+            "strategy": self.strategy,
+            "elapsed_ms": round(self.elapsed_ms, 3),
+            "results": [moment.as_dict() for moment in self.results],
+        }

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
-from c2v.errors import LibraryError, ModelError, UsageError
+from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.stored import Missing, embed_texts, too_long
 from c2v.library import Store
+from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
 from c2v.training.frame_cache import DecodedFrames, decoded_frames
@@ -133,7 +134,7 @@ def finetune(
         UsageError: choices that contradict each other.
     """
     run.check()
-    check_towers(library, bundle)
+    check_towers(library, bundle.name, bundle.towers_fingerprint)
     check_choices(choices, bundle, captions)
     given, frames = _given(library, bundle, captions, validation, choices, run)
     planned = _plan(choices, bundle, given)
@@ -190,20 +191,6 @@ def _given(
     if _plan(choices, bundle, given).recipe.train != "all":
         return given, None
     return given, frames
-
-
-def check_towers(library: Store, bundle: Bundle) -> None:
-    """Raises LibraryError unless ``bundle``'s towers made the features of ``library``."""
-    record = library.model
-    if record is None:
-        raise LibraryError(f"the library {library.address} is empty", hint="c2v index PATH")
-    if record.towers_fingerprint != bundle.towers_fingerprint:
-        raise LibraryError(
-            f"the library {library.address} holds frames as {record.name} saw them, of no use "
-            f"to {bundle.name}",
-            hint=f"give it a library of its own: c2v index --model {bundle.name} "
-            "--library NAME PATH",
-        )
 
 
 def check_texts(bundle: Bundle, captions: Captions) -> str:

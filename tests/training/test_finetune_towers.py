@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 import torch
 
+import c2v
 from c2v.demo.panning import View, write_panned_clip
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.errors import UsageError
 from c2v.evaluation.captions import Captions, read_captions
 from c2v.evaluation.retrieval import evaluate_library
-from c2v.indexing.opening import open_for_indexing
-from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
 from c2v.library import Store, open_store
 from c2v.training.choices import Choices
 from c2v.training.finetune import Finetuned, Run, finetune, run_folder
@@ -56,11 +54,8 @@ def captions(tmp_path: Path) -> Captions:
 
 @pytest.fixture
 def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Iterator[Store]:
-    with open_for_indexing(
-        tmp_path / "library", model="tiny", configured="auto", device="cpu", precision="fp32",
-        notice=lambda _: None,
-    ) as (opened, model):  # fmt: skip
-        index(opened, model, [Path(p) for p in captions.videos], options=IndexOptions())
+    with c2v.open(tmp_path / "library", device="cpu", precision="fp32") as videos:
+        videos.index(captions.videos, model="tiny")
     with open_store(tmp_path / "library") as opened:
         yield opened
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import DamagedRowsError, LibraryError, UsageError
+from c2v.errors import DamagedRowsError, UsageError
 from c2v.library.filters import Filter, chosen_by_path
 from c2v.library.records import (
     Counts,
@@ -23,6 +23,7 @@ from c2v.library.records import (
     StorageSizes,
     VideoRecord,
 )
+from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
 from c2v.library.sqlite.searcher import Searcher
@@ -75,9 +76,7 @@ class StoreReader:
     def _model_or_error(self) -> ModelRecord:
         model = self._database.model()
         if model is None:
-            raise LibraryError(
-                f"the library {self.directory} is empty", hint="fill it: c2v index FOLDER"
-            )
+            raise empty(self.directory)
         return model
 
     # -- videos ---------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+"""A video as a question or a subject: out of the library where that holds it, else decoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.errors import DamagedRowsError
+from c2v.indexing.query_clip import EmbeddedClip, embed_clip
+from c2v.media.segments import SegmentMode, plan_segments
+from c2v.services.telling import Tell
+
+if TYPE_CHECKING:
+    from c2v.encoder.bundle import Bundle
+    from c2v.library import Store, VideoRecord
+
+
+def clip_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) -> EmbeddedClip:
+    """The frame features and the vector of a video as one segment.
+
+    A file that ``library`` holds as it is on disk now is not opened: of its stored frames those
+    nearest to the times that would be decoded are taken. ``bundle`` has the library's towers.
+
+    Raises:
+        MediaError: it has to be decoded, and nothing of it can be read.
+        MissingPartError: it has to be, and the encoder takes a part that is not installed.
+    """
+    stored = _stored_frames(path, library) if library is not None else None
+    if stored is None:
+        if bundle.slower_because:
+            notice(bundle.slower_because)
+        return embed_clip(path, bundle)
+    return EmbeddedClip(stored, bundle.embed_segments([stored])[0])
+
+
+def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
+    """Features [T, D] of up to a dozen stored frames; None where the file has to be read."""
+    with library.snapshot():
+        video = library.video_by_path(path.absolute())
+        if video is None or not _is_unchanged(path, video):
+            return None
+        rows = library.segments_of([video.id])[video.id]
+        try:
+            frames = library.features([row.segment_id for row in rows])
+        except DamagedRowsError:
+            return None  # the file itself is sound
+    if not frames:
+        return None
+    times = np.concatenate([frames[row.segment_id][0] for row in rows])  # [N]
+    features = np.concatenate([frames[row.segment_id][1] for row in rows])  # [N, D]
+    (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
+    wanted = np.asarray(whole.times, np.float32)  # [T]
+    nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
+    chosen: NDArray[np.float16] = features[np.unique(nearest)]
+    return chosen
+
+
+def _is_unchanged(path: Path, video: VideoRecord) -> bool:
+    """Whether the file has the size and the time stamp with which it was indexed."""
+    try:
+        state = path.stat()
+    except OSError:
+        return False  # decoding says what is wrong with it
+    return (state.st_size, state.st_mtime_ns) == (video.size_bytes, video.mtime_ns)

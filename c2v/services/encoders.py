@@ -1,0 +1,97 @@
+"""Which encoder is worked with: the one asked for, the library's own, or the default."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from c2v.config import Settings
+from c2v.errors import LibraryError
+from c2v.services.telling import Tell
+
+if TYPE_CHECKING:
+    from c2v.encoder.bundle import Bundle
+    from c2v.library import ModelRecord, Store
+
+
+class Encoders:
+    """The encoders of one :class:`c2v.services.video_library.VideoLibrary`, each loaded once.
+
+    Threads may share them.
+    """
+
+    def __init__(self, settings: Settings, *, notice: Tell) -> None:
+        self._settings = settings
+        self._notice = notice
+        self._loaded: dict[str, Bundle] = {}
+        self._lock = threading.Lock()
+
+    def named(self, name: str) -> Bundle:
+        """The encoder of that name (or folder), on the device of the settings.
+
+        Raises:
+            ModelError: there is none here, or it is damaged.
+        """
+        from c2v.encoder.bundle_config import read_config
+
+        with self._lock:
+            known = self._loaded.get(name)
+            if known is None or read_config(known.directory).fingerprint != known.fingerprint:
+                known = self._loaded[name] = self._load(name)
+            return known
+
+    def of_library(self, library: Store) -> Bundle:
+        """The encoder whose vectors ``library`` holds.
+
+        Raises:
+            LibraryError: it is empty, or its encoder has changed since.
+            ModelError: its encoder is not here.
+        """
+        from c2v.library.refusals import model_of
+
+        return self._as_recorded(library, model_of(library))
+
+    def default(self) -> Bundle:
+        """The encoder of the settings, else ``ViT-B-32`` if it is here, else ``mini``, and why."""
+        from c2v.encoder.catalogue import choose_default
+
+        name, remark = choose_default(configured=self._settings.model)
+        if remark:
+            self._notice(remark)
+        return self.named(name)
+
+    def of_library_or_default(self, library: Store) -> Bundle:
+        """The encoder of ``library``; while it is empty the default.
+
+        A model of the settings that gives way to the library's is named.
+        """
+        from c2v.encoder.catalogue import AUTO
+
+        held = library.model
+        if held is None:
+            return self.default()
+        if self._settings.model not in (AUTO, held.name):
+            self._notice(
+                f"with {held.name}, the model of the library {library.address}; "
+                f"for the one of the settings: --model {self._settings.model}"
+            )
+        return self._as_recorded(library, held)
+
+    def _as_recorded(self, library: Store, record: ModelRecord) -> Bundle:
+        with self._lock:
+            bundle = self._loaded.get(record.name)
+            if bundle is None or bundle.fingerprint != record.fingerprint:
+                bundle = self._loaded[record.name] = self._load(record.name)
+        if bundle.fingerprint != record.fingerprint:
+            raise LibraryError(
+                f"the model {record.name} has changed since it filled the library "
+                f"{library.address}",
+                hint=f"c2v index --model {record.name} --rebuild PATH",
+            )
+        return bundle
+
+    def _load(self, name: str) -> Bundle:
+        from c2v.encoder.bundle import load_bundle
+
+        settings = self._settings
+        return load_bundle(name, device=settings.device, precision=settings.precision)

@@ -1,0 +1,266 @@
+"""From a captions file to a model: index what is missing, train, in one process or several."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from c2v.errors import DataError
+from c2v.optional import has, remark
+from c2v.services.captions import odd_rows
+from c2v.services.encoders import Encoders
+from c2v.services.telling import Tell
+
+if TYPE_CHECKING:
+    from c2v.encoder.bundle import Bundle
+    from c2v.evaluation.captions import Captions
+    from c2v.indexing.report import IndexProgress
+    from c2v.library import Store
+    from c2v.services.video_library import VideoLibrary
+    from c2v.training.choices import Choices
+    from c2v.training.distributed import Group
+    from c2v.training.finetune import Finetuned, Run
+    from c2v.training.loop import Watcher
+
+
+class Screen(Protocol):
+    """What a face shows of a training."""
+
+    def notice(self, text: str) -> None:
+        """Something that is good to know."""
+
+    def indexing(self) -> AbstractContextManager[IndexProgress]:
+        """The display of videos that are indexed first."""
+
+    def training(self, log: Watcher) -> AbstractContextManager[Watcher]:
+        """The display of the run, which passes everything on to ``log``."""
+
+    def fetch(self, name: str) -> Path:
+        """Fetch a model for the videos that are indexed first."""
+
+    def interrupted(self, name: str, *, saved: bool) -> None:
+        """The run was broken off, and can go on where something was saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be trained, and what it is called."""
+
+    data: str
+    """A captions file, or a benchmark."""
+    choices: Choices
+    videos: Path | None = None
+    annotations: Path | None = None
+    model: str | None = None
+    name: str | None = None
+    resume: bool = False
+    overwrite: bool = False
+
+
+def finetune(
+    library: VideoLibrary, wish: Wish, screen: Screen, stop: threading.Event
+) -> tuple[Finetuned, bool]:
+    """Train a model on ``library``, in each of the processes that torchrun started.
+
+    Returns:
+        What came of it, and whether this process is the one that reports it.
+
+    Raises:
+        DataError: the captions cannot be used, or are of too few videos.
+        LibraryError: the library's features are of other towers.
+        ModelError: there is a model of that name.
+        UsageError: choices that contradict each other.
+        KeyboardInterrupt: ``stop`` was set before there was anything to train on.
+    """
+    captions = _captions(wish)
+    return _Job(library, wish, screen, *captions).run(stop)
+
+
+def _captions(wish: Wish) -> tuple[Captions, Captions | None]:
+    """What to train on, and a benchmark's own validation split where it has one."""
+    from c2v.evaluation.datasets import BENCHMARKS, load_captions
+
+    data, places = wish.data, {"videos": wish.videos, "annotations": wish.annotations}
+    captions = load_captions(data, split="train", **places)
+    benchmark = BENCHMARKS.get(data.lower())
+    if benchmark is not None and "val" in benchmark.videos:
+        return captions, load_captions(data, split="val", **places)
+    if len(captions.videos) < 3:
+        raise DataError(
+            f"--data {data}: {len(captions.videos)} video{'s'[: len(captions.videos) > 1]}, "
+            "nothing to tell apart",
+            hint="give captions of at least three videos; dozens for a model that is of use",
+        )
+    return captions, None
+
+
+@contextmanager
+def _processes(wanted: str) -> Iterator[tuple[Group, str]]:
+    """The processes torchrun started (or this one), and the device of this one."""
+    import torch
+
+    from c2v.encoder.devices import resolve_device
+    from c2v.training.distributed import joined
+
+    where = resolve_device(wanted)
+    if where == "cuda" and "LOCAL_RANK" in os.environ:
+        where = f"cuda:{os.environ['LOCAL_RANK']}"
+    with joined(torch.device(where)) as group:
+        yield group, where
+
+
+class _Nobody:
+    """A watcher that says nothing."""
+
+    def preparing(self, what: str, done: int, total: int) -> None: ...
+    def started(self, *, steps: int, done: int, epochs: int) -> None: ...
+    def stepped(self, report: Any) -> None: ...
+    def validated(self, report: Any) -> None: ...
+
+
+class _Job:
+    """One call: its captions, and how they are to be learnt."""
+
+    def __init__(
+        self,
+        library: VideoLibrary,
+        wish: Wish,
+        screen: Screen,
+        captions: Captions,
+        later: Captions | None,
+    ) -> None:
+        self.library, self.wish, self.screen = library, wish, screen
+        self.captions, self.later = captions, later
+        # Text towers run on the CPU whatever the head is trained on.
+        on_cpu = dataclasses.replace(library.settings, device="cpu")
+        self.encoders = Encoders(on_cpu, notice=screen.notice)
+
+    def run(self, stop: threading.Event) -> tuple[Finetuned, bool]:
+        with (
+            _processes(self.library.settings.device) as (group, where),
+            self._named(group) as called,
+        ):
+            from c2v.training.finetune import Run
+
+            notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
+            run = Run(
+                name=called, watcher=_Nobody(), group=group, stop=stop, device=where,
+                resume=self.wish.resume or group.attempt > 0, overwrite=self.wish.overwrite,
+            )  # fmt: skip
+            run.check()
+            if run.resume and not run.begun:
+                notice(f"there is no checkpoint of {called}: from the beginning")
+            for sentence in odd_rows(self.captions):
+                notice(sentence)
+            try:
+                return self._train(run, notice), group.leads
+            except KeyboardInterrupt:
+                if group.leads:
+                    self.screen.interrupted(called, saved=run.begun)
+                raise
+
+    @contextmanager
+    def _named(self, group: Group) -> Iterator[str]:
+        """The name of the run, the same in all processes; the first one keeps others off it."""
+        from c2v.training.finetune import Run
+        from c2v.training.naming import named_run, runs_of
+
+        wish, notice = self.wish, self.screen.notice
+        if not group.leads:
+            yield group.same_text("")
+            return
+        if wish.name is not None:
+            again = wish.resume or group.attempt > 0
+            Run(name=wish.name, watcher=_Nobody(), resume=again, overwrite=wish.overwrite).check()
+        with named_run(wish.name, wish.data, resume=wish.resume, again=group.attempt > 0) as called:
+            if wish.name is None:
+                notice(f"the new model is called {called}; --name gives another name")
+                runs = runs_of(wish.data)
+                open_ = [run.name for run in runs if not run.finished and run.name != called]
+                if open_:
+                    notice(
+                        f"the run {open_[0]} of these data was not finished: --name {open_[0]} "
+                        "--resume goes on with it"
+                    )
+            yield group.same_text(called)
+
+    def _train(self, run: Run, notice: Tell) -> Finetuned:
+        from c2v.evaluation.library_names import in_library
+        from c2v.library.refusals import check_towers
+        from c2v.training.finetune import check_texts, finetune
+        from c2v.training.logs import RunLog
+        from c2v.training.naming import write_record
+
+        if run.group.leads:
+            self._check_early()
+            self._index_missing(run)
+        run.group.wait()
+        library = self.library.store
+        bundle = self._start(library)
+        captions = in_library(library, self.captions)
+        later = in_library(library, self.later) if self.later else None
+        check_towers(library, bundle.name, bundle.towers_fingerprint)
+        if odd := check_texts(bundle, captions):
+            notice(odd)
+        choices = self.wish.choices
+        if not run.group.leads:
+            return finetune(library, bundle, captions, choices, run, validation=later)
+        write_record(run.name, self.wish.data)
+        if not has("tensorboard", "matplotlib"):
+            notice(remark("the run leaves fewer logs", "tensorboard", "matplotlib"))
+        with RunLog(run.folder) as log, self.screen.training(log) as run.watcher:
+            return finetune(library, bundle, captions, choices, run, validation=later)
+
+    def _start(self, library: Store) -> Bundle:
+        """The encoder to start from: the one asked for, else the library's own."""
+        if self.wish.model is None:
+            return self.encoders.of_library(library)
+        return self.encoders.named(self.wish.model)
+
+    def _check_early(self) -> None:
+        """What cannot be done is said before videos are indexed for it."""
+        from c2v.library.refusals import check_towers
+        from c2v.training.finetune import check_choices
+
+        if self._is_filled():
+            bundle = self._start(self.library.store)
+            check_towers(self.library.store, bundle.name, bundle.towers_fingerprint)
+        elif self.wish.model is not None:
+            bundle = self.encoders.named(self.wish.model)
+        else:
+            return
+        check_choices(self.wish.choices, bundle, self.captions)
+
+    def _is_filled(self) -> bool:
+        return self.library.exists and self.library.store.model is not None
+
+    def _index_missing(self, run: Run) -> None:
+        """Bring those videos into the library that are on disk and not in it."""
+        model = self.wish.model
+        known: set[str] = set()
+        if self._is_filled():
+            store = self.library.store
+            known = {video.path for video in store.videos()}
+            known |= {failure.path for failure in store.failures()}
+            model = None  # never re-embed somebody's library on the way
+        paths = self.captions.videos + (self.later.videos if self.later else ())
+        new = [
+            Path(path)
+            for path in paths
+            if path not in known and os.path.realpath(path) not in known and Path(path).is_file()
+        ]
+        if not new:
+            return
+        self.screen.notice(f"indexing {len(new)} videos that are not in the library yet")
+        with self.screen.indexing() as progress:
+            self.library.index(
+                new, model=model, progress=progress, fetch=self.screen.fetch, stop=run.stop
+            )
+        if run.stop.is_set():
+            raise KeyboardInterrupt

@@ -1,0 +1,54 @@
+"""Taking videos out of a library, and giving the disk its room back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from c2v.errors import C2VError, DataError, UsageError
+from c2v.services.telling import Telling
+
+if TYPE_CHECKING:
+    from c2v.library import Store, VideoRecord
+
+
+def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
+    """The videos that paths, folders and patterns mean, each once.
+
+    Raises:
+        DataError: one of them means none.
+        UsageError: one of them is no pattern.
+    """
+    from c2v.paths.globs import PatternError
+    from c2v.paths.patterns import select
+
+    videos = library.videos()
+    try:
+        chosen, unmatched = select(paths, [video.path for video in videos])
+    except PatternError as error:
+        raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
+    if unmatched:
+        raise DataError(
+            f"{unmatched[0]} is not in the library {library.address}",
+            hint="c2v status shows the library; --library names another one",
+        )
+    return [videos[place] for place in chosen]
+
+
+def remove_videos(library: Store, doomed: Sequence[VideoRecord], telling: Telling) -> None:
+    """Forget these videos and their failures; the files stay."""
+    library.remove_videos([video.id for video in doomed])
+    library.clear_failures([video.path for video in doomed])
+    give_back_room(library, telling)
+
+
+def give_back_room(library: Store, telling: Telling) -> None:
+    """After a removal: give the disk its room back where that pays, and say so."""
+    room = library.bytes_to_give_back()
+    if not room:
+        return
+    telling.notice(f"writing the library anew gives {room / 1e6:.1f} MB back to the disk")
+    try:
+        library.shrink()
+    except C2VError as error:
+        telling.problem(f"{error.message}; the library stays as large as it is")

@@ -1,0 +1,117 @@
+"""What the one object answers with, beside what a search, a run and a measurement give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from c2v.evaluation.published import PublishedRow
+    from c2v.evaluation.retrieval import Evaluation
+    from c2v.library import FailureRecord
+    from c2v.search.labels import RankedLabel
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a library holds."""
+
+    library: str
+    model: str | None
+    """The encoder that filled it; None when nothing was ever indexed."""
+    videos: int
+    segments: int
+    frames: int
+    seconds_of_video: float
+    size_bytes: int
+    """On disk, with what could be deleted and made again."""
+    failed: tuple[FailureRecord, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v status``."""
+        return {
+            "library": self.library,
+            "model": self.model,
+            "videos": self.videos,
+            "segments": self.segments,
+            "frames": self.frames,
+            "seconds_of_video": round(self.seconds_of_video, 3),
+            "size_bytes": self.size_bytes,
+            "failed": [{"path": one.path, "reason": one.reason} for one in self.failed],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Description(Sequence["RankedLabel"]):
+    """Sentences by how well they describe a video, the best first."""
+
+    video: str
+    """The absolute path."""
+    model: str
+    results: tuple[RankedLabel, ...]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[RankedLabel]:
+        return iter(self.results)
+
+    @overload
+    def __getitem__(self, place: int) -> RankedLabel: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[RankedLabel, ...]: ...
+    def __getitem__(self, place: int | slice) -> RankedLabel | tuple[RankedLabel, ...]:
+        return self.results[place]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v describe``."""
+        return {
+            "video": self.video,
+            "model": self.model,
+            "results": [label.as_dict() for label in self.results],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Videos that the library no longer holds, or would not after a dry run; files stay."""
+
+    paths: tuple[str, ...]
+    dry_run: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"removed": list(self.paths), "dry_run": self.dry_run}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Sequence["Evaluation"]):
+    """Encoders measured on the same captions, with published rows of the benchmark."""
+
+    results: tuple[Evaluation, ...]
+    """One for each encoder, at least one."""
+    published: tuple[PublishedRow, ...]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    @overload
+    def __getitem__(self, place: int) -> Evaluation: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Evaluation, ...]: ...
+    def __getitem__(self, place: int | slice) -> Evaluation | tuple[Evaluation, ...]:
+        return self.results[place]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v evaluate``: the first result at the top, all of several as models."""
+        first = self.results[0]
+        content = first.as_dict()
+        if len(self.results) > 1:
+            content["models"] = [result.as_dict() for result in self.results]
+        if self.published:
+            content["published"] = [
+                {**row.as_dict(), "measured_another_way": not row.is_measured_like(first.protocol)}
+                for row in self.published
+            ]
+        return content
