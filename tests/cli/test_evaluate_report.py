@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from c2v.cli.console import PlainConsole
-from c2v.cli.evaluate_report import ReportFormat, print_report
+from c2v.cli.evaluate_report import print_report
+from c2v.cli.render import FigureFormat
 from c2v.cli.session import Session
 from c2v.evaluation.failures import write_page
 from c2v.evaluation.intervals import recall_intervals
@@ -20,6 +21,7 @@ from c2v.evaluation.published import published_rows
 from c2v.evaluation.published_videos import ProtocolName
 from c2v.evaluation.retrieval import Evaluation, Scores
 from c2v.evaluation.stored import Missing
+from c2v.services.results import Comparison
 
 
 def evaluation(
@@ -42,7 +44,7 @@ def printed(results: list[Evaluation], *, width: int, benchmark: str = "") -> tu
     session = Session()
     session.__dict__["out"] = PlainConsole(file=io.StringIO(), width=width)
     session.__dict__["err"] = PlainConsole(file=io.StringIO(), width=width)
-    print_report(session, results, published_rows(benchmark), ReportFormat.TABLE)
+    print_report(session, Comparison(tuple(results), published_rows(benchmark)), FigureFormat.TABLE)
     return session.out.file.getvalue(), session.err.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -73,7 +75,9 @@ def test_published_rows_stand_beside_a_result_only_if_measured_like_it(
     result = evaluation("mini", captions=3, protocol=protocol)
     out, err = printed([result], width=160, benchmark="msvd")
     first = out.split("video to text")[0].splitlines()
-    print_report(Session(quiet=True), [result], published_rows("msvd"), ReportFormat.JSON)
+    print_report(
+        Session(quiet=True), Comparison((result,), published_rows("msvd")), FigureFormat.JSON
+    )
     content = json.loads(capsys.readouterr().out)
     assert content["protocol"] == protocol
     for row in content["published"]:
@@ -89,7 +93,7 @@ def test_published_rows_stand_beside_a_result_only_if_measured_like_it(
 
 def test_csv_and_json_lines_have_a_row_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     results = [evaluation("mini", captions=2), evaluation("mine", captions=2, good=False)]
-    print_report(Session(quiet=True), results, (), ReportFormat.CSV)
+    print_report(Session(quiet=True), Comparison(tuple(results), ()), FigureFormat.CSV)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(row["model"], row["direction"]) for row in rows] == [
         (model, direction)
@@ -97,7 +101,7 @@ def test_csv_and_json_lines_have_a_row_for_each(capsys: pytest.CaptureFixture[st
         for direction in ("text_to_video", "video_to_text", "video_to_text_by_caption")
     ]
     assert float(rows[0]["R@1_low"]) <= float(rows[0]["R@1"]) == 100
-    print_report(Session(quiet=True), results, (), ReportFormat.JSONL)
+    print_report(Session(quiet=True), Comparison(tuple(results), ()), FigureFormat.JSONL)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["model"] for line in lines] == ["mini", "mine"]
 
