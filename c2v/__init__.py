@@ -7,6 +7,17 @@ False
 
 What an index, a search and the other methods do and give is told by
 :class:`c2v.services.video_library.VideoLibrary`. Importing ``c2v`` loads nothing else.
+
+The way of one video, from the disk to the library: ``cli/index.py`` (or a script),
+``services/video_library.py``, ``indexing/pipeline.py`` (scan, plan, run, commit),
+``indexing/plan.py`` (what has to be read), ``indexing/local.py`` (decodes on threads and encodes),
+``media/sampled.py`` (which pictures of a file), ``indexing/assembly.py`` (features to segments with
+vectors), ``indexing/committer.py`` (into the store).
+
+The way of one question, from the words to the table: ``cli/search.py`` (or a script),
+``services/video_library.py``, ``search/text_cache.py`` (was it asked before?),
+``encoder/bundle.py`` (words to a vector), ``search/ranking.py`` (segments, videos, best frames),
+``library/sqlite/searcher.py`` (exact scan or graph), ``search/results.py``, ``cli/render.py``.
 """
 
 from __future__ import annotations

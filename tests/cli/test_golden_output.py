@@ -1,7 +1,7 @@
 """What the commands look like in a terminal of 50, 80 and 140 columns, kept as files.
 
-``C2V_WRITE_GOLDEN=1`` writes them anew; what cannot be the same twice (times, scores, bars, sizes of
-files) is replaced before.
+``C2V_WRITE_GOLDEN=1`` writes them anew; what cannot be the same twice (times, scores, bars, sizes)
+is replaced before.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def test_the_graph_with_ef_of_all_rows_equals_the_exact_order(
 
 
 def test_order_is_that_of_the_weighted_sum_of_two_similarities() -> None:
-    """DESIGN 1.2: one inner product of fused vectors is w * S_g + (1 - w) * S_a."""
+    """One inner product of fused vectors is w * S_g + (1 - w) * S_a."""
     weight, dim, rows = np.float32(0.3), 64, 1500
     sides = [unit_rows(rows, dim, seed=s) for s in (1, 2)]
     asked = [unit_rows(20, dim, seed=s) for s in (3, 4)]

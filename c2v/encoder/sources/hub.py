@@ -231,7 +231,7 @@ def require_online(name: str) -> None:
     """
     if variable := offline_by_choice():
         value = os.environ[variable]
-        raise _unreachable(name, f"{variable}={value} forbids to fetch it")
+        raise _unreachable(name, f"{variable}={value} forbids fetching it")
 
 
 def require_network(name: str) -> None:

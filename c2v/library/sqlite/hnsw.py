@@ -50,7 +50,7 @@ class UnreadableGraphError(Exception):
 
 
 class Graph:
-    """An hnswlib index whose labels are segment ids, kept honest about what it covers."""
+    """An hnswlib index whose labels are segment ids, which records the rows it covers."""
 
     def __init__(
         self,
