@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from c2v.indexing.plan import Plan
-from c2v.indexing.report import ConfirmPrune, Failure, amount
+from c2v.indexing.report import ConfirmPrune, Failure
 from c2v.library import VideoRecord
+from c2v.library.refusals import amount
 
 
 def choose_doomed(

@@ -97,16 +97,3 @@ ConfirmPrune = Callable[[str], bool]
 def refuse(_question: str) -> bool:
     """The answer where nobody can be asked: keep everything."""
     return False
-
-
-def amount(videos: int, seconds: float) -> str:
-    """So many videos and how long they are together.
-
-    >>> amount(63, 4500.0), amount(1, 30.0)
-    ('63 videos (1.2 hours)', '1 video (30 s)')
-    """
-    if seconds >= 3600:
-        length = f"{seconds / 3600:.1f} hours"
-    else:
-        length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
-    return f"{videos:,} video{'s'[: videos != 1]} ({length})"

@@ -35,8 +35,8 @@ def other_towers(library: Store, name: str) -> LibraryError:
     return LibraryError(
         f"the library {library.address} holds frames as {held.name} saw them, of no use to {other}",
         hint=f"give {name} a library of its own: c2v index --model {name} --library NAME PATH; or "
-        f"index this one afresh with --rebuild, which forgets all of its {counts.videos:,} "
-        f"video{'s'[: counts.videos != 1]}",
+        f"index this one afresh with --rebuild, which forgets all of "
+        f"{amount(counts.videos, counts.seconds)}",
     )
 
 
@@ -48,3 +48,16 @@ def check_towers(library: Store, name: str, towers_fingerprint: str) -> None:
     """
     if model_of(library).towers_fingerprint != towers_fingerprint:
         raise other_towers(library, name)
+
+
+def amount(videos: int, seconds: float) -> str:
+    """So many videos and how long they are together.
+
+    >>> amount(63, 4500.0), amount(1, 30.0)
+    ('63 videos (1.2 hours)', '1 video (30 s)')
+    """
+    if seconds >= 3600:
+        length = f"{seconds / 3600:.1f} hours"
+    else:
+        length = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    return f"{videos:,} video{'s'[: videos != 1]} ({length})"

@@ -21,8 +21,9 @@ from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
-from c2v.indexing.report import Silent, amount
+from c2v.indexing.report import Silent
 from c2v.library import open_store
+from c2v.library.refusals import amount
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ALL = ("a/0.mp4", "a/1.mp4", "a/2.mp4", "b/3.mp4", "b/4.mp4")
