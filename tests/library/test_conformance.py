@@ -249,8 +249,6 @@ def test_a_batch_is_one_commit_and_keeps_what_was_finished(store: Store) -> None
     ("change", "message"),
     [
         ({"vector": np.ones(DIM + 1, np.float32)}, "shapes"),
-        ({"features": np.ones((2, 8), np.float16)}, "shapes"),
-        ({"times": np.ones((3, 1), np.float32)}, "shapes"),
         ({"times": np.ones(0, np.float32), "features": np.ones((0, 8), np.float16)}, "shapes"),
         ({"vector": np.full(DIM, np.nan, np.float32)}, "not finite"),
         ({"features": np.full((3, 8), np.inf, np.float16)}, "not finite"),
