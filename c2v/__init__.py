@@ -7,6 +7,17 @@ False
 
 What an index, a search and the other methods do and give is told by
 :class:`c2v.services.video_library.VideoLibrary`. Importing ``c2v`` loads nothing else.
+
+The way of one video, from the disk to the library: ``cli/index.py`` (or a script),
+``services/video_library.py``, ``indexing/pipeline.py`` (scan, plan, run, commit),
+``indexing/plan.py`` (what has to be read), ``indexing/local.py`` (decodes on threads and encodes),
+``media/sampled.py`` (which pictures of a file), ``indexing/assembly.py`` (features to segments with
+vectors), ``indexing/committer.py`` (into the store).
+
+The way of one question, from the words to the table: ``cli/search.py`` (or a script),
+``services/video_library.py``, ``search/text_cache.py`` (was it asked before?),
+``encoder/bundle.py`` (words to a vector), ``search/ranking.py`` (segments, videos, best frames),
+``library/sqlite/searcher.py`` (exact scan or graph), ``search/results.py``, ``cli/render.py``.
 """
 
 from __future__ import annotations
@@ -14,17 +25,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from c2v.telemetry import refuse_telemetry
-from c2v.version import VERSION
 
 if TYPE_CHECKING:
     from c2v.evaluation.retrieval import Evaluation
     from c2v.indexing.report import IndexReport
     from c2v.search.results import Answer, Moment
-    from c2v.services.opening import open_library as open
     from c2v.services.results import Comparison, Description, Removed, Status
     from c2v.services.video_library import VideoLibrary
+    from c2v.services.video_library import open_library as open  # noqa: A004
 
-__version__ = VERSION
+__version__ = "0.1.0"
 
 __all__ = [
     "Answer",
@@ -50,7 +60,7 @@ _PLACES = {
     "Removed": ("c2v.services.results", "Removed"),
     "Status": ("c2v.services.results", "Status"),
     "VideoLibrary": ("c2v.services.video_library", "VideoLibrary"),
-    "open": ("c2v.services.opening", "open_library"),
+    "open": ("c2v.services.video_library", "open_library"),
 }
 
 refuse_telemetry()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_type_hints
 
 from c2v.errors import C2VError, UsageError
+from c2v.files.writing import write_file
 
 CONFIG_FILE_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "C2V_"
@@ -103,7 +104,8 @@ def models_dir() -> Path:
 class Settings:
     """The settings that can stand in ``config.toml``, resolved.
 
-    ``hnsw_*`` are the parameters of the approximate index (hnswlib's M, ef_construction, ef).
+    ``hnsw_*`` are the parameters of the approximate index (hnswlib's M, ef_construction, ef): the
+    first two shape its file, which is made again where they differ, the third the search.
 
     Raises:
         UsageError: a value that is not one of the choices.
@@ -117,8 +119,8 @@ class Settings:
     segment: str = "auto"
     strategy: Strategy = "auto"
     hnsw_m: int = 16
-    hnsw_ef_construction: int = 200
-    hnsw_ef: int = 200
+    hnsw_ef_construction: int = 100
+    hnsw_ef: int = 1400
 
     def __post_init__(self) -> None:
         for key, choices in _CHOICES.items():
@@ -185,31 +187,13 @@ def set_config_value(key: str, value: str | None) -> Path:
         # JSON strings and integers are valid TOML values.
         lines.append(f"{key} = {json.dumps(converted, ensure_ascii=False)}")
     try:
-        _replace(path, "".join(line + "\n" for line in lines))
+        write_file(path, "".join(line + "\n" for line in lines))
     except OSError as error:
         raise C2VError(
             f"{path} cannot be written: {error.strerror}",
             hint="check the folder's permissions and room, or export C2V_HOME=FOLDER",
         ) from error
     return path
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file beside and rename it: whatever happens, the old one or the new one is there."""
-    import tempfile
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=".config-", delete=False, encoding="utf-8"
-    ) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(text)
-            file.close()
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 def _text(path: Path) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,23 @@ def load_helper() -> Callable[[str], ModuleType]:
 def videos() -> ModuleType:
     """The module tests/media/make_videos.py: make_video, read_number, overwrite, cut_off, ..."""
     return _load_helper("media/make_videos.py")
+
+
+@pytest.fixture(scope="session")
+def light_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+    """A server of processes that have imported what a command with the shipped encoder does."""
+    forks = load_helper("forked.py").Forks()
+    yield forks
+    forks.close()
+
+
+@pytest.fixture(scope="session")
+def heavy_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+    """The same with torch and open_clip."""
+    helper = load_helper("forked.py")
+    forks = helper.Forks(helper.HEAVY)
+    yield forks
+    forks.close()
 
 
 def _load_helper(path: str) -> ModuleType:

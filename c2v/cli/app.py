@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from c2v import __version__
 from c2v.cli import config, demo, evaluate, finetune, index, library, model, search
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.lean_help import import_help
@@ -15,7 +16,6 @@ from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, Verbose
 from c2v.cli.streams import abandon
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
 from c2v.optional import missing_import
-from c2v.version import VERSION
 
 app = typer.Typer(
     name="c2v",
@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"c2v {VERSION}")
+        typer.echo(f"c2v {__version__}")
         raise typer.Exit
 
 

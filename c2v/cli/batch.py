@@ -20,7 +20,7 @@ from c2v.cli.render import (
 )
 from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
-from c2v.files import open_input
+from c2v.files.reading import open_input
 
 if TYPE_CHECKING:
     from c2v.search.results import Answer

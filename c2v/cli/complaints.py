@@ -51,7 +51,7 @@ def print_trace(error: Exception) -> None:
 
 
 def explain(error: Exception) -> tuple[str, str]:
-    """The sentence and the hint for an exception that no part of c2v has made its own.
+    """The sentence and the hint for an exception that is not a C2VError.
 
     What the operating system refuses names the path and the reason; anything else is a bug.
     """

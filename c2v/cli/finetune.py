@@ -17,7 +17,7 @@ from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL, UsageError
 from c2v.optional import require
 
 if TYPE_CHECKING:
-    from c2v.indexing.report import Progress
+    from c2v.indexing.report import IndexProgress
     from c2v.training.loop import Watcher
 
 
@@ -103,7 +103,7 @@ class _Screen:
     def notice(self, text: str) -> None:
         self._session.notice(text)
 
-    def indexing(self) -> "AbstractContextManager[Progress]":
+    def indexing(self) -> "AbstractContextManager[IndexProgress]":
         from c2v.cli.progress import IndexDisplay
 
         return IndexDisplay(self._session.err, shown=not self._session.quiet)

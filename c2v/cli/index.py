@@ -131,7 +131,7 @@ def index(
     if report.damaged:
         what = "were damaged in the library and had to be read again"
         session.problem(damaged_line(report.damaged, what))
-    show(style, whole=report.as_dict, table=lambda: _print_report(session, report))
+    show(style, whole=report.as_dict, table=lambda: _print_report(session, report, prune=prune))
     if report.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
@@ -146,7 +146,7 @@ def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrun
     return display.confirm_prune if interactive() else refuse
 
 
-def _print_report(session: Session, report: "IndexReport") -> None:
+def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> None:
     done = [
         f"{count} {word}"
         for count, word in (
@@ -169,7 +169,8 @@ def _print_report(session: Session, report: "IndexReport") -> None:
     if not session.quiet:
         session.out.print(line)
     if report.missing:
-        session.notice(f"{report.missing} no longer on disk were kept; --prune drops them")
+        drops = "--prune --yes drops" if prune else "--prune drops"
+        session.notice(f"{report.missing} no longer on disk were kept; {drops} them")
     if report.interrupted:
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)

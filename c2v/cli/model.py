@@ -99,7 +99,7 @@ def import_file(
     overwrite: OverwriteFlag = False,
 ) -> None:
     """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
-    from c2v.encoder.sources.checkpoints import import_checkpoint
+    from c2v.encoder.catalogue import import_checkpoint
 
     folder = import_checkpoint(
         file, name=name, head=head, architecture=architecture, words=words, overwrite=overwrite
@@ -113,7 +113,7 @@ def export(
     file: Annotated[Path, typer.Argument(help="Where to: .safetensors, .pt or .bin.")],
 ) -> None:
     """Write an encoder back in the official key layout, tensor for tensor."""
-    from c2v.encoder.sources.checkpoints import export_checkpoint
+    from c2v.encoder.catalogue import export_checkpoint
 
     export_checkpoint(name, file)
     session.notice(f"exported {name} to {file}")

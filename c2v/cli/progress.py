@@ -26,7 +26,7 @@ from c2v.cli.text import printable
 if TYPE_CHECKING:
     import threading
 
-    from c2v.indexing.report import Progress as IndexProgress
+    from c2v.indexing.report import IndexProgress
 
 NAME_CELLS = 32
 
@@ -48,7 +48,7 @@ class RateColumn(ProgressColumn):
 
 
 class IndexDisplay:
-    """Implements :class:`c2v.indexing.report.Progress` on a rich console.
+    """Implements :class:`c2v.indexing.report.IndexProgress` on a rich console.
 
     The length of a video is known once it is opened. Until then the total is estimated from the
     size of the files that are still closed, at the seconds a byte of those already opened.

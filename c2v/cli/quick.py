@@ -99,7 +99,7 @@ class _UnknownError(Exception):
 
 
 def _converted(value: Any, kind: type) -> Any:
-    """``value`` as a ``kind``; None where it takes more than a look."""
+    """``value`` as a ``kind``; None where only Typer's own machinery can convert it."""
     if type(value) is kind:
         return value
     if not isinstance(value, str):

@@ -40,7 +40,7 @@ VerboseFlag = Annotated[
 
 
 class ReaderLeft(Exception):  # noqa: N818 - what happened, not what went wrong
-    """Whoever read our standard output (head, less) has seen enough and closed it."""
+    """Whoever read our standard output (head, less) has closed it."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from c2v.demo.panning import View, read_picture, write_panned_clip
 from c2v.errors import C2VError
+from c2v.files.drafts import file_draft
 from c2v.optional import install_command
 
 PHOTOGRAPHS = {
@@ -63,7 +64,8 @@ def make_demo_videos(folder: Path) -> list[Path]:
         for source, name in names.items():
             target = folder / name
             if not target.exists():
-                shutil.copyfile(_package_file(package, source), target)
+                with file_draft(target) as draft:
+                    shutil.copyfile(_package_file(package, source), draft)
             made.append(target)
     return made
 
@@ -73,10 +75,9 @@ def _photographs(folder: Path) -> Iterator[Path]:
         target = folder / f"{name}.mp4"
         if not target.exists():
             start, end = _VIEWS[number % len(_VIEWS)]
-            unfinished = folder / f".{name}.mp4"
             picture = read_picture(_package_file("scikit-image", source))
-            write_panned_clip(picture, unfinished, start=start, end=end)
-            unfinished.replace(target)
+            with file_draft(target) as draft:
+                write_panned_clip(picture, draft, start=start, end=end)
         yield target
 
 

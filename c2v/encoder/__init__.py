@@ -19,6 +19,12 @@ True
 (2, 1)
 >>> bool(abs(np.linalg.norm(video) - 1) < 1e-5)
 True
+
+The road of a bundle to this machine: the ``catalogue`` asks a source (``sources.hub`` for a model
+of open_clip, ``sources.importing`` for a checkpoint file) for a ``ClipSource``; ``clip_bundle``
+checks it and writes its parts. A fine-tuned one is written by ``trained_bundle`` beside its parent.
+Both end in ``sealing``: hashed, and moved in one step to where the ``registry`` finds it by name.
+``sources.exporting`` leads back to a checkpoint.
 """
 
 from __future__ import annotations

@@ -210,5 +210,5 @@ def clip_merges() -> dict[str, Any]:
     """
     merges = read_tensors(MERGES_FILE)[MERGES_TENSOR]
     if merges.shape != (_MERGES, 2):
-        raise ModelError(f"{MERGES_FILE} is not CLIP's table of merges", hint="install c2v again")
+        raise ModelError(f"{MERGES_FILE} is not CLIP's table of merges", hint="install it again")
     return merge_table(merges)

@@ -6,9 +6,7 @@ tower is made when the first frame is encoded.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.made_once import made_once
 from c2v.encoder.padding import pad
 from c2v.encoder.towers import TextFeatures
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
@@ -37,6 +36,9 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 class Bundle:
     """One encoder: two towers, a tokenizer and a temporal head.
 
+    Threads may share one: each part is made once. Pickled, it is the four attributes below, and the
+    process that reads it makes parts of its own.
+
     Attributes:
         directory: the folder of the bundle.
         config: what stands in its ``config.json``.
@@ -45,9 +47,13 @@ class Bundle:
     """
 
     def __init__(
-        self, directory: Path, config: BundleConfig, *, device: str = "auto",
+        self,
+        directory: Path,
+        config: BundleConfig,
+        *,
+        device: str = "auto",
         precision: str = "auto",
-    ) -> None:  # fmt: skip
+    ) -> None:
         if precision not in PRECISIONS:
             raise UsageError(
                 f"--precision {precision} is not a precision",
@@ -57,7 +63,11 @@ class Bundle:
         self.config = config
         self.device = check_device_name(device)
         self.precision = precision
-        self._lock = threading.RLock()  # two workers may ask for the same tower at once
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs to open the same encoder; it makes towers of its own."""
+        kept = ("directory", "config", "device", "precision")
+        return {name: self.__dict__[name] for name in kept}
 
     def __repr__(self) -> str:
         return f"Bundle({self.name!r}, {str(self.directory)!r})"
@@ -87,20 +97,19 @@ class Bundle:
         """V, the width of the vectors of a library."""
         return self.config.vector_dim
 
-    @cached_property
+    @made_once
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer of the text tower."""
         from c2v.encoder.text.tokenizer import load_tokenizer
 
         return load_tokenizer(self.directory, self.config.text)
 
-    @cached_property
+    @made_once
     def head(self) -> Head:
         """The temporal head (stage 2)."""
         from c2v.encoder.heads import load_head
 
-        with self._lock:
-            head = load_head(self.directory, self.config, device=self.device)
+        head = load_head(self.directory, self.config, device=self.device)
         if head.vector_dim != self.vector_dim:
             raise ModelError(
                 f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, "
@@ -108,23 +117,21 @@ class Bundle:
             )
         return head
 
-    @cached_property
+    @made_once
     def image_tower(self) -> ImageTower:
         """The image tower, made on first use."""
-        with self._lock:
-            on_cpu = self.config.image.family == "onnx"
-            return make_image_tower(
-                self.directory,
-                self.config,
-                device="cpu" if on_cpu else resolve_device(self.device),
-                precision=self.precision,
-            )
+        on_cpu = self.config.image.family == "onnx"
+        return make_image_tower(
+            self.directory,
+            self.config,
+            device="cpu" if on_cpu else resolve_device(self.device),
+            precision=self.precision,
+        )
 
-    @cached_property
+    @made_once
     def text_tower(self) -> TextTower:
         """The text tower, made on first use."""
-        with self._lock:
-            return make_text_tower(self.directory, self.config)
+        return make_text_tower(self.directory, self.config)
 
     def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames [N, side, side, 3] uint8 RGB to features [N, D] float32, **not** normalised.

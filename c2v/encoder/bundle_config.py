@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from c2v.errors import ModelError
-from c2v.files import check_depth, parse_json, read_plain
+from c2v.files.reading import check_depth, parse_json, read_plain
 from c2v.optional import upgrade_hint
 
 FORMAT = 1
@@ -57,7 +57,7 @@ class TextConfig:
     """The text tower and its tokenizer.
 
     A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
-    token always survives), then ``pad`` up to ``context`` (spec 1.3). ``start_id`` is ``None`` for
+    token always survives), then ``pad`` up to ``context``. ``start_id`` is ``None`` for
     models without a start token. ``specials`` are literals in a text that stand for one token
     (``<|endoftext|>`` in OpenAI's tokenizer).
     """

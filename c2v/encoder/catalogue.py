@@ -1,7 +1,8 @@
-"""An encoder by name: found on this machine, or fetched; and the default.
+"""Encoders by name: found here, fetched, imported, exported; and which one when none was named.
 
-Nothing here connects but :func:`fetch_bundle`, which says where to and how much before it does.
-What can be fetched are ``ViT-B-32`` and every open_clip model as ``ARCHITECTURE/TAG``.
+Only this module leads to :mod:`c2v.encoder.sources`. Nothing here connects but
+:func:`fetch_bundle`, which says where to and how much before it does. What can be fetched are
+``ViT-B-32`` and every open_clip model as ``ARCHITECTURE/TAG``.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from c2v.encoder.bundle_config import CONFIG_NAME
+from c2v.encoder.bundle_config import CONFIG_NAME, read_config
+from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import (
     DEFAULT_NAME,
     DEFAULT_SOURCE,
+    bundle_folder,
+    check_free,
     find_bundle,
     is_name,
     list_bundles,
@@ -77,8 +81,9 @@ def fetch_bundle(
         MissingPartError: it is not ``ViT-B-32``, and open_clip is not installed.
     """
     from c2v.encoder.architecture import model_config
+    from c2v.encoder.clip_bundle import write_clip_bundle
     from c2v.encoder.sources.announcement import announcement
-    from c2v.encoder.sources.hub import is_cached, require_network, require_online
+    from c2v.encoder.sources.hub import hub_source, is_cached, require_network, require_online
 
     if name == DEFAULT_SOURCE:
         name = DEFAULT_NAME
@@ -92,9 +97,79 @@ def fetch_bundle(
         require_online(name)
         announce(announcement(name, model))
         require_network(name)  # before open_clip, whose import takes seconds
-    from c2v.encoder.sources.checkpoints import bundle_from_hub
+    target = bundle_folder(name)
+    clip = hub_source(source, name=name, on_progress=on_progress)
+    write_clip_bundle(target, name=name, clip=clip, overwrite=overwrite)
+    return target
 
-    return bundle_from_hub(source, name=name, on_progress=on_progress, overwrite=overwrite)
+
+def import_checkpoint(
+    file: Path,
+    *,
+    name: str,
+    head: str = "auto",
+    architecture: str | None = None,
+    words: int | None = None,
+    overwrite: bool = False,
+    **settings: Any,
+) -> Path:
+    """Make a bundle of a checkpoint: CLIP2Video or CLIP4Clip, or a bare CLIP (head meanP).
+
+    Args:
+        file: ``.pt``, ``.bin``, ``.ckpt`` or ``.safetensors``; nothing in it is executed.
+        name: what the bundle will be called. A bare CLIP called ``ViT-B-32`` is of the
+            architecture that c2v fetches under that name, unless another is given.
+        head: ``auto`` takes the head the keys tell; else the type of CLIP4Clip head to use.
+        architecture: open_clip's name for a bare CLIP whose sizes fit more than one.
+        words: the most tokens of a text (:func:`c2v.encoder.sources.importing.checkpoint_source`).
+        overwrite: replace a bundle of that name.
+        settings: overrides under the reference's names (``center_weight``, ``sim_type``, ...).
+
+    Returns:
+        The folder of the bundle.
+
+    Raises:
+        ModelError: the file cannot be read, a key is missing or unknown, or the name is taken.
+        UsageError: the name cannot be one.
+        MissingPartError: PyTorch or open_clip is not installed.
+    """
+    require("c2v model import", "torch", "open_clip")
+    from c2v.encoder.clip_bundle import write_clip_bundle
+    from c2v.encoder.sources.importing import checkpoint_source
+
+    target = bundle_folder(check_bundle_name(name))
+    check_free(name, target, overwrite=overwrite)
+    clip = checkpoint_source(
+        file,
+        head=head,
+        architecture=architecture,
+        default_architecture=DEFAULT_SOURCE.partition("/")[0] if name == DEFAULT_NAME else None,
+        words=words,
+        **settings,
+    )
+    write_clip_bundle(target, name=name, clip=clip, overwrite=overwrite)
+    return target
+
+
+def export_checkpoint(name: str, file: Path) -> None:
+    """Write a bundle in the official layout: bitwise what was imported, tensor for tensor.
+
+    Args:
+        name: a bundle on this machine.
+        file: ``.safetensors``, or anything else for ``torch.save``.
+
+    Raises:
+        ModelError: there is no such bundle, its towers have no official layout, or the file
+            cannot be written.
+        MissingPartError: PyTorch is not installed.
+    """
+    require("c2v model export", "torch")
+    from c2v.encoder.sources.exporting import write_official
+
+    directory = find_bundle(name)
+    if directory is None:
+        raise ModelError(f"there is no model named {name!r} on this machine", hint="c2v model list")
+    write_official(directory, read_config(directory), file)
 
 
 def choose_default(
@@ -149,6 +224,8 @@ def _second_best(reason: str) -> str:
 def _not_here(name: str) -> ModelError:
     here = ", ".join(sorted({bundle.name for bundle in list_bundles()}))
     if (name == DEFAULT_NAME or "/" in name) and is_name(name):
+        if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
+            require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
         return ModelError(
             f"the model {name} is not on this machine",
             hint=f"c2v model pull {name}, or a model that is here: {here}",

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from c2v.config import models_dir
-from c2v.drafts import comes_back, settle
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.leftovers import settle_earlier
 from c2v.encoder.names import is_name, same_but_for_case
 from c2v.errors import ModelError
+from c2v.files.drafts import comes_back, settle
 
 __all__ = [
     "DEFAULT_NAME",

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from c2v.drafts import folder_draft
 from c2v.encoder.bundle_config import (
     CONFIG_NAME,
     FORMAT,
@@ -25,6 +24,7 @@ from c2v.encoder.bundle_config import (
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
 from c2v.encoder.registry import check_free, put_back_models
 from c2v.errors import ModelError
+from c2v.files.drafts import folder_draft
 
 
 @contextlib.contextmanager

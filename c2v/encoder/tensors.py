@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import ModelError
-from c2v.files import open_plain, parse_json
+from c2v.files.reading import open_plain, parse_json
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",

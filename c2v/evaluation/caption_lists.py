@@ -6,7 +6,7 @@ import ast
 import re
 import warnings
 
-from c2v.files import parse_json
+from c2v.files.reading import parse_json
 
 _STRING = re.compile(r"""[uU]?'(?:[^'\\]|\\.)*'|[uU]?"(?:[^"\\]|\\.)*\"""", re.DOTALL)
 _BETWEEN = re.compile(r"[\s,]*")

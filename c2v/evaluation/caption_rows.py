@@ -17,7 +17,7 @@ from typing import Any
 from c2v.errors import DataError
 from c2v.evaluation.caption_lists import captions_in
 from c2v.evaluation.caption_text import read_text
-from c2v.files import parse_json
+from c2v.files.reading import parse_json
 
 VIDEO_COLUMNS = (
     "video", "video_id", "path", "file", "filename", "file_name", "video_path", "video_name",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from c2v.errors import DataError
-from c2v.files import read_plain
+from c2v.files.reading import read_plain
 
 WESTERN = "cp1252"
 _MARKS = (

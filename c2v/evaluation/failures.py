@@ -6,14 +6,14 @@ import base64
 import csv
 import html
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from c2v.errors import C2VError, MediaError, only_this_file
+from c2v.errors import C2VError, MediaError
 from c2v.evaluation.retrieval import Evaluation
+from c2v.files.drafts import output_draft
+from c2v.media.thumbnails import jpeg, thumbnail
 
 WINNERS = 3
 WORST = 50
@@ -71,7 +71,10 @@ def write_queries(evaluations: list[Evaluation], path: Path) -> None:
     for place in range(1, WINNERS + 1):
         header += [f"winner_{place}", f"score_{place}"]
     try:
-        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        with (
+            output_draft(path) as draft,
+            draft.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(header)
             for evaluation in evaluations:
@@ -107,7 +110,8 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
     pictures: dict[str, str] = {}
     body = "".join(_section(result, pictures) for result in worst)
     try:
-        path.write_text(head + body + "</html>\n", encoding="utf-8")
+        with output_draft(path) as draft:
+            draft.write_text(head + body + "</html>\n", encoding="utf-8")
     except OSError as error:
         raise C2VError(f"{path} cannot be written: {error.strerror}") from error
 
@@ -133,37 +137,9 @@ def _figure(path: str, label: str, kind: str, pictures: dict[str, str]) -> str:
 
 def _thumbnail(path: str) -> str:
     """The picture in the middle of a video as an <img>, or a grey square with the reason."""
-    from c2v.media.decode import choose_decoder
-    from c2v.media.picture import FrameShape
-    from c2v.media.probe import probe
-
-    problems: list[str] = []
     try:
-        with only_this_file():
-            info = probe(Path(path))
-            decoder = choose_decoder("auto", sampling="fast")
-            frame = next(
-                decoder.frames(
-                    info, [info.duration_seconds / 2], shape=FrameShape(_SIDE),
-                    on_problem=problems.append,
-                )
-            )  # fmt: skip
+        pixels = thumbnail(Path(path), None, _SIDE)
     except MediaError as error:
         return f"<div class='none' title='{html.escape(str(error), quote=True)}'></div>"
-    encoded = base64.b64encode(jpeg(frame.pixels)).decode()
+    encoded = base64.b64encode(jpeg(pixels)).decode()
     return f"<img alt='' src='data:image/jpeg;base64,{encoded}'>"
-
-
-def jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    """A picture [H, W, 3] as JPEG."""
-    import av
-
-    height, width = pixels.shape[:2]
-    out = BytesIO()
-    with av.open(out, "w", format="mjpeg") as container:
-        stream = container.add_stream("mjpeg", rate=1)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuvj420p"
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return out.getvalue()

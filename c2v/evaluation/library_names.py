@@ -9,7 +9,7 @@ from pathlib import PurePath
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.video_names import ids_of
 from c2v.library import Store, VideoRecord
-from c2v.path_patterns import composed
+from c2v.paths.patterns import composed
 
 
 def in_library(library: Store, captions: Captions) -> Captions:

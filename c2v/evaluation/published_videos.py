@@ -21,9 +21,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, UsageError
 from c2v.evaluation.datasets.benchmarks import BENCHMARKS
 from c2v.evaluation.stored import Missing
-from c2v.media.numbered_frames import frame_clock, numbered_frames
-from c2v.media.probe import probe
-from c2v.media.published_pictures import resize_and_crop
+from c2v.media.published_pictures import sample_published
 from c2v.media.published_positions import PublishedSampling
 
 ProtocolName = Literal["library", "clip4clip", "clip2video"]
@@ -149,19 +147,12 @@ def _pictures(
     """The frames of a video as pictures [T, side, side, 3] of each size, or why there are none."""
     if not Path(path).exists():
         return Missing(path, "no such file")
-    small: dict[int, list[NDArray[np.uint8]]] = {side: [] for side in sides}
     try:
-        info = probe(Path(path))
-        clock = frame_clock(info)
-        numbers = sampling.positions(clock)
-        for picture in numbered_frames(
-            info, clock, numbers, on_problem=lambda said: on_problem(f"{path}: {said}")
-        ):
-            for side, pictures in small.items():
-                pictures.append(resize_and_crop(picture, side))
+        return sample_published(
+            Path(path), sampling, sides, on_problem=lambda said: on_problem(f"{path}: {said}")
+        )
     except MediaError as error:
         return Missing(path, f"cannot be read: {error.message}")
-    return {side: np.stack(pictures) for side, pictures in small.items()}
 
 
 def _ahead(work: Callable[[T], R], items: Sequence[T]) -> Iterator[tuple[T, R]]:

@@ -78,7 +78,7 @@ class Evaluation:
         return self.texts > len(np.unique(self.scores.owner))
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of the command-line contract."""
+        """What ``--format json`` prints."""
         return {
             **self.metrics.as_dict(),
             "texts": self.texts,

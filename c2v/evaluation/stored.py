@@ -15,7 +15,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.towers import TextFeatures
 from c2v.evaluation.captions import Captions
 from c2v.library import Store
-from c2v.path_patterns import composed
+from c2v.paths.patterns import composed
 
 TEXTS_AT_ONCE = 256
 _VIDEOS_AT_ONCE = 512
@@ -42,7 +42,7 @@ def find_videos(library: Store, captions: Captions) -> tuple[dict[str, int], tup
     """The ids of the file's videos by path, and those that are not in the library, with reasons.
 
     A path is looked up as it is written, then with its links resolved, then as names that look
-    alike (see path_patterns). Names that are no path on this disk are looked up before, by
+    alike (:mod:`c2v.paths.patterns`). Names that are no path on this disk are looked up before, by
     :func:`c2v.evaluation.library_names.in_library`.
     """
     failed = {failure.path: failure.reason for failure in library.failures()}

@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 
 from c2v.media.scan import VIDEO_EXTENSIONS
-from c2v.path_patterns import composed, existing
+from c2v.paths.patterns import composed, existing
 
 
 def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
     """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut;
-    composed (see path_patterns).
+    composed (:mod:`c2v.paths.patterns`).
 
-    Names are composed (see path_patterns). Of several files of one name the first in order of
-    path is taken. ``deep`` looks below too.
+    Names are composed (:mod:`c2v.paths.patterns`). Of several files of one name the first in order
+    of path is taken. ``deep`` looks below too.
     """
     found: dict[str, str] = {}
     for root, folders, names in os.walk(os.path.abspath(folder)):  # noqa: PTH100 - keeps links

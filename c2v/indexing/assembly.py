@@ -1,6 +1,6 @@
 """The encoding side of the pipeline: frames of many videos through one image tower.
 
-Frames are batched across videos; each goes back to the clip it came from. A clip whose last
+Frames are batched across videos; each goes back to the file it came from. A file whose last
 frame has come back is turned into segments with head vectors, ready for the library.
 """
 
@@ -14,33 +14,38 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError
-from c2v.indexing.events import Clip, Frames
+from c2v.indexing.events import OpenedFile
 from c2v.library import SegmentData
+from c2v.media.frames import Frames
+from c2v.media.segments import Segment
 
 _WORTH_DOUBLING = 1.1
 _WORTH_A_CALL = 8
 """From so many pictures on, more at once make a picture hardly cheaper on a CPU."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Assembly:
-    """The frame features of one clip, as far as they have come back from the tower."""
+    """The frame features of one file, as far as they have come back from the tower."""
 
-    clip: Clip
+    file: OpenedFile
     features: NDArray[np.float16]
     """[N, D], one row a sample time; rows not in ``seen`` hold nothing."""
     seconds: NDArray[np.float32]
     """[N] the real time of the picture, which need not be the wanted one."""
     seen: NDArray[np.bool_]
     waiting: int = 0
-    """Frames of this clip that are in a batch and not encoded yet."""
+    """Frames of this file that are in a batch and not encoded yet."""
     closed: bool = False
+    problems: tuple[str, ...] = ()
+    """Reasons why parts of it could not be read."""
 
     @classmethod
-    def of(cls, clip: Clip, *, feature_dim: int) -> Assembly:
-        count = len(clip.times)
+    def of(cls, file: OpenedFile, *, feature_dim: int) -> Assembly:
+        """Room for all of its frames."""
+        count = len(file.layout.times)
         return cls(
-            clip,
+            file,
             features=np.zeros((count, feature_dim), np.float16),
             seconds=np.zeros(count, np.float32),
             seen=np.zeros(count, np.bool_),
@@ -48,6 +53,7 @@ class Assembly:
 
     @property
     def complete(self) -> bool:
+        """Whether all frames that could be read have their features."""
         return self.closed and self.waiting == 0
 
 
@@ -81,8 +87,8 @@ class BatchSize:
 
 
 @dataclass(slots=True)
-class Batch:
-    """Pictures of any clips, collected until they fill a call of the image tower."""
+class PictureBatch:
+    """Pictures of any files, collected until they fill a call of the image tower."""
 
     size: BatchSize
     _parts: list[tuple[Assembly, Frames]] = field(default_factory=list)
@@ -90,6 +96,7 @@ class Batch:
 
     @property
     def full(self) -> bool:
+        """Whether it is to be encoded before more is added."""
         return self._count >= self.size.limit
 
     @property
@@ -98,12 +105,13 @@ class Batch:
         return self._count >= min(_WORTH_A_CALL, self.size.limit)
 
     def add(self, assembly: Assembly, frames: Frames) -> None:
+        """Put the pictures of some frames of a file with the others."""
         assembly.waiting += len(frames.indices)
         self._parts.append((assembly, frames))
         self._count += len(frames.pixels)
 
     def encode(self, bundle: Bundle) -> list[Assembly]:
-        """Run the tower once and give every feature back to its clip; the clips it touched."""
+        """Run the tower once and give every feature back to its file; the files it touched."""
         if not self._parts:
             return []
         pixels = np.concatenate([frames.pixels for _, frames in self._parts])
@@ -117,39 +125,34 @@ class Batch:
             assembly.seen[frames.indices] = True
             assembly.waiting -= len(frames.indices)
             row += len(frames.pixels)
-        touched = list({id(assembly): assembly for assembly, _ in self._parts}.values())
+        touched = list(dict.fromkeys(assembly for assembly, _ in self._parts))
         self._parts.clear()
         self._count = 0
         return touched
 
 
-def to_segments(assembly: Assembly, bundle: Bundle) -> list[SegmentData]:
-    """Cut a complete clip into segments and run the temporal head over each.
+def to_segments(assembly: Assembly, bundle: Bundle) -> tuple[SegmentData, ...]:
+    """Cut a complete file into segments and run the temporal head over each.
 
-    A segment without one readable frame is left out. Raises :class:`MediaError` when that
-    leaves nothing.
+    A segment without one readable frame is left out.
+
+    Raises:
+        MediaError: that leaves nothing, or the numbers are not finite.
     """
-    parts: list[tuple[float, float, NDArray[np.float32], NDArray[np.float16]]] = []
+    parts: list[tuple[Segment, NDArray[np.float32], NDArray[np.float16]]] = []
     row = 0
-    for segment in assembly.clip.segments:
+    for segment in assembly.file.layout.segments:
         rows = np.arange(row, row + len(segment.times))
         row += len(segment.times)
         rows = rows[assembly.seen[rows]]
         if len(rows):
-            parts.append(
-                (
-                    segment.start_seconds,
-                    segment.end_seconds,
-                    assembly.seconds[rows],
-                    assembly.features[rows],
-                )
-            )
+            parts.append((segment, assembly.seconds[rows], assembly.features[rows]))
     if not parts:
         raise MediaError("no frame of it could be decoded")
     vectors = bundle.embed_segments([features for *_, features in parts])
     if not (np.isfinite(vectors).all() and all(np.isfinite(f).all() for *_, f in parts)):
         raise MediaError(f"the model {bundle.name} gave numbers for it that are not finite")
-    return [
-        SegmentData(start, end, seconds, features, vector)
-        for (start, end, seconds, features), vector in zip(parts, vectors, strict=True)
-    ]
+    return tuple(
+        SegmentData(segment.start_seconds, segment.end_seconds, seconds, features, vector)
+        for (segment, seconds, features), vector in zip(parts, vectors, strict=True)
+    )

@@ -1,75 +1,51 @@
-"""What the decoding side of the pipeline tells the encoding side."""
+"""What the decoding threads tell the encoding one, by the number of the job."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from c2v.errors import MediaError
+from c2v.indexing.engine import Failed
 from c2v.indexing.plan import Job
+from c2v.media.frames import Frames
 from c2v.media.identity import FileState
-from c2v.media.probe import VideoInfo
-from c2v.media.segments import Segment
+from c2v.media.sampled import Layout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
-    """An opened file: what it is, how it is cut and when it is sampled."""
+class OpenedFile:
+    """A file that is being read for a job, how it is cut and when it is looked at."""
 
+    number: int
+    """Of the job."""
     job: Job
-    info: VideoInfo
-    segments: tuple[Segment, ...]
-    times: NDArray[np.float64]
-    """All sample times of all segments, one after the other, in seconds [N]."""
-    problems: list[str]
-    """Reasons why parts of it could not be read; filled while it is decoded."""
+    layout: Layout
     state: FileState
     """Of the file that was read, whatever stood at its path when the run was planned."""
     content_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    clip: Clip
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """Some of its frames."""
 
-
-@dataclass(frozen=True, slots=True)
-class Frames:
-    """Frames of a clip and the pictures they show.
-
-    Neighbours that show the same picture share it: several times near one keyframe, or a screen on
-    which nothing moves. It is encoded once.
-    """
-
-    clip: Clip
-    indices: NDArray[np.intp]
-    """[n] into the clip's ``times``."""
-    seconds: NDArray[np.float32]
-    """[n] the real time of each."""
-    pixels: NDArray[np.uint8]
-    """[m, side, side, 3] RGB, the m <= n pictures."""
-    shown: NDArray[np.intp]
-    """[n] which of the pictures each frame shows."""
+    number: int
+    frames: Frames
 
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    clip: Clip
+    """All of its frames have come."""
+
+    number: int
+    problems: tuple[str, ...]
+    """Reasons why parts of it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A clip that changed while it was read: what came of it belongs to no file."""
+    """It changed while it was read: what came of it belongs to no file."""
 
-    clip: Clip
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    job: Job
-    error: MediaError
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +55,4 @@ class Crashed:
     error: BaseException
 
 
-Event = Opened | Frames | Closed | Dropped | Failed | Crashed
+Event = OpenedFile | Decoded | Closed | Dropped | Failed | Crashed

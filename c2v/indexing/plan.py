@@ -7,14 +7,15 @@ says "new": so a second run reads no file at all, and a renamed one is read for 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from c2v.errors import MediaError, only_this_file
+from c2v.errors import MediaError, UsageError, only_this_file
 from c2v.indexing.report import Failure
-from c2v.library import Store, VideoRecord
+from c2v.library import FailureRecord, Store, VideoRecord
 from c2v.media.identity import content_id_of, held
+from c2v.media.sampling import Sampling
 from c2v.media.scan import FoundVideo
 
 
@@ -24,11 +25,9 @@ class Job:
 
     file: FoundVideo
     content_id: str
-    sampling: str
+    sampling: Sampling
     updates: bool
     """The library already has a video at this path."""
-    is_second_try: bool = False
-    """It changed while it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +50,8 @@ class Plan:
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     """Not to be opened again: they failed before and have not changed since."""
-    damaged: set[int] = field(default_factory=set)
-    """Ids of videos of which the library's rows are not what was written: read again."""
+    damaged: list[VideoRecord] = field(default_factory=list)
+    """Videos of which the library's rows are not what was written: read again."""
     vanished: list[VideoRecord] = field(default_factory=list)
     """Gone, while the folder they were in is still there."""
     unplugged: list[VideoRecord] = field(default_factory=list)
@@ -64,8 +63,8 @@ def make_plan(
     found: Sequence[FoundVideo],
     *,
     roots: Sequence[Path],
-    sampling: str | None,
-    default_sampling: str,
+    sampling: Sampling | None,
+    default_sampling: Sampling,
     retry_failed: bool,
     reread: bool = False,
 ) -> Plan:
@@ -75,23 +74,18 @@ def make_plan(
     ``default_sampling`` to new ones. With ``reread`` every file found becomes a job, changed or
     not; a file that was renamed still takes its video along.
     """
-    plan = Plan()
-    known = {video.path: video for video in library.videos()}
-    failures = {failure.path: failure for failure in library.failures()}
-    present = {str(file.path) for file in found}
-    plan.damaged = library.damaged_videos([v.id for v in known.values() if v.path in present])
+    known = _Known.of(library, found)
+    wish = _Wish(sampling, default_sampling)
+    plan = Plan(damaged=[v for v in known.videos.values() if v.id in known.damaged])
     fresh: list[FoundVideo] = []
     for file in found:
         path = str(file.path)
-        video, failure = known.get(path), failures.get(path)
+        video, failure = known.videos.get(path), known.failures.get(path)
         if video is not None and _same_file(video.size_bytes, video.mtime_ns, file):
-            if video.id in plan.damaged:
-                wanted = sampling or video.sampling
-                plan.jobs.append(Job(file, video.content_id, wanted, updates=True))
-            elif sampling in (None, video.sampling):
+            if video.id not in known.damaged and wish.is_met_by(video):
                 plan.unchanged += 1
             else:
-                plan.jobs.append(Job(file, video.content_id, sampling, updates=True))
+                plan.jobs.append(Job(file, video.content_id, wish.for_(video), updates=True))
         elif (
             failure is not None
             and not (retry_failed or reread)
@@ -100,31 +94,62 @@ def make_plan(
             plan.unreadable.append(Failure(file.path, failure.reason))
         else:
             fresh.append(file)
-    _settle_fresh(plan, fresh, known, present, sampling=sampling, default=default_sampling)
+    _settle_fresh(plan, fresh, known, wish)
     if reread:
-        _read_again(plan, found, known, sampling=sampling)
-    _sort_out_missing(plan, known.values(), present, roots)
+        _read_again(plan, found, known, wish)
+    _sort_out_missing(plan, known, roots)
     return plan
 
 
-def _read_again(
-    plan: Plan,
-    found: Sequence[FoundVideo],
-    known: dict[str, VideoRecord],
-    *,
-    sampling: str | None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the library holds, by path, and which of the paths are on disk."""
+
+    videos: dict[str, VideoRecord]
+    failures: dict[str, FailureRecord]
+    damaged: set[int]
+    present: set[str]
+
+    @classmethod
+    def of(cls, library: Store, found: Sequence[FoundVideo]) -> _Known:
+        """All that the plan asks the library, at once."""
+        videos = {video.path: video for video in library.videos()}
+        failures = {failure.path: failure for failure in library.failures()}
+        present = {str(file.path) for file in found}
+        ids = [video.id for video in videos.values() if video.path in present]
+        return cls(videos, failures, library.damaged_videos(ids), present)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How videos are to be sampled: as ``asked``, else as they are, else by ``default``."""
+
+    asked: Sampling | None
+    default: Sampling
+
+    def is_met_by(self, video: VideoRecord) -> bool:
+        return self.asked is None or str(self.asked) == video.sampling
+
+    def for_(self, video: VideoRecord | None) -> Sampling:
+        if self.asked is not None or video is None:
+            return self.asked or self.default
+        try:
+            return Sampling.parse(video.sampling)
+        except UsageError:  # a damaged row: it is read again as a new video is
+            return self.default
+
+
+def _read_again(plan: Plan, found: Sequence[FoundVideo], known: _Known, wish: _Wish) -> None:
     """Make jobs of the files that could have stayed as they are."""
     taken = {move.file.path: move.video for move in plan.moves + plan.touched + plan.copies}
     settled = {job.file.path for job in plan.jobs} | {bad.path for bad in plan.unreadable}
+    moved = {move.file.path for move in plan.moves}
     for file in found:
-        held = known.get(str(file.path))
-        video = taken.get(file.path, held)
+        here = known.videos.get(str(file.path))
+        video = taken.get(file.path, here)
         if video is not None and file.path not in settled:
-            updates = held is not None or file.path in {move.file.path for move in plan.moves}
-            plan.jobs.append(
-                Job(file, video.content_id, sampling or video.sampling, updates=updates)
-            )
+            updates = here is not None or file.path in moved
+            plan.jobs.append(Job(file, video.content_id, wish.for_(video), updates=updates))
     plan.unchanged, plan.touched, plan.copies = 0, [], []
 
 
@@ -132,41 +157,27 @@ def _same_file(size_bytes: int, mtime_ns: int, file: FoundVideo) -> bool:
     return size_bytes == file.size_bytes and mtime_ns == file.mtime_ns
 
 
-def _settle_fresh(
-    plan: Plan,
-    fresh: Sequence[FoundVideo],
-    known: dict[str, VideoRecord],
-    present: set[str],
-    *,
-    sampling: str | None,
-    default: str,
-) -> None:
+def _settle_fresh(plan: Plan, fresh: Sequence[FoundVideo], known: _Known, wish: _Wish) -> None:
     """Decide by content which of the new or changed files must really be decoded."""
     by_content: dict[str, list[VideoRecord]] = defaultdict(list)
-    for video in known.values():
-        if video.id not in plan.damaged:
+    for video in known.videos.values():
+        if video.id not in known.damaged and wish.is_met_by(video):
             by_content[video.content_id].append(video)
     changed = {str(file.path) for file in fresh}
     taken: set[int] = set()
     for scanned in fresh:
         path = str(scanned.path)
         try:
-            with only_this_file(), held(scanned.path) as (opened, state):
-                identity = content_id_of(opened)
+            file, identity = _identified(scanned)
         except MediaError as error:
             plan.unreadable.append(Failure(scanned.path, error.message, error.trace))
             continue
-        # The id and the time stamp that is kept with it are of one moment, not the scan's.
-        file = replace(scanned, size_bytes=state.size_bytes, mtime_ns=state.mtime_ns)
-        twins = [
-            video
-            for video in by_content.get(identity, ())
-            if video.id not in taken and sampling in (None, video.sampling)
-        ]
+        twins = [video for video in by_content.get(identity, ()) if video.id not in taken]
         same_place = next((video for video in twins if video.path == path), None)
         # A twin is free when nothing with its content lives at its old path any more.
         free = next(
-            (v for v in twins if v.path in changed or (v.path not in present and _gone(v))), None
+            (v for v in twins if v.path in changed or (v.path not in known.present and _gone(v))),
+            None,
         )
         if same_place is not None:
             plan.touched.append(Move(same_place, file))
@@ -177,8 +188,15 @@ def _settle_fresh(
         elif twins:
             plan.copies.append(Move(twins[0], file))
         else:
-            wanted = sampling or (known[path].sampling if path in known else default)
-            plan.jobs.append(Job(file, identity, wanted, updates=path in known))
+            here = known.videos.get(path)
+            plan.jobs.append(Job(file, identity, wish.for_(here), updates=here is not None))
+
+
+def _identified(file: FoundVideo) -> tuple[FoundVideo, str]:
+    """A file with its content id; both, and the time stamp, are of one moment, not the scan's."""
+    with only_this_file(), held(file.path) as (opened, state):
+        identity = content_id_of(opened)
+    return replace(file, size_bytes=state.size_bytes, mtime_ns=state.mtime_ns), identity
 
 
 def _gone(video: VideoRecord) -> bool:
@@ -192,18 +210,16 @@ def _gone(video: VideoRecord) -> bool:
     return False
 
 
-def _sort_out_missing(
-    plan: Plan, videos: Iterable[VideoRecord], present: set[str], roots: Sequence[Path]
-) -> None:
+def _sort_out_missing(plan: Plan, known: _Known, roots: Sequence[Path]) -> None:
     """Videos of the library that should be below ``roots`` and are not on disk.
 
     A folder that is wholly missing, or stands there empty as the mount point of an unplugged
     drive does, is no proof of a deletion; a file gone from a folder that still has others is.
     """
     moved = {move.video.id for move in plan.moves}
-    for video in videos:
+    for video in known.videos.values():
         path = Path(video.path)
-        if video.path in present or video.id in moved or not _below(path, roots):
+        if video.path in known.present or video.id in moved or not _below(path, roots):
             continue
         if not _gone(video):
             continue  # excluded by a pattern today, but still there: not ours to drop

@@ -1,39 +1,11 @@
-"""What an indexing run is asked to do, what it tells while it runs, and what it says at the end."""
+"""What an indexing run tells while it runs, what it asks, and what it says at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from c2v.media.opening import MOST_MEGAPIXELS
-from c2v.media.segments import SegmentMode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexOptions:
-    """How a run looks for videos and reads them."""
-
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-    segment: SegmentMode | None = None
-    """None keeps what a video was indexed with; a new video gets ``auto``."""
-    decoder: Literal["auto", "pyav", "decord"] = "auto"
-    sampling: Literal["exact", "fast"] = "exact"
-    workers: int | None = None
-    """Decoding threads; None is one a core."""
-    batch_size: int = 32
-    """Frames a call of the image tower."""
-    prune: bool = False
-    """Drop videos below the given folders that are no longer on disk; without being asked where
-    only the file is gone, after asking where its whole folder is (see :data:`ConfirmPrune`)."""
-    retry_failed: bool = False
-    """Try files again that failed before and have not changed since."""
-    max_megapixels: float = MOST_MEGAPIXELS
-    """Files with larger pictures are refused: they cost gigabytes of memory."""
-    reread: bool = False
-    """Read every file below the given folders again; each replaces what the library holds of it."""
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +61,7 @@ class IndexReport:
         }
 
 
-class Progress(Protocol):
+class IndexProgress(Protocol):
     """Told by the pipeline what happens, from the thread that runs it. Draws nothing itself."""
 
     def scanned(self, count: int) -> None:

@@ -15,7 +15,7 @@ class Filter:
     """
 
     paths: tuple[str, ...] = ()
-    """Paths and path patterns, one of which has to mean it (see ``path_patterns``)."""
+    """Paths and path patterns, one of which has to mean it (:mod:`c2v.paths.patterns`)."""
 
     @property
     def is_open(self) -> bool:
@@ -33,7 +33,7 @@ def chosen_by_path(
     """
     if not where.paths:
         return [key for key, _ in videos], ()
-    from c2v.path_patterns import select  # most searches give no pattern: it costs 4 ms
+    from c2v.paths.patterns import select  # most searches give no pattern: it costs 4 ms
 
     chosen, unmatched = select(where.paths, [path for _, path in videos])
     return [videos[place][0] for place in chosen], tuple(unmatched)

@@ -77,6 +77,11 @@ class SegmentData:
     features: NDArray[np.float16]
     vector: NDArray[np.float32]
 
+    def __post_init__(self) -> None:
+        shapes = self.times.shape, self.features.shape, self.vector.shape
+        if [len(shape) for shape in shapes] != [1, 2, 1] or shapes[0] != shapes[1][:1]:
+            raise ValueError(f"segments are times [T], features [T, D], vector [V], not {shapes}")
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:

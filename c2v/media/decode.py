@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from c2v.config import DecoderName
 from c2v.errors import UsageError
-from c2v.media.frames import Decoder, Sampling
-from c2v.media.opening import MOST_MEGAPIXELS
+from c2v.media.containers import MOST_MEGAPIXELS
+from c2v.media.frames import Decoder
 from c2v.media.pyav_decoder import PyAVDecoder
+from c2v.media.sampling import Exactness
 from c2v.optional import has, require
-
-DecoderName = Literal["auto", "pyav", "decord"]
 
 
 def decoder_names_available() -> tuple[DecoderName, ...]:
@@ -19,7 +17,7 @@ def decoder_names_available() -> tuple[DecoderName, ...]:
 
 
 def choose_decoder(
-    name: DecoderName, *, sampling: Sampling = "exact", max_megapixels: float = MOST_MEGAPIXELS
+    name: DecoderName, *, exactness: Exactness = "exact", max_megapixels: float = MOST_MEGAPIXELS
 ) -> Decoder:
     """The decoder for a video.
 
@@ -33,11 +31,11 @@ def choose_decoder(
     """
     if name == "decord":
         require("--decoder decord", "decord")
-        if sampling == "fast":
+        if exactness == "fast":
             raise UsageError(
                 "the decoder decord only does exact sampling", hint="use --decoder pyav"
             )
         from c2v.media.decord_decoder import DecordDecoder
 
         return DecordDecoder()
-    return PyAVDecoder(sampling=sampling, max_megapixels=max_megapixels)
+    return PyAVDecoder(exactness=exactness, max_megapixels=max_megapixels)

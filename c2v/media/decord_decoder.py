@@ -1,7 +1,7 @@
 """decord behind the decoder protocol, always in a child process that can be killed.
 
 decord 0.6.0 hangs on ordinary transport streams, gives wrong pictures silently for AVI with
-B-frames and for edit lists, and its memory grows over opens (MEASURED). So it is never loaded into
+B-frames and for edit lists, and its memory grows over opens (measured). So it is never loaded into
 this process, every answer has a time limit, a child is replaced after some files, and the kinds of
 files known to go wrong are refused.
 
@@ -34,7 +34,7 @@ from c2v.media.picture import FrameShape
 from c2v.media.probe import VideoInfo
 
 if TYPE_CHECKING:
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
 
 FILES_PER_CHILD = 50
 HANG_SECONDS = 60.0
@@ -89,7 +89,7 @@ class DecordDecoder:
 
 
 def _refuse_unfit(info: VideoInfo) -> None:
-    """Kinds of files for which decord 0.6.0 hangs or is wrong without saying so (MEASURED)."""
+    """Kinds of files for which decord 0.6.0 hangs or is wrong without saying so (measured)."""
     reason = ""
     if info.has_edit_list:
         reason = "gives wrong pictures for files with an edit list"

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from c2v.globs import PatternError
 from c2v.media.ignore import IgnoreRules
-from c2v.path_patterns import PathPattern, composed
+from c2v.paths.globs import PatternError
+from c2v.paths.patterns import PathPattern, composed
 
 
 @dataclass(slots=True)

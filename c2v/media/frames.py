@@ -5,9 +5,9 @@ PyAV and decord stand behind :class:`Decoder`; :mod:`c2v.media.decode` chooses b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,12 @@ from numpy.typing import NDArray
 from c2v.media.picture import FrameShape
 
 if TYPE_CHECKING:
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
     from c2v.media.probe import VideoInfo
 
-Sampling = Literal["exact", "fast"]
-"""`exact`: the picture on screen at the asked time. `fast`: the nearest picture that stands on its
-own (a keyframe) when one is close enough, else the exact one; `Frame.seconds` says which it was.
-
-`exact` is the default because `fast` finds less: of 129 captions over films cut from 43 real clips
-R@1/5/10 was 24.0/59.7/78.3 with exact pictures and 24.0/50.4/69.0 with keyframes; for the clips by
-themselves 44.2/69.8/83.7 and 41.9/67.4/83.7 (`python -m tests.benchmarks.sampling`)."""
+PICTURES_A_CHUNK = 8
+FRAMES_A_CHUNK = 64
+"""Of a still screen: progress is told, and a part is handed over, at least that often."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +34,39 @@ class Frame:
     index: int
     seconds: float
     pixels: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if len(shape) != 3 or shape[2] != 3 or shape[0] != shape[1]:
+            raise ValueError(f"a frame is [side, side, 3], not {list(shape)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Frames of one video and the pictures they show.
+
+    Neighbours that show the same picture share it: several times near one keyframe, or a screen on
+    which nothing moves. It is encoded once.
+    """
+
+    indices: NDArray[np.intp]
+    """[n] into the asked times."""
+    seconds: NDArray[np.float32]
+    """[n] the real time of each."""
+    pixels: NDArray[np.uint8]
+    """[m, side, side, 3] RGB, the m <= n pictures."""
+    shown: NDArray[np.intp]
+    """[n] which of the pictures each frame shows."""
+
+    def __post_init__(self) -> None:
+        count, shape = len(self.indices), self.pixels.shape
+        if not self.indices.shape == self.seconds.shape == self.shown.shape == (count,):
+            raise ValueError(
+                f"of {count} frames there are {list(self.seconds.shape)} times and "
+                f"{list(self.shown.shape)} numbers of pictures"
+            )
+        if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[0] > count:
+            raise ValueError(f"pictures of {count} frames are [m, side, side, 3], not {shape}")
 
 
 class Decoder(Protocol):
@@ -64,3 +93,52 @@ class Decoder(Protocol):
         without it the file is opened.
         """
         ...
+
+
+def in_chunks(frames: Iterable[Frame], *, first: int = 0) -> Iterator[Frames]:
+    """A few frames at a time, each picture once; `first` is added to every index."""
+    chunk = _Chunk(first)
+    for frame in frames:
+        if chunk.is_full_before(frame):
+            yield chunk.frames()
+            chunk = _Chunk(first)
+        chunk.add(frame)
+    if chunk.seconds:
+        yield chunk.frames()
+
+
+@dataclass(slots=True)
+class _Chunk:
+    """Frames in the making, and the pictures among them."""
+
+    first: int
+    indices: list[int] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+
+    def is_full_before(self, frame: Frame) -> bool:
+        if len(self.seconds) == FRAMES_A_CHUNK:
+            return True
+        return len(self.pictures) == PICTURES_A_CHUNK and not self._repeats(frame)
+
+    def add(self, frame: Frame) -> None:
+        if not self._repeats(frame):
+            self.pictures.append(frame.pixels)
+        self.indices.append(self.first + frame.index)
+        self.seconds.append(frame.seconds)
+        self.shown.append(len(self.pictures) - 1)
+
+    def _repeats(self, frame: Frame) -> bool:
+        if not self.pictures:
+            return False
+        last = self.pictures[-1]
+        return frame.pixels is last or np.array_equal(frame.pixels, last)
+
+    def frames(self) -> Frames:
+        return Frames(
+            indices=np.asarray(self.indices),
+            seconds=np.asarray(self.seconds, np.float32),
+            pixels=np.stack(self.pictures),
+            shown=np.asarray(self.shown),
+        )

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from c2v.globs import STAR, Glob, PatternError, Token, parse
+from c2v.paths.globs import STAR, Glob, PatternError, Token, parse
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

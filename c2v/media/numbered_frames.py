@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
+from c2v.media.containers import OpenVideo, open_video
 from c2v.media.lost_times import LostTimes
-from c2v.media.opening import OpenVideo, open_video
 from c2v.media.orientation import Orientation
 from c2v.media.picture import orientation_of
 from c2v.media.picture_reader import Picture, PictureReader

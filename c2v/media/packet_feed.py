@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
 
 _MOST_QUEUED_BYTES = 48 * 1024 * 1024
 _MOST_READ_ERRORS = 64

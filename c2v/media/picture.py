@@ -108,7 +108,7 @@ def square_picture(
     """Scale, turn and crop one picture: uint8 RGB [side, side, 3].
 
     swscale goes from the codec's own format straight to the small RGB picture (full-size RGB costs
-    16 times more, MEASURED). The short side becomes `side` and the long one int(side * long /
+    16 times more, measured). The short side becomes `side` and the long one int(side * long /
     short), cropped at round((long - side) / 2): the rounding of CLIP's own Resize and CenterCrop.
     """
     side = shape.side

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
     from c2v.media.probe import VideoInfo
 
 HOLD_SECONDS = 1.0

@@ -16,7 +16,7 @@ from c2v.media.orientation import UPRIGHT, Orientation
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from c2v.media.opening import OpenVideo
+    from c2v.media.containers import OpenVideo
 
 _SEEKABLE_FORMATS = frozenset({"mov", "mp4", "matroska", "webm"})
 """Containers with an index of presentation times. The rest guess (MPEG-TS and PS by bytes, AVI by
@@ -62,7 +62,7 @@ def probe(path: Path) -> VideoInfo:
     Raises MediaError with the reason for the user when it is empty, text, a folder, a still
     picture, only sound, a recording that was never finished, or cannot be opened or decoded.
     """
-    from c2v.media.opening import open_video
+    from c2v.media.containers import open_video
 
     with open_video(path) as video:
         return look(video)
@@ -81,7 +81,7 @@ def look(video: OpenVideo) -> VideoInfo:
 
 
 def _look(video: OpenVideo) -> VideoInfo:
-    from c2v.media.opening import check_size
+    from c2v.media.containers import check_size
 
     path, stream = video.path, video.stream
     _refuse_lone_cover(video, path)
@@ -147,7 +147,7 @@ def _first_picture(video: OpenVideo) -> tuple[VideoFrame | None, bool]:
 
 def _refuse_lone_cover(video: OpenVideo, path: Path) -> None:
     """A sound file's cover that is stored as a film of one picture."""
-    from c2v.media.opening import PICTURE_CODECS, open_video
+    from c2v.media.containers import PICTURE_CODECS, open_video
 
     is_picture_codec = video.stream.codec_context.name in PICTURE_CODECS
     if not (is_picture_codec and video.container.streams.audio):
@@ -229,7 +229,7 @@ def _counted_seconds(opened: OpenVideo, start_seconds: float, rate: float) -> fl
     """Read every packet (no decoding) for the end of the last one."""
     import av
 
-    from c2v.media.opening import open_video
+    from c2v.media.containers import open_video
 
     last, packets = 0.0, 0
     # Opened afresh: a file without a length can rarely be wound back.

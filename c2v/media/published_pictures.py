@@ -1,12 +1,43 @@
-"""Pictures made small as the papers do it: PIL's bicubic of the short side, then the centre."""
+"""Videos as the papers' loaders see them: their frames, made small by PIL's bicubic."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
+from c2v.media.numbered_frames import frame_clock, numbered_frames
+from c2v.media.probe import probe
+from c2v.media.published_positions import PublishedSampling
 from c2v.optional import require
+
+
+def sample_published(
+    path: Path,
+    sampling: PublishedSampling,
+    sides: Iterable[int],
+    *,
+    on_problem: Callable[[str], None],
+) -> dict[int, NDArray[np.uint8]]:
+    """The frames of a video that a paper takes, as pictures [T, side, side, 3] of each size.
+
+    A frame that cannot be read is left out and told to ``on_problem``.
+
+    Raises:
+        MediaError: not one of them can be read.
+        MissingPartError: pillow is not installed.
+    """
+    small: dict[int, list[NDArray[np.uint8]]] = {side: [] for side in sides}
+    info = probe(path)
+    clock = frame_clock(info)
+    numbers = sampling.positions(clock)
+    for picture in numbered_frames(info, clock, numbers, on_problem=on_problem):
+        for side, pictures in small.items():
+            pictures.append(resize_and_crop(picture, side))
+    return {side: np.stack(pictures) for side, pictures in small.items()}
 
 
 def resize_and_crop(picture: NDArray[np.uint8], side: int = 224) -> NDArray[np.uint8]:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
-from c2v.media.frames import Frame, Sampling
+from c2v.media.containers import MOST_MEGAPIXELS, OpenVideo, check_size, open_video
+from c2v.media.frames import Frame
 from c2v.media.lost_times import LostTimes
-from c2v.media.opening import MOST_MEGAPIXELS, OpenVideo, check_size, open_video
 from c2v.media.orientation import Orientation
 from c2v.media.picture import FrameShape, orientation_of, square_picture
 from c2v.media.picture_reader import Picture, PictureReader, Why
 from c2v.media.probe import VideoInfo
+from c2v.media.sampling import Exactness
 
 FAST_REACH_SECONDS = 5.0
 """How far `fast` goes for a keyframe. Encoders set one every 250 pictures unless told otherwise,
@@ -30,7 +31,7 @@ class PyAVDecoder:
     The pipeline runs as many files as there are cores, which is faster than many threads on one.
     """
 
-    sampling: Sampling = "exact"
+    exactness: Exactness = "exact"
     reach_seconds: float = FAST_REACH_SECONDS
     max_megapixels: float = MOST_MEGAPIXELS
 
@@ -77,7 +78,7 @@ class PyAVDecoder:
             on_problem(sentence)
 
     def _picture(self, reader: PictureReader, tick: int) -> Picture | Why:
-        if self.sampling == "fast":
+        if self.exactness == "fast":
             picture = reader.keyframe_near(tick, reach_seconds=self.reach_seconds)
             if picture is not None:
                 return picture

@@ -3,7 +3,7 @@
 Rules, in ripgrep's spirit: a file that is named is always taken; in folders only names with a
 video's extension are, hidden ones are left out, and `.c2vignore` files (gitignore syntax, nested
 like git's, those of the folders above included) and exclusions (paths and patterns as everywhere,
-see path_patterns, and gitignore's patterns relative to the folder that was named) are obeyed.
+see c2v.paths.patterns, and gitignore's patterns relative to the folder that was named) are obeyed.
 """
 
 from __future__ import annotations

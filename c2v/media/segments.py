@@ -22,6 +22,9 @@ MOST_FRAMES_A_SECOND = 5.0
 SHORTEST_SCENE_SECONDS = 1.0
 """A shot shorter than this is joined to its neighbour."""
 
+FRAMES_A_SEGMENT = 12
+"""Pictures of a segment, as in CLIP2Video and CLIP4Clip."""
+
 SegmentKind = Literal["auto", "whole", "seconds", "scene"]
 
 
@@ -42,6 +45,9 @@ class Segment:
 class SegmentMode:
     """How a video is cut: `auto`, `whole`, windows of so many seconds, or `scene`.
 
+    The seconds are those of the text, six digits at most: what is written in a library and read
+    again cuts alike.
+
     >>> str(SegmentMode.parse("7.50"))
     '7.5'
     """
@@ -55,6 +61,7 @@ class SegmentMode:
                 f"a segment must last at least half a second, not {self.seconds:g}",
                 hint="try --segment 12",
             )
+        object.__setattr__(self, "seconds", float(f"{self.seconds:g}"))
 
     @staticmethod
     def parse(text: str) -> SegmentMode:
@@ -82,10 +89,10 @@ def plan_segments(
     duration_seconds: float,
     *,
     mode: SegmentMode,
-    frames: int = 12,
+    frames: int = FRAMES_A_SEGMENT,
     cuts: Sequence[float] = (),
 ) -> tuple[Segment, ...]:
-    """Cut a video into segments and choose their sample times (DESIGN section 3).
+    """Cut a video into segments and choose their sample times.
 
     `auto`: up to 30 s one segment of `frames` pictures, never more than five a second; a longer
     video becomes windows of `frames` seconds with one picture a second, and what is left over

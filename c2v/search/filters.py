@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from c2v.errors import UsageError
-from c2v.globs import PatternError
 from c2v.library import Filter, Store
+from c2v.paths.globs import PatternError
 
 
 def unmatched(library: Store, where: Filter) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DataError
-from c2v.files import read_input
+from c2v.files.reading import read_input
 
 CAPTION_COLUMNS = ("caption", "label", "sentence", "text")
 

@@ -90,7 +90,7 @@ def find_all(
                 break
             except DamagedRowsError as error:
                 if left_out.issuperset(error.segment_ids):
-                    raise  # leaving them out is of no avail
+                    raise  # leaving them out would not help
                 left_out.update(error.segment_ids)
                 library.leave_out(error.segment_ids)
     share = (time.perf_counter() - started) * 1e3 / max(1, len(queries))

@@ -20,9 +20,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v import __version__
 from c2v.encoder.bundle import Bundle
+from c2v.files.writing import write_file
 from c2v.search.ranking import Query, text_queries
-from c2v.version import VERSION
 
 MAX_ENTRIES = 512
 """At 6 KB each for CLIP2Video on ViT-B/32: 3 MB."""
@@ -40,13 +41,14 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
         return Query(text, *found)
     query = text_queries(bundle, [text])[0]
     with suppress(OSError):  # no room, or a folder that cannot be written: the next one computes
-        _write(path, query.vector.tobytes() + query.feature.tobytes())
+        numbers = query.vector.tobytes() + query.feature.tobytes()
+        write_file(path, _checksum(path, numbers) + numbers, durable=False)
         _make_room(folder)
     return query
 
 
 def _key(bundle: Bundle, text: str) -> str:
-    parts = (bundle.fingerprint, VERSION, np.__version__, text)
+    parts = (bundle.fingerprint, __version__, np.__version__, text)
     # Texts from the command line may hold bytes that are not UTF-8, as lone surrogates.
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=20).hexdigest()
@@ -67,17 +69,6 @@ def _read(
         os.utime(path)  # asked for just now
     values = np.frombuffer(numbers, np.float32).copy()  # a buffer of bytes cannot be written to
     return values[:vector_dim], values[vector_dim:]
-
-
-def _write(path: Path, numbers: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(_checksum(path, numbers) + numbers)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _checksum(path: Path, numbers: bytes) -> bytes:

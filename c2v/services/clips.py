@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import DamagedRowsError
-from c2v.indexing.clip import EmbeddedClip, embed_clip
+from c2v.indexing.query_clip import EmbeddedClip, embed_clip
 from c2v.media.segments import SegmentMode, plan_segments
 from c2v.services.telling import Tell
 
@@ -50,12 +50,13 @@ def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
     if not frames:
         return None
     times = np.concatenate([frames[row.segment_id][0] for row in rows])  # [N]
-    features: NDArray[np.float16] = np.concatenate(
-        [frames[row.segment_id][1] for row in rows]
-    )  # [N, D]
+    parts = [frames[row.segment_id][1] for row in rows]
+    features: NDArray[np.float16] = np.concatenate(parts)  # [N, D]
     (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
-    if len(times) <= len(whole.times):
-        return features  # those of a video that was kept as one segment, or of a very short one
+    if len(times) <= len(
+        whole.times
+    ):  # all of it: the nearest ones would miss some, twice take some
+        return features
     wanted = np.asarray(whole.times, np.float32)  # [T]
     nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
     return np.asarray(features[np.unique(nearest)], np.float16)

@@ -63,7 +63,7 @@ class Encoders:
     def of_library_or_default(self, library: Store) -> Bundle:
         """The encoder of ``library``; while it is empty the default.
 
-        A model of the settings that gives way to the library's is named.
+        A model of the settings that is not used because of the library's is named.
         """
         from c2v.encoder.catalogue import AUTO
 

@@ -20,7 +20,7 @@ from c2v.services.telling import Tell
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
     from c2v.evaluation.captions import Captions
-    from c2v.indexing.report import Progress
+    from c2v.indexing.report import IndexProgress
     from c2v.library import Store
     from c2v.services.video_library import VideoLibrary
     from c2v.training.choices import Choices
@@ -35,7 +35,7 @@ class Screen(Protocol):
     def notice(self, text: str) -> None:
         """Something that is good to know."""
 
-    def indexing(self) -> AbstractContextManager[Progress]:
+    def indexing(self) -> AbstractContextManager[IndexProgress]:
         """The display of videos that are indexed first."""
 
     def training(self, log: Watcher) -> AbstractContextManager[Watcher]:

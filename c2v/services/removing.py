@@ -19,8 +19,8 @@ def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
         DataError: one of them means none.
         UsageError: one of them is no pattern.
     """
-    from c2v.globs import PatternError
-    from c2v.path_patterns import select
+    from c2v.paths.globs import PatternError
+    from c2v.paths.patterns import select
 
     videos = library.videos()
     try:

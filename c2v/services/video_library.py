@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal
 
-from c2v.config import Settings, cache_dir
+from c2v.config import Settings, cache_dir, load_settings
 from c2v.errors import UsageError
 from c2v.services.encoders import Encoders
 from c2v.services.places import StrPath, expanded_path, several
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from c2v.encoder.bundle import Bundle
     from c2v.encoder.catalogue import Fetch
-    from c2v.indexing.report import ConfirmPrune, IndexReport, Progress
+    from c2v.indexing.report import ConfirmPrune, IndexProgress, IndexReport
     from c2v.library import Store, VideoRecord
     from c2v.search.ranking import Query
     from c2v.search.results import Answer
@@ -103,11 +103,15 @@ class VideoLibrary:
         return self._opened(create=False)
 
     def _opened(self, *, create: bool) -> Store:
-        from c2v.library import open_store
+        from c2v.library import HnswSettings, open_store
 
+        wanted = self.settings
+        hnsw = HnswSettings(
+            m=wanted.hnsw_m, ef_construction=wanted.hnsw_ef_construction, ef=wanted.hnsw_ef
+        )
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings.library, create=create)
+                self._store = open_store(wanted.library, create=create, hnsw=hnsw)
             return self._store
 
     # -- filling ------------------------------------------------------------------------------
@@ -126,7 +130,7 @@ class VideoLibrary:
         retry_failed: bool = False,
         rebuild: bool = False,
         max_megapixels: float | None = None,
-        progress: Progress | None = None,
+        progress: IndexProgress | None = None,
         confirm_prune: ConfirmPrune | None = None,
         confirm_rebuild: Callable[[str], None] | None = None,
         fetch: Fetch | None = None,
@@ -161,29 +165,29 @@ class VideoLibrary:
             C2VError: none of the paths exists.
         """
         from c2v.indexing.memory import return_large_blocks
+        from c2v.indexing.options import IndexOptions
         from c2v.indexing.pipeline import index
-        from c2v.indexing.report import IndexOptions, refuse
+        from c2v.indexing.report import refuse
+        from c2v.media.containers import MOST_MEGAPIXELS
         from c2v.media.decode import choose_decoder
-        from c2v.media.opening import MOST_MEGAPIXELS
-        from c2v.media.segments import SegmentMode
         from c2v.services.filling import asking_to_rebuild, check_paths, ready_to_fill
         from c2v.services.removing import give_back_room
 
         settings = self.settings
-        cut = settings.segment if segment is None and settings.segment != "auto" else segment
-        options = IndexOptions(
+        if segment is not None:
+            settings = dataclasses.replace(settings, segment=segment)
+        options = dataclasses.replace(
+            IndexOptions.from_settings(settings, segment_is_chosen=segment is not None),
             exclude=tuple(exclude),
             hidden=hidden,
-            segment=None if cut is None else SegmentMode.parse(cut),
-            decoder=settings.decoder,
-            sampling=sampling,
+            exactness=sampling,
             workers=workers,
             prune=prune,
             retry_failed=retry_failed,
             max_megapixels=MOST_MEGAPIXELS if max_megapixels is None else max_megapixels,
             reread=rebuild,
         )
-        choose_decoder(settings.decoder, sampling=sampling)  # said before any work
+        choose_decoder(settings.decoder, exactness=sampling)  # said before any work
         roots = [expanded_path(path) for path in several(paths)]
         present = self.store if self.exists else None
         check_paths(roots, present)
@@ -246,7 +250,7 @@ class VideoLibrary:
     def search(self, query: str, **wanted: Unpack[Wanted]) -> Answer:
         """The moments that show what a sentence says, the best first.
 
-        ``wanted`` narrows it: see :class:`c2v.services.wanted.Wanted`.
+        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
 
         What was asked before is not embedded again: the numbers, not the sentence, are kept in a
         cache on disk.
@@ -294,7 +298,7 @@ class VideoLibrary:
     def similar(self, path: StrPath, **wanted: Unpack[Wanted]) -> Answer:
         """The moments that look like a video, the best first.
 
-        ``wanted`` narrows it: see :class:`c2v.services.wanted.Wanted`.
+        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
 
         A file that the library holds as it is on disk now is not opened again.
 
@@ -444,3 +448,33 @@ class VideoLibrary:
 
     def _notice_once(self, text: str) -> None:
         self._telling.once(self._telling.notice, text)
+
+
+def open_library(
+    library: StrPath | None = None,
+    *,
+    on_notice: Tell = log_notice,
+    on_problem: Tell = log_problem,
+    **settings: str | int | None,
+) -> VideoLibrary:
+    """The library of that name or folder; None is the one of the settings.
+
+    Nothing is read yet: a library that does not exist is made by its first ``index``.
+
+    Args:
+        library: a name, or anything that looks like a path.
+        on_notice: told in a line what is good to know; else the logger ``c2v`` is.
+        on_problem: told in a line what was left out or could not be done; else the logger is.
+        settings: those of ``c2v config show``, such as ``device="cuda"``; what is not given comes
+            from ``C2V_*`` variables and ``config.toml``.
+
+    Raises:
+        UsageError: a setting that is unknown or does not fit.
+    """
+    name = None if library is None else os.fspath(library)
+    return VideoLibrary(
+        load_settings(library=name, **settings),
+        asked_for=library is not None,
+        on_notice=on_notice,
+        on_problem=on_problem,
+    )

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch  # noqa: TID253
 
-from c2v.drafts import file_draft, settle
 from c2v.errors import DataError
+from c2v.files.drafts import file_draft, settle
 
 FORMAT = 1
 
@@ -69,10 +69,3 @@ def _unreadable(path: Path, reason: str) -> DataError:
     return DataError(
         f"the checkpoint {path} cannot be read: {reason}", hint="start afresh with --overwrite"
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """A small file, as safely."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with file_draft(path) as draft:
-        draft.write_text(text, encoding="utf-8")

@@ -4,8 +4,8 @@ Every process embeds its share of a batch. The vectors of all are gathered, ever
 the loss of the whole batch, and the backward pass of the gathering adds up what all processes
 want of its share. Averaged over processes, the gradients are those of a single process.
 
-Source: Radford et al. 2021 (CLIP), section 2.5, "gathering"; spec 3.4 (what CLIP4Clip does
-instead); functional collectives because ``torch.distributed.nn`` is deprecated.
+Source: Radford et al. 2021 (CLIP), section 2.5, "gathering"; functional
+collectives because ``torch.distributed.nn`` is deprecated.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from c2v.library import Store
 from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
-from c2v.training.frames import DecodedFrames, decoded_frames
+from c2v.training.frame_cache import DecodedFrames, decoded_frames
 from c2v.training.loop import LAST, Material, Outcome, Trainer, Watcher
 from c2v.training.material import Gathered, gather
 from c2v.training.naming import run_folder

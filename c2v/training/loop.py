@@ -23,7 +23,7 @@ from c2v.training.distributed import Group
 from c2v.training.objective import LARGEST_SCALE
 from c2v.training.optimiser import clip_gradients, make_optimiser, set_rates
 from c2v.training.recipe import Recipe
-from c2v.training.step import Batch, StepSettings, backward
+from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Trainee
 from c2v.training.validation import PERFECT, Validation, validate
 
@@ -214,7 +214,7 @@ class Trainer:
         self._save_in_time()
         return True
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> Iterator[PairBatch]:
         """Every video once, in an order of this epoch's own, each with (some of) its captions."""
         draw = Draw(self.recipe.seed, epoch)
         train = self.material.train
@@ -224,7 +224,7 @@ class Trainer:
         for part in range(parts):
             start, end = part * len(order) // parts, (part + 1) * len(order) // parts
             videos = tuple(train[place] for place in order[start:end])
-            yield Batch(videos, tuple(self._captions(video, draw) for video in videos))
+            yield PairBatch(videos, tuple(self._captions(video, draw) for video in videos))
 
     def _captions(self, video: int, draw: Draw) -> tuple[int, ...]:
         texts = self.material.texts_of[video]
@@ -234,7 +234,7 @@ class Trainer:
         order = torch.randperm(len(texts), generator=draw.generator(_CAPTIONS, video))
         return tuple(texts[place] for place in sorted(order[:most].tolist()))
 
-    def _step(self, batch: Batch, epoch: int) -> None:
+    def _step(self, batch: PairBatch, epoch: int) -> None:
         started = time.monotonic()
         step = self.progress.step
         share = set_rates(self.optimiser, step=step, steps=self.steps, warmup=self.recipe.warmup)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from c2v.config import data_dir
-from c2v.drafts import sole_owner
 from c2v.encoder.names import name_from, same_but_for_case
 from c2v.encoder.registry import find_bundle, list_bundles
 from c2v.errors import UsageError
 from c2v.evaluation.datasets import BENCHMARKS
-from c2v.files import parse_json, read_plain
-from c2v.training.checkpoints import write_text
+from c2v.files.drafts import sole_owner
+from c2v.files.reading import parse_json, read_plain
+from c2v.files.writing import write_file
 from c2v.training.loop import LAST
 
 RECORD_NAME = "run.json"
@@ -123,7 +123,7 @@ def write_record(name: str, data: str) -> None:
     if known is not None and known.data == data_key(data) and (file.parent / LAST).exists():
         return
     content = {"data": data_key(data), "begun": time.time(), "launcher": os.getppid()}
-    write_text(file, json.dumps(content) + "\n")
+    write_file(file, json.dumps(content) + "\n")
 
 
 def _read(file: Path) -> RunRecord | None:

@@ -1,6 +1,6 @@
 """How a run trains: what the user chose, and what follows from the data where nothing was chosen.
 
-Defaults of the optimiser are CLIP4Clip's (spec 3.6) but for the rate of the towers: the 1e-7 of
+Defaults of the optimiser are CLIP4Clip's but for the rate of the towers: the 1e-7 of
 the published recipe works in its fp16 Adam alone, whose second moments underflow. The one here
 moves the weights about as far; ``tests/benchmarks/clip_learning_rate.py`` has the figures, and
 says what they cannot decide.

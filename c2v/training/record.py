@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import torch  # noqa: TID253
 
+from c2v import __version__
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.evaluation.captions import Captions
-from c2v.training.checkpoints import write_text
+from c2v.files.writing import write_file
 from c2v.training.choices import Planned
 from c2v.training.loop import Outcome
 from c2v.training.material import Gathered
 from c2v.training.trainee import Trainee
-from c2v.version import VERSION
 
 METRICS_NAME = "metrics.json"
 
@@ -48,12 +48,12 @@ def save(
 ) -> Path:  # fmt: skip
     """Write the bundle, with a record of data, settings, seed and metrics; returns its folder."""
     head = trainee.module.get_submodule("head")
-    assert isinstance(head, Head)
+    assert isinstance(head, HeadModule)
     settings = head.settings
     if settings.aligned:
         settings = replace(settings, center_weight=outcome.center_weight)
     record = {
-        "c2v": VERSION,
+        "c2v": __version__,
         "torch": torch.__version__,
         "data": data,
         "parent": {"name": parent.name, "fingerprint": parent.fingerprint},
@@ -66,7 +66,7 @@ def save(
         "history": outcome.history,
     }
     document = json.dumps(record, indent=1) + "\n"
-    write_text(folder / METRICS_NAME, document)
+    write_file(folder / METRICS_NAME, document)
     towers = None
     if planned.recipe.train == "all":
         from c2v.training.towers import tower_state

@@ -13,7 +13,7 @@ from torch import Tensor  # noqa: TID253
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.clip_bundle import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.initialise import init_from_clip, init_identity
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
@@ -59,7 +59,7 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
 def first_head(
     bundle: Bundle, *, head: str | None, start: Start, projected: bool, small: bool, seed: int,
     layers: int | None = None, centers: int | None = None,
-) -> Head:  # fmt: skip
+) -> HeadModule:  # fmt: skip
     """The head with its first weights.
 
     Raises:
@@ -102,7 +102,7 @@ def head_kind(name: str) -> HeadType:
     return name  # type: ignore[return-value]
 
 
-def _own_head(bundle: Bundle, *, projected: bool) -> Head:
+def _own_head(bundle: Bundle, *, projected: bool) -> HeadModule:
     described = bundle.config.head
     settings = HeadSettings.from_dict({**described.settings, "type": head_kind(described.type),
                                        "feature_dim": bundle.feature_dim})  # fmt: skip
@@ -113,7 +113,7 @@ def _own_head(bundle: Bundle, *, projected: bool) -> Head:
 
 def _with_projections(
     settings: HeadSettings, state: Mapping[str, Tensor], *, projected: bool
-) -> Head:
+) -> HeadModule:
     settings = replace(settings, projected=projected)
     weights = dict(state)
     if projected:
@@ -147,7 +147,7 @@ def _needed(bundle: Bundle, clip: dict[str, Tensor] | None) -> dict[str, Tensor]
 
 
 def first_scale(
-    bundle: Bundle, head: Head, texts: NDArray[Any], videos: NDArray[Any], owner: NDArray[Any]
+    bundle: Bundle, head: HeadModule, texts: NDArray[Any], videos: NDArray[Any], owner: NDArray[Any]
 ) -> float:
     """exp(logit_scale) at first: the bundle's own, or the one that fits its scores best.
 

@@ -21,17 +21,17 @@ from c2v.training.trainee import Draw, Parts, Trainee
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PairBatch:
     """Videos of one step, and the texts of each, by number."""
 
     videos: tuple[int, ...]
     texts: tuple[tuple[int, ...], ...]
 
-    def share(self, part: slice) -> Batch:
+    def share(self, part: slice) -> PairBatch:
         """The part of one process."""
-        return Batch(self.videos[part], self.texts[part])
+        return PairBatch(self.videos[part], self.texts[part])
 
-    def pieces(self, size: int) -> Iterator[Batch]:
+    def pieces(self, size: int) -> Iterator[PairBatch]:
         """Micro-batches."""
         for start in range(0, len(self.videos), size):
             yield self.share(slice(start, start + size))
@@ -57,7 +57,7 @@ class StepSettings:
 
 
 def backward(
-    trainee: Trainee, batch: Batch, draw: Draw, settings: StepSettings, group: Group
+    trainee: Trainee, batch: PairBatch, draw: Draw, settings: StepSettings, group: Group
 ) -> float:
     """Add the gradient of the whole batch to every parameter's ``grad``; returns the loss.
 
@@ -76,7 +76,7 @@ def backward(
 
 
 def _cached(
-    trainee: Trainee, batch: Batch, mine: Batch, pieces: Sequence[Batch], draw: Draw,
+    trainee: Trainee, batch: PairBatch, mine: PairBatch, pieces: Sequence[PairBatch], draw: Draw,
     settings: StepSettings, group: Group,
 ) -> Tensor:  # fmt: skip
     with torch.no_grad():
@@ -108,7 +108,7 @@ def _rows(whole: Tensor, start: int, count: int) -> Tensor:
 
 
 def _embed(
-    trainee: Trainee, batch: Batch, draw: Draw, settings: StepSettings
+    trainee: Trainee, batch: PairBatch, draw: Draw, settings: StepSettings
 ) -> tuple[Parts, Parts, list[int]]:
     with _autocast(trainee, settings):
         texts = trainee.text_parts(batch.flat_texts, draw)
@@ -123,8 +123,8 @@ def _autocast(trainee: Trainee, settings: StepSettings) -> AbstractContextManage
 
 
 def _loss(
-    trainee: Trainee, batch: Batch, mine: Batch, texts: Parts, segments: Parts, place: list[int],
-    settings: StepSettings, group: Group,
+    trainee: Trainee, batch: PairBatch, mine: PairBatch, texts: Parts, segments: Parts,
+    place: list[int], settings: StepSettings, group: Group,
 ) -> Tensor:  # fmt: skip
     """The loss of the whole batch, from this process's vectors and those of the others."""
     device = texts[0].device

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn  # noqa: TID253
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
-from c2v.training.frames import DecodedFrames
+from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
 from c2v.training.start import clip_state, first_head, first_scale
 from c2v.training.trainee import Draw, Parts, Trainee
@@ -36,7 +36,7 @@ class TowerTrainee(nn.Module):
     """
 
     def __init__(
-        self, towers: Clip, head: Head, *, frames: DecodedFrames, rows: NDArray[np.int64],
+        self, towers: Clip, head: HeadModule, *, frames: DecodedFrames, rows: NDArray[np.int64],
         ids: NDArray[np.int64], mask: NDArray[np.bool_], mean: Sequence[float],
         std: Sequence[float], scale: float,
     ) -> None:  # fmt: skip

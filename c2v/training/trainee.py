@@ -11,7 +11,7 @@ import numpy as np
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.training.objective import LARGEST_SCALE
 from c2v.training.ragged import Ragged
@@ -73,7 +73,7 @@ class Features:
 class HeadTrainee(nn.Module):
     """A head over stored features: nothing is decoded, no tower runs."""
 
-    def __init__(self, head: Head, features: Features, *, scale: float) -> None:
+    def __init__(self, head: HeadModule, features: Features, *, scale: float) -> None:
         super().__init__()
         self.head = head
         self.log_scale = nn.Parameter(torch.tensor(math.log(min(scale, LARGEST_SCALE))))

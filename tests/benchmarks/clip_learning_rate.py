@@ -46,7 +46,7 @@ import torch
 from numpy.typing import NDArray
 
 from c2v.demo.panning import read_picture
-from c2v.encoder.sources.official.clip import Clip, ClipShape
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.training.bertadam import BertAdam, warmup_cosine
 from c2v.training.objective import contrast
 

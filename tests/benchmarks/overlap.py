@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.indexing.decoding import DecodePool
-from c2v.indexing.events import Closed, Failed, Frames
+from c2v.indexing.events import Closed, Decoded, Failed
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions
 from c2v.library import open_store
 from c2v.media.picture import FrameShape
+from c2v.media.sampling import Sampling
 from c2v.media.scan import scan
 from tests.benchmarks.clips import SD, make_clips
 from tests.benchmarks.encoders import make_vit_b_32
@@ -62,7 +63,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
 def decode(folder: Path, bundle: Bundle) -> NDArray[np.uint8]:
     """The pictures that the pipeline's own decoders give, and nothing else done with them."""
     files = list(scan([folder], on_problem=print))
-    jobs = [Job(file, str(number), "auto", updates=False) for number, file in enumerate(files)]
+    jobs = [Job(file, str(number), Sampling(), updates=False) for number, file in enumerate(files)]
     shape = FrameShape(bundle.config.image.side, bundle.config.image.resize)
     pool = DecodePool(jobs, shape=shape, options=IndexOptions(), workers=usable_cores())
     pool.start()
@@ -71,7 +72,7 @@ def decode(folder: Path, bundle: Bundle) -> NDArray[np.uint8]:
     while left:
         event = pool.events.get()
         left -= isinstance(event, Closed | Failed)
-        if isinstance(event, Frames):
-            found.append(event.pixels)
+        if isinstance(event, Decoded):
+            found.append(event.frames.pixels)
     pool.stop()
     return np.concatenate(found)

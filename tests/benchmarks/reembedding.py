@@ -19,9 +19,9 @@ from c2v.encoder.bundle_config import HeadConfig
 from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_from_clip
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record, reembed
-from c2v.indexing.report import IndexOptions
 from c2v.library import open_store
 from tests.benchmarks.measure import Row, compare
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -47,10 +49,15 @@ def home(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def typed(home: Path) -> Iterator[Type]:
-    """Run a line of a shell in ~/work; exit code and output."""
+def environment(home: Path) -> dict[str, str]:
+    """That of somebody whose home this is, and nothing of c2v's in it."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("C2V_", "XDG_"))}
-    environment = kept | {"HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    return kept | {"HOME": str(home), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture
+def typed(home: Path, environment: dict[str, str]) -> Type:
+    """Run a line of a shell in ~/work; exit code and output."""
 
     def run(line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -61,6 +68,28 @@ def typed(home: Path) -> Iterator[Type]:
         return done
 
     return run
+
+
+@pytest.fixture
+def forked(
+    home: Path, environment: dict[str, str], load_helper: Callable[[str], ModuleType], typed: Type
+) -> Iterator[Type]:
+    """The same for a line without anything that a shell would do, by forks of one process."""
+    helper = load_helper("forked.py")
+    settings = {name: environment[name] for name in ("HF_HUB_OFFLINE", "OMP_NUM_THREADS")}
+    forks = helper.Forks(helper.HEAVY, **settings)
+
+    def run(line: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        if not forks.can_run(environment):
+            return typed(line, code)
+        name, *words = shlex.split(line)
+        assert name == "c2v"
+        done = forks.run(["-m", "c2v", *words], environment=environment, cwd=home / "work")
+        assert done.returncode == code, (line, done.stdout, done.stderr)
+        return done
+
+    yield run
+    forks.close()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="~ is a shell's")
@@ -90,22 +119,22 @@ def test_the_three_commands_to_the_letter(home: Path, typed: Type) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="~ is a shell's")
-def test_once_more_it_takes_another_name_and_resume_the_newest(home: Path, typed: Type) -> None:
+def test_once_more_it_takes_another_name_and_resume_the_newest(home: Path, forked: Type) -> None:
     line = "c2v finetune --data captions.csv --epochs 1"
-    typed("c2v index ~/Videos --model mini -L second")
-    first = typed(f"{line} -L second")
-    second = typed(f"{line} -L second")
+    forked("c2v index ../Videos --model mini -L second")
+    first = forked(f"{line} -L second")
+    second = forked(f"{line} -L second")
     names = [
         done.stderr.partition("the new model is called ")[2].partition(";")[0]
         for done in (first, second)
     ]
     assert names[0] != names[1]
     assert names[1].startswith("captions-")
-    again = json.loads(typed(f"{line} -L second --resume --format json").stdout)
+    again = json.loads(forked(f"{line} -L second --resume --format json").stdout)
     assert again["name"] == names[1]
-    refused = typed(f"{line} -L second --overwrite", code=2)
+    refused = forked(f"{line} -L second --overwrite", code=2)
     assert "--overwrite needs the name" in refused.stderr
-    measured = json.loads(typed("c2v evaluate --data captions.csv -L second --format json").stdout)
+    measured = json.loads(forked("c2v evaluate --data captions.csv -L second --format json").stdout)
     assert (measured["videos"], measured["skipped"]) == (len(WORDS), [])
 
 

@@ -75,8 +75,9 @@ def test_published_rows_stand_beside_a_result_only_if_measured_like_it(
     result = evaluation("mini", captions=3, protocol=protocol)
     out, err = printed([result], width=160, benchmark="msvd")
     first = out.split("video to text")[0].splitlines()
-    compared = Comparison((result,), published_rows("msvd"))
-    print_report(Session(quiet=True), compared, FigureFormat.JSON)
+    print_report(
+        Session(quiet=True), Comparison((result,), published_rows("msvd")), FigureFormat.JSON
+    )
     content = json.loads(capsys.readouterr().out)
     assert content["protocol"] == protocol
     for row in content["published"]:
@@ -92,8 +93,7 @@ def test_published_rows_stand_beside_a_result_only_if_measured_like_it(
 
 def test_csv_and_json_lines_have_a_row_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     results = [evaluation("mini", captions=2), evaluation("mine", captions=2, good=False)]
-    compared = Comparison(tuple(results), ())
-    print_report(Session(quiet=True), compared, FigureFormat.CSV)
+    print_report(Session(quiet=True), Comparison(tuple(results), ()), FigureFormat.CSV)
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(row["model"], row["direction"]) for row in rows] == [
         (model, direction)
@@ -101,7 +101,7 @@ def test_csv_and_json_lines_have_a_row_for_each(capsys: pytest.CaptureFixture[st
         for direction in ("text_to_video", "video_to_text", "video_to_text_by_caption")
     ]
     assert float(rows[0]["R@1_low"]) <= float(rows[0]["R@1"]) == 100
-    print_report(Session(quiet=True), compared, FigureFormat.JSONL)
+    print_report(Session(quiet=True), Comparison(tuple(results), ()), FigureFormat.JSONL)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["model"] for line in lines] == ["mini", "mine"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
-import os
-import random
 import signal
 import subprocess
 import sys
@@ -14,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -33,6 +32,11 @@ WORDS = {
     "cartoon": "a big rabbit in a cartoon",
     "call": "a man talks in a car",
 }
+
+
+@pytest.fixture(scope="module")
+def c2v(c2v_with_torch: Run) -> Run:
+    return c2v_with_torch
 
 
 @pytest.fixture(scope="module")
@@ -99,45 +103,55 @@ def test_the_whole_road(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     assert found["results"]
 
 
-def test_killed_anywhere_it_goes_on_to_the_same_end(c2v: Run, data: Path, c2v_home: Path) -> None:
-    whole = json.loads(c2v(*options(data, "whole", epochs=24)).stdout)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "c2v", *options(data, "cut", epochs=24)],
-        env=os.environ.copy(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    checkpoint = c2v_home / "data" / "runs" / "cut" / "last.pt"
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists():
-        assert time.monotonic() < deadline
-        assert process.poll() is None, "over before it could be killed"
-        time.sleep(0.01)
-    time.sleep(random.uniform(0, 1.0))
-    process.kill()
-    assert process.wait() in (-signal.SIGKILL, 0)
-    resumed = json.loads(c2v(*options(data, "cut", epochs=24), "--resume").stdout)
+# The command itself, killed where its Nth checkpoint would replace the one before.
+KILLED = """
+import os, signal, sys
+number, arguments = int(sys.argv[1]), sys.argv[2:]
+count = 0
+def hook(event, given):
+    global count
+    if event == "os.rename" and os.path.basename(given[1]) == "last.pt":
+        count += 1
+        if count == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(hook)
+from c2v.cli.app import run
+from c2v.training import loop
+loop.SAVE_SECONDS = 0.0  # after each step, so that it can be killed after any
+sys.exit(run(arguments))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("checkpoints", [1, 17])
+def test_killed_anywhere_it_goes_on_to_the_same_end(
+    c2v: Run, run_torch_script: Run, data: Path, c2v_home: Path, checkpoints: int
+) -> None:
+    whole = json.loads(c2v(*options(data, "whole", epochs=8)).stdout)
+    words = options(data, "cut", epochs=8)
+    run_torch_script("-c", KILLED, str(checkpoints + 1), *words, code=-signal.SIGKILL)
+    assert (c2v_home / "data" / "runs" / "cut" / "last.pt").exists()
+    resumed = json.loads(c2v(*words, "--resume").stdout)
     assert resumed["after"] == whole["after"]
     first, second = (Path(run["model"]) / "head.safetensors" for run in (whole, resumed))
     assert first.read_bytes() == second.read_bytes()
 
 
 def test_an_interrupt_saves_and_says_how_to_go_on(
-    data: Path, capsys: pytest.CaptureFixture[str], c2v_home: Path
-) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "c2v", *options(data, "cut", epochs=5000)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    start_with_torch: Callable[..., Any], data: Path, capsys: pytest.CaptureFixture[str],
+    c2v_home: Path,
+) -> None:  # fmt: skip
+    process = start_with_torch(*options(data, "cut", epochs=5000))
     checkpoint = c2v_home / "data" / "runs" / "cut" / "last.pt"
     deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
+    while not checkpoint.exists():
+        assert time.monotonic() < deadline
+        assert process.is_running()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    out, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    done = process.wait(60)
+    out, said = done.stdout, done.stderr
+    assert done.returncode == 130, said
     assert "--name cut" in said
     assert "--resume" in said
     assert json.loads(out)["interrupted"] is True

@@ -19,8 +19,9 @@ from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
-from c2v.indexing.report import IndexOptions, Silent
+from c2v.indexing.report import Silent
 from c2v.library import open_store
 from c2v.library.refusals import amount
 
@@ -103,7 +104,7 @@ def test_a_stopped_rebuild_keeps_what_it_had_not_reached(
     shelf: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     videos, library = shelf
-    monkeypatch.setattr("c2v.indexing.pipeline.VIDEOS_A_COMMIT", 1)
+    monkeypatch.setattr("c2v.indexing.committer.VIDEOS_A_COMMIT", 1)
     stop = threading.Event()
 
     class StopAtFirst(Silent):

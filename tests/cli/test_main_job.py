@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -252,11 +254,14 @@ def test_remove_forgets_and_leaves_the_file(c2v: Run, demo_videos: Path, tmp_pat
     assert "whiskers.mp4" in done.stderr
 
 
-def indexing(videos: Path, library: Path) -> subprocess.Popen[str]:
+def indexing(videos: Path, library: Path, *options: str) -> subprocess.Popen[str]:
     """``c2v index`` of a folder, running."""
     command = [sys.executable, "-m", "c2v", "index", videos, "-L", library, "--model", "mini"]
     return subprocess.Popen(
-        list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        list(map(str, [*command, *options])),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -280,15 +285,20 @@ def wait_for_videos(library: Path, count: int, *, process: subprocess.Popen[str]
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_ended_in_the_middle_it_goes_on(
-    c2v: Run, many_videos: Path, tmp_path: Path, number: signal.Signals
+    c2v: Run, many_videos: Path, videos: ModuleType, tmp_path: Path, number: signal.Signals
 ) -> None:
+    """Five videos come first, then one of forty minutes; next time a short one is in its place."""
     library = tmp_path / "library"
-    with indexing(many_videos, library) as process:
-        wait_for_videos(library, 3, process=process)
+    endless = many_videos / "05-then.mp4"
+    videos.repeat(many_videos / "00.mp4", endless, times=1200)
+    with indexing(many_videos, library, "--workers", "1") as process:
+        wait_for_videos(library, 5, process=process)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == (-9 if number is signal.SIGKILL else 130), (output, errors)
     kept = json.loads(c2v("status", "-L", library, "--format", "json").stdout)["videos"]
+    endless.unlink()
+    videos.make_video(endless, count=20)
     total = len(list(many_videos.iterdir()))
     assert 3 <= kept < total
     assert c2v("search", "a cat", "-L", library, "--format", "paths").stdout
@@ -310,16 +320,39 @@ def test_interrupted_before_anything_is_finished(many_videos: Path, tmp_path: Pa
     assert "no videos found" not in output
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of POSIX")
 def test_two_indexers_do_not_meet(many_videos: Path, c2v: Run, tmp_path: Path) -> None:
+    """The first one is stopped where it holds the library, and goes on when the second has come."""
     library = tmp_path / "library"
+    c2v("index", many_videos / "00.mp4", "-L", library, "--model", "mini")
     with indexing(many_videos, library) as process:
-        wait_for_videos(library, 1, process=process)
+        stop_while_it_writes(process, library / "writer.lock")
         done = c2v("index", many_videos, "-L", library, code=None)
         assert c2v("search", "a cat", "-L", library, "--format", "paths").stdout
+        process.send_signal(signal.SIGCONT)
         process.communicate(timeout=120)
     assert process.returncode == 0
     assert done.returncode in (1, 3)
     assert "another c2v" in done.stderr
+
+
+def stop_while_it_writes(process: subprocess.Popen[str], lock: Path) -> None:
+    """Stop a process at a moment when it has that lock."""
+    import fcntl
+
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        process.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), "over before it could be stopped"
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    raise AssertionError("it never had the lock")
 
 
 def test_piped_and_plain_output(c2v: Run, demo_library: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -24,7 +25,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 KILLED = """
 import os, signal, sys
 event, number, models, arguments = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]
-from c2v import drafts
+from c2v.files import drafts
 from c2v.cli.app import run
 if event == "os.rename":  # what a system without an exchange of names does
     drafts._exchange = lambda first, second: False
@@ -47,6 +48,11 @@ sys.exit(run(arguments))
 """
 
 
+@pytest.fixture(scope="module")
+def c2v(c2v_with_torch: Run) -> Run:
+    return c2v_with_torch
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names the system calls of Linux")
 @pytest.mark.parametrize(
     ("event", "number", "becomes"),
@@ -59,17 +65,16 @@ sys.exit(run(arguments))
     ],
 )
 def test_killed_while_it_replaces_a_model(
-    tmp_path: Path, load_helper: Callable[[str], ModuleType], event: str, number: int, becomes: str
-) -> None:
+    run_torch_script: Run, tmp_path: Path, load_helper: Callable[[str], ModuleType], event: str,
+    number: int, becomes: str,
+) -> None:  # fmt: skip
     old = load_helper("training/toys.py").make_bundle("mine")
     state = {f"clip.{key}": value for key, value in _state(old.directory).items()}
     torch.save(state, tmp_path / "model.bin")
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, event, str(number), str(models_dir()), "model", "import",
-         str(tmp_path / "model.bin"), "--name", "mine", "--overwrite"],
-        capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    words = ("model", "import", tmp_path / "model.bin", "--name", "mine", "--overwrite")
+    run_torch_script(
+        "-c", KILLED, event, str(number), str(models_dir()), *words, code=-signal.SIGKILL
+    )
     assert len(list(models_dir().iterdir())) == (1 if (event, number) == ("os.rename", 2) else 2)
     assert find_bundle("mine") is not None, "the model is gone"
     bundle = load_bundle("mine", device="cpu")
@@ -88,24 +93,23 @@ def _state(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_two_imports_of_one_name_at_once(
-    c2v: Run, tmp_path: Path, load_helper: Callable[[str], ModuleType]
+    start_with_torch: Callable[..., Any], tmp_path: Path, load_helper: Callable[[str], ModuleType]
 ) -> None:
     """One of them wins, the other says that the name is taken."""
     toys = load_helper("training/toys.py")
     state = {f"clip.{key}": value for key, value in _state(toys.make_bundle().directory).items()}
     torch.save(state, tmp_path / "model.bin")
-    command = [sys.executable, "-m", "c2v", "model", "import", str(tmp_path / "model.bin"),
-               "--name", "both"]  # fmt: skip
-    several = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=120)[1] for process in several]
-    codes = [process.returncode for process in several]
+    words = ("model", "import", tmp_path / "model.bin", "--name", "both")
+    several = [done.wait(120) for done in [start_with_torch(*words), start_with_torch(*words)]]
+    said = [done.stderr for done in several]
+    codes = [done.returncode for done in several]
     assert sorted(codes) == [0, 1], said
     assert "there is a model named both already" in said[codes.index(1)]
     load_bundle("both", device="cpu").verify()
 
 
 def test_only_one_run_of_a_name_at_a_time(c2v: Run, tmp_path: Path, c2v_home: Path) -> None:
-    from c2v.drafts import sole_owner
+    from c2v.files.drafts import sole_owner
 
     data = tmp_path / "a.csv"
     data.write_text("video,caption\na,one\nb,two\nc,three\n")

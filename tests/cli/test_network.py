@@ -81,7 +81,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
 
 @pytest.fixture
 def ask(
-    hub: Hub, tmp_path: Path, run_python: Run, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, tmp_path: Path, run_script: Run, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., str]:
     """Run ``c2v ARGUMENTS`` with that hub, its standard error in a file; what stands there."""
     for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "NO_PROXY"):
@@ -96,7 +96,7 @@ def ask(
             "C2V_HOME": str(tmp_path / "home"),
             **environment,
         }
-        done = run_python("-c", script, hub.said, *arguments, code=None, **settings)
+        done = run_script("-c", script, hub.said, *arguments, code=None, **settings)
         said = hub.said.read_text()
         assert done.returncode == code, (arguments, done.stdout, said)
         return said

@@ -24,6 +24,11 @@ NAMES = ("whiskers.mp4", "breakfast.mp4", "crossing.mp4")
 
 
 @pytest.fixture(scope="module")
+def c2v(c2v_with_torch: Run) -> Run:
+    return c2v_with_torch
+
+
+@pytest.fixture(scope="module")
 def towers() -> dict[str, Any]:
     import open_clip
     import torch

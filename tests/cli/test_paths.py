@@ -77,7 +77,7 @@ def test_remove_takes_the_same(folder: Path, library: Path) -> None:
     assert listed("[BBC] Planet", "*.mp4") == {Path(name).name for name in NAMES}
     done = run_in(folder, "remove", "a.mp4", "nowhere", "-L", library, code=1)
     assert "nowhere is not in the library" in done.stderr
-    run_in(folder, "remove", "Trailer [id].mp4", "-L", library)
+    run_in(folder, "remove", "--yes", "Trailer [id].mp4", "-L", library)
     assert found_in(folder, library)[0] == {"a.mp4", "b.mp4", "Trailer i.mp4"}
 
 

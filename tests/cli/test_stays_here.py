@@ -122,7 +122,7 @@ def make_checkpoint(path: Path) -> None:
     import torch
 
     torch.manual_seed(0)
-    config = json.loads(architectures()["ViT-S-32-alt"].read_text())
+    config = json.loads(architectures("a toy CLIP")["ViT-S-32-alt"].read_text())
     model = open_clip.CLIP(config["embed_dim"], config["vision_cfg"], config["text_cfg"])
     torch.save(model.state_dict(), path)
 

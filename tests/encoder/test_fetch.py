@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -49,10 +50,54 @@ except C2VError as error:
 """
 
 
-@pytest.fixture
-def hub(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
+class Fetcher:
+    """Processes that fetch from one hub. The client has read where that is and where its cache is
+    when it was imported, so they are forks of one that has."""
+
+    def __init__(self, hub: Any, forks: Any, cache: Path) -> None:
+        self.hub, self._forks, self._cache = hub, forks, cache
+
+    def run(self, **environment: str) -> dict[str, Any]:
+        words = ["-c", FETCH, NAME]
+        variables = os.environ | environment
+        if self._forks.can_run(variables):
+            done = self._forks.run(words, environment=variables)
+        else:
+            done = subprocess.run(
+                [sys.executable, *words], capture_output=True, text=True, timeout=240,
+                env=variables | {"HF_ENDPOINT": self.hub.url, "HF_HOME": str(self._cache)},
+            )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        assert "%|" not in done.stderr, "the client drew a bar of its own"
+        answer["announced"] = [line for line in done.stdout.splitlines() if "announced" in line]
+        return answer
+
+
+@pytest.fixture(scope="module")
+def one_hub(
+    load_helper: Callable[[str], ModuleType], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fetcher]:
+    helper, cache = load_helper("forked.py"), tmp_path_factory.mktemp("hub") / "hf"
     with load_helper("hub_server.py").Hub(REPOSITORY) as server:
-        yield server
+        forks = helper.Forks(helper.HEAVY, HF_ENDPOINT=server.url, HF_HOME=str(cache))
+        yield Fetcher(server, forks, cache)
+        forks.close()
+
+
+@pytest.fixture
+def fetcher(one_hub: Fetcher) -> Iterator[Fetcher]:
+    """Those processes; the hub has nothing yet, and its client's cache is empty."""
+    yield one_hub
+    shutil.rmtree(one_hub._cache, ignore_errors=True)
+    one_hub.hub.files.clear()
+    one_hub.hub.asked.clear()
+    one_hub.hub.breaks_after = None
+
+
+@pytest.fixture
+def hub(fetcher: Fetcher) -> Any:
+    return fetcher.hub
 
 
 @pytest.fixture(scope="module")
@@ -64,27 +109,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def run_fetch(hub: Any, home: Path, **environment: str) -> dict[str, Any]:
-    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home / "hf"), **environment}
-    done = subprocess.run(
-        [sys.executable, "-c", FETCH, NAME], capture_output=True, text=True, timeout=240,
-        env=os.environ | settings,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    assert "%|" not in done.stderr, "the client drew a bar of its own"
-    answer["announced"] = [line for line in done.stdout.splitlines() if "announced" in line]
-    return answer
-
-
 def left_over(home: Path) -> list[str]:
     models = home / "data" / "models"
     return [path.name for path in models.iterdir()] if models.exists() else []
 
 
-def test_fetch_and_use(hub: Any, home: Path, weights: bytes) -> None:
+def test_fetch_and_use(fetcher: Fetcher, hub: Any, home: Path, weights: bytes) -> None:
     hub.files["open_clip_model.safetensors"] = weights
-    answer = run_fetch(hub, home)
+    answer = fetcher.run()
     assert answer["vectors"] == [1, 256]
     assert left_over(home) == ["ViT-S-32-alt--toy"]
     assert answer["source"].startswith("open_clip ViT-S-32-alt/toy")
@@ -97,35 +129,37 @@ def test_fetch_and_use(hub: Any, home: Path, weights: bytes) -> None:
     # Again from the client's cache, with nobody to ask.
     asked = len(hub.asked)
     other = home.parent / "other"
-    answer = run_fetch(
-        hub, home, C2V_HOME=str(other), HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(home / "hf" / "hub")
-    )
+    answer = fetcher.run(C2V_HOME=str(other), HF_HUB_OFFLINE="1")
     assert left_over(other) == ["ViT-S-32-alt--toy"]
     assert answer["announced"] == []
     assert len(hub.asked) == asked
 
 
-def test_pickled_weights_where_there_are_no_others(hub: Any, home: Path, tmp_path: Path) -> None:
+def test_pickled_weights_where_there_are_no_others(
+    fetcher: Fetcher, hub: Any, home: Path, tmp_path: Path
+) -> None:
     import torch
 
     path = tmp_path / "open_clip_pytorch_model.bin"
     torch.save(make_state(model_config("ViT-S-32-alt")), path)
     hub.files[path.name] = path.read_bytes()
-    assert run_fetch(hub, home)["vectors"] == [1, 256]
+    assert fetcher.run()["vectors"] == [1, 256]
 
 
-def test_broken_transfer_leaves_no_bundle(hub: Any, home: Path, weights: bytes) -> None:
+def test_broken_transfer_leaves_no_bundle(
+    fetcher: Fetcher, hub: Any, home: Path, weights: bytes
+) -> None:
     hub.files["open_clip_model.safetensors"] = weights
     hub.breaks_after = len(weights) // 2
-    answer = run_fetch(hub, home)
+    answer = fetcher.run()
     assert "could not be fetched" in answer["error"]
     assert "\n" not in answer["error"]
     assert answer["hint"]
     assert left_over(home) == []
 
 
-def test_repository_without_weights(hub: Any, home: Path) -> None:
-    answer = run_fetch(hub, home)
+def test_repository_without_weights(fetcher: Fetcher) -> None:
+    answer = fetcher.run()
     assert "open_clip_model.safetensors" in answer["error"]
 
 

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from c2v.encoder.heads import HeadSettings, NumpyMeanP, NumpyTextSide, TorchHead, open_head
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.blocks import attention_heads
 from c2v.encoder.heads.build import build_head, new_head
 from c2v.encoder.heads.clip2video import Clip2Video
@@ -32,7 +32,7 @@ LOOSE = ("meanP", "seqLSTM", "seqTransf", "clip2video", "clip2video_mlp")
 D = 128
 
 
-def make(checkpoint: str, *, seed: int = 0, width: int = D, **changes: Any) -> Head:
+def make(checkpoint: str, *, seed: int = 0, width: int = D, **changes: Any) -> HeadModule:
     shape = replace(TINY["head_settings"](checkpoint, width=width), **changes)
     return build_head(shape, TINY["head_state"](shape, seed))
 
@@ -160,7 +160,7 @@ def with_other_padding(features: Tensor, seed: int) -> Tensor:
 )
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 1000))
-def test_padding_says_nothing(head: Head, seed: int) -> None:
+def test_padding_says_nothing(head: HeadModule, seed: int) -> None:
     features = noise(4, 6, D)
     with torch.no_grad():
         torch.testing.assert_close(

@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save_file
 
 from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import load_bundle
+from c2v.encoder.catalogue import export_checkpoint, import_checkpoint
 from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.build import new_head
 from c2v.encoder.registry import bundle_folder
-from c2v.encoder.sources.checkpoints import export_checkpoint, import_checkpoint, import_open_clip
+from c2v.encoder.sources.importing import only_fit
 from c2v.errors import ModelError, UsageError
 
 from .conftest import TINY, make_state
@@ -142,14 +143,16 @@ def test_bare_clip(tiny_state: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="fits no architecture"):
         import_checkpoint(path, name="clip")
     with pytest.raises(ModelError, match="the text tower"):
-        import_open_clip(path, "clip", "ViT-B-32")
+        import_checkpoint(path, name="clip", architecture="ViT-B-32")
+    with pytest.raises(ModelError, match="the text tower"):
+        import_checkpoint(path, name="ViT-B-32")  # the architecture that is fetched by this name
     with torch.device("meta"):
         state = make_state(model_config("ViT-B-32-quickgelu"))
     with pytest.raises(ModelError, match="ViT-B-32, ViT-B-32-quickgelu") as caught:
-        import_open_clip(path, "clip", state=state)
+        only_fit(state, path)
     assert "--architecture" in caught.value.hint
-    state = make_state(model_config("ViT-S-32-alt"))
-    import_open_clip(path, "clip", state=state)
+    path = write(make_state(model_config("ViT-S-32-alt")), tmp_path / "small.safetensors")
+    import_checkpoint(path, name="clip")
     assert load_bundle("clip").config.source.endswith("as ViT-S-32-alt")
 
 

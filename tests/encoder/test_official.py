@@ -14,10 +14,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.sources.official.keys import infer, join_official, rename_old, split_official
 from c2v.encoder.sources.official.reference import from_official
 from c2v.encoder.sources.weight_files import load_state
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.errors import ModelError
 
 TINY: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "golden" / "own" / "tiny.py"))
@@ -38,13 +38,13 @@ def state(checkpoint: str) -> dict[str, Tensor]:
 def test_inference_and_bitwise_round_trip(checkpoint: str) -> None:
     original = {name: x.half() if "attn" in name else x for name, x in state(checkpoint).items()}
     original["clip.context_length"] = torch.tensor(77)
-    towers, head, settings = split_official(original)
+    towers, head, layout = split_official(original)
     wanted = TINY["head_settings"](checkpoint)
     without_blocks = wanted.type in ("meanP", "seqLSTM")
-    assert settings == (replace(wanted, layers=4) if without_blocks else wanted)
+    assert layout.head == (replace(wanted, layers=4) if without_blocks else wanted)
     assert "logit_scale" in towers
     assert ("visual.conv2.weight" in towers) == checkpoint.endswith("3d")
-    joined = join_official(towers, head, settings.as_dict())
+    joined = join_official(towers, head, layout.head.as_dict())
     assert joined.keys() == original.keys()
     for name, value in original.items():
         assert joined[name].dtype == value.dtype
@@ -101,9 +101,9 @@ def test_old_names() -> None:
 
 def test_a_non_loose_meanp_carries_a_cross_encoder_it_never_uses() -> None:
     stowaway = {k: v for k, v in state("tightTransf").items() if not k.startswith("similarity")}
-    towers, head, settings = split_official(stowaway)
-    assert settings.type == "meanP"
-    assert join_official(towers, head, settings).keys() == stowaway.keys()
+    towers, head, layout = split_official(stowaway)
+    assert layout.head.type == "meanP"
+    assert join_official(towers, head, layout.head).keys() == stowaway.keys()
 
 
 @pytest.mark.parametrize("checkpoint", CHECKPOINTS)
@@ -161,12 +161,12 @@ def test_a_wrong_shape_is_named(key: str, shape: tuple[int, ...]) -> None:
 
 
 def test_join_refuses_a_head_that_does_not_fit() -> None:
-    towers, head, settings = split_official(state("clip2video"))
+    towers, head, layout = split_official(state("clip2video"))
     kept = {k: v for k, v in head.items() if not k.startswith("type")}
     with pytest.raises(ModelError, match="'type_position_embeddings.weight'"):
-        join_official(towers, kept, settings)
+        join_official(towers, kept, layout.head)
     with pytest.raises(ModelError, match="unknown key 'stranger'"):
-        join_official(towers, head | {"stranger": torch.zeros(1)}, settings)
+        join_official(towers, head | {"stranger": torch.zeros(1)}, layout.head)
 
 
 # -------------------------------------------------------------------------------- the model

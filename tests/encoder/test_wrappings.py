@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import load_bundle
-from c2v.encoder.sources.checkpoints import export_checkpoint, import_checkpoint
+from c2v.encoder.catalogue import export_checkpoint, import_checkpoint
 from c2v.encoder.sources.weight_files import load_state
 from c2v.errors import ModelError
 

@@ -26,12 +26,12 @@ def test_full_size_clip2video(golden: Path) -> None:
     assert len(state) == 380
     assert sum(value.numel() for value in state.values()) == 170_238_209
 
-    towers, head, settings = split_official(state)
-    assert settings.as_dict() == {"type": "clip2video", "feature_dim": 512}
+    towers, head, layout = split_official(state)
+    assert layout.head.as_dict() == {"type": "clip2video", "feature_dim": 512}
     assert {name: list(x.shape) for name, x in towers.items()} == listed(
         golden / "keys_open_clip_vitb32_quickgelu.json"
     )
-    joined = join_official(towers, head, settings)
+    joined = join_official(towers, head, layout.head)
     assert joined.keys() == state.keys()
     for name, value in state.items():
         assert joined[name].dtype == value.dtype
@@ -50,5 +50,5 @@ def test_full_size_clip4clip(golden: Path, name: str) -> None:
     assert layout.head.as_dict() == {"type": name.removesuffix("_3d"), "feature_dim": 512}
     assert layout.clip["linear_patch"] == ("3d" if name.endswith("3d") else "2d")
     assert layout.clip["image_size"] == 224
-    towers, head, settings = split_official(state)
-    assert join_official(towers, head, settings).keys() == state.keys()
+    towers, head, layout = split_official(state)
+    assert join_official(towers, head, layout.head).keys() == state.keys()

@@ -16,13 +16,15 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.indexing import decoding
 from c2v.indexing.assembly import BatchSize
 from c2v.indexing.decoding import DecodePool, split
-from c2v.indexing.events import Closed, Frames
+from c2v.indexing.events import Closed, Decoded
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions
 from c2v.library import open_store
+from c2v.media import frames
 from c2v.media.picture import FrameShape
+from c2v.media.sampling import Sampling
 from c2v.media.scan import scan
 
 
@@ -63,13 +65,13 @@ def features_of(
 def test_features_do_not_depend_on_workers_and_batches(
     tmp_path: Path, folder: Path, bundle: Bundle, sampling: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = IndexOptions(sampling=sampling, workers=1, batch_size=64)
+    plain = IndexOptions(exactness=sampling, workers=1, batch_size=64)
     expected = features_of(tmp_path / "one", folder, bundle, plain)
     assert len(expected) == 1 + 7 + 1
     monkeypatch.setattr(decoding, "SHORTEST_PART_FRAMES", 5)
     monkeypatch.setattr(decoding, "PART_FRAMES", 17)
-    monkeypatch.setattr(decoding, "PICTURES_A_CHUNK", 3)
-    others = IndexOptions(sampling=sampling, workers=3, batch_size=7)
+    monkeypatch.setattr(frames, "PICTURES_A_CHUNK", 3)
+    others = IndexOptions(exactness=sampling, workers=3, batch_size=7)
     found = features_of(tmp_path / "three", folder, bundle, others)
     assert found.keys() == expected.keys()
     for key, parts in expected.items():
@@ -88,7 +90,7 @@ def test_a_picture_that_is_shown_twice_is_encoded_once(
         return encode(images)
 
     monkeypatch.setattr(bundle, "encode_frames", counting)
-    options = IndexOptions(sampling="fast")
+    options = IndexOptions(exactness="fast")
     found = features_of(tmp_path / "library", folder / "one-key.mp4", bundle, options)
     ((times, features, _),) = found.values()
     near = times == 0  # five seconds is as far as it goes for a keyframe
@@ -107,20 +109,22 @@ def test_one_file_alone_is_shared_between_the_workers(
     together = threading.Barrier(2)
     decode = decoding.decode_range
 
-    def meeting(*arguments: Any, **options: Any) -> Iterator[Frames]:
+    def meeting(*arguments: Any, **options: Any) -> Iterator[Any]:
         together.wait(timeout=20)
         return decode(*arguments, **options)
 
     monkeypatch.setattr(decoding, "decode_range", meeting)
     (file,) = scan([folder / "long.mp4"], on_problem=print)
-    job = Job(file, "id", "auto", updates=False)
+    job = Job(file, "id", Sampling(), updates=False)
     pool = DecodePool([job], shape=FrameShape(32), options=IndexOptions(), workers=2)
     pool.start()
     events = []
     while not events or not isinstance(events[-1], Closed):
         events.append(pool.events.get(timeout=30))
     pool.stop()
-    indices = np.concatenate([event.indices for event in events if isinstance(event, Frames)])
+    indices = np.concatenate(
+        [event.frames.indices for event in events if isinstance(event, Decoded)]
+    )
     assert sorted(indices) == list(range(90))
 
 

@@ -22,14 +22,17 @@ import pytest
 
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.errors import ChangedError, MediaError
-from c2v.indexing import decoding, pipeline
-from c2v.indexing.clip import embed_clip
-from c2v.indexing.events import Frames
+from c2v.indexing import committer, decoding, local, pipeline
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
+from c2v.indexing.query_clip import embed_clip
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions, IndexReport, Silent
+from c2v.indexing.report import IndexReport, Silent
 from c2v.library import Store, open_store
+from c2v.media import sampled
+from c2v.media.frames import Frames
 from c2v.media.identity import FileState, content_id, held, is_named, modified_ns
+from c2v.media.sampled import Layout
 from c2v.media.segments import SegmentMode
 
 ONE = IndexOptions(workers=1, batch_size=1)
@@ -106,13 +109,13 @@ def at_decoding(
     """Call ``act`` with 1, 2, ... each time a worker has begun, or ended, to decode that file."""
     decode, calls = decoding.decode_range, [0]
 
-    def acting(clip: Any, *arguments: Any, **options: Any) -> Iterator[Frames]:
-        mine = clip.job.file.path.name == name
+    def acting(layout: Layout, *arguments: Any, **options: Any) -> Iterator[Frames]:
+        mine = layout.info.path.name == name
         if mine:
             calls[0] += 1
         if mine and when == "begun":
             act(calls[0])
-        yield from decode(clip, *arguments, **options)
+        yield from decode(layout, *arguments, **options)
         if mine and when == "ended":
             act(calls[0])
 
@@ -203,7 +206,7 @@ def test_a_file_replaced_before_the_commit(
     library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read whole, waiting for others to share a transaction with: its name goes to another."""
-    monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 1e9)
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 1e9)
     acting = Acting(lambda: (folder.parent / "other.mp4").replace(folder / "a.mp4"), opened="c.mp4")
     report = index(library, bundle, [folder], options=ONE, progress=acting)
     assert acting.acted
@@ -278,7 +281,8 @@ from pathlib import Path
 from c2v.encoder.bundle import load_bundle
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions, Silent
+from c2v.indexing.options import IndexOptions
+from c2v.indexing.report import Silent
 from c2v.library import open_store
 
 class Waiting(Silent):
@@ -326,11 +330,9 @@ def test_names_traded_by_another_process_in_mid_run(
 def test_a_clip_of_a_query_is_held_too(
     bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from c2v.indexing import clip
-
     file, other = folder / "a.mp4", folder.parent / "other.mp4"
     expected = embed_clip(other, bundle).features
-    decode, calls = clip.decode_range, [0]
+    decode, calls = sampled.decode_range, [0]
 
     def acting(*arguments: Any, **options: Any) -> Iterator[Frames]:
         calls[0] += 1
@@ -342,7 +344,7 @@ def test_a_clip_of_a_query_is_held_too(
             file.touch()
 
     always: set[str] = set()
-    monkeypatch.setattr(clip, "decode_range", acting)
+    monkeypatch.setattr(sampled, "decode_range", acting)
     np.testing.assert_array_equal(embed_clip(file, bundle).features, expected)
     assert calls == [2]
     always.add(file.name)
@@ -386,11 +388,11 @@ def test_an_unforeseen_exception_is_its_files_failure(
     library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     """Whatever a decoder throws, with the name of the file, and with its traceback kept."""
-    module: Any = pipeline if where == "to_segments" else decoding
+    module: Any = {"to_segments": local, "decode_range": decoding}.get(where, sampled)
     right = getattr(module, where)
 
     def path_of(argument: Any) -> Path:
-        for names in ("clip.job.file.path", "job.file.path", "path"):
+        for names in ("file.job.file.path", "info.path", "path"):
             found = argument
             for name in names.split("."):
                 found = getattr(found, name, None)
@@ -425,7 +427,7 @@ def test_what_is_no_files_fault_ends_the_run(
     def broken(*_: Any, **__: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(decoding, "look", broken)
+    monkeypatch.setattr(sampled, "look", broken)
     with pytest.raises(error):
         index(library, bundle, [folder], options=ONE)
     assert library.failures() == []
@@ -444,14 +446,14 @@ def test_a_file_that_goes_away_after_the_scan(library: Store, bundle: Bundle, fo
 def test_numbers_that_are_not_finite_are_one_files_failure(
     library: Store, bundle: Bundle, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segments = pipeline.to_segments
+    segments = local.to_segments
 
     def poisoned(assembly: Any, bundle: Bundle) -> Any:
-        if assembly.clip.job.file.path.name == "b.mp4":
+        if assembly.file.job.file.path.name == "b.mp4":
             assembly.features[0] = np.nan
         return segments(assembly, bundle)
 
-    monkeypatch.setattr(pipeline, "to_segments", poisoned)
+    monkeypatch.setattr(local, "to_segments", poisoned)
     report = index(library, bundle, [folder], options=ONE)
     assert (report.added, [f.path.name for f in report.failed]) == (2, ["b.mp4"])
     assert "not finite" in report.failed[0].reason

@@ -9,15 +9,16 @@ import sys
 import textwrap
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from c2v.encoder.bundle import load_bundle
 from c2v.errors import C2VError
-from c2v.indexing import pipeline
+from c2v.indexing import committer, local
+from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions
 from c2v.library import open_store
 
 COUNT = 7
@@ -26,13 +27,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from c2v.encoder.bundle import load_bundle
-from c2v.indexing import pipeline
+from c2v.indexing import committer, pipeline
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexOptions
+from c2v.indexing.options import IndexOptions
 from c2v.library import open_store
 from c2v.library.sqlite.segment_table import SegmentTable
 
-pipeline.VIDEOS_A_COMMIT, pipeline.COMMIT_SECONDS = 3, 1e9
+committer.VIDEOS_A_COMMIT, committer.COMMIT_SECONDS = 3, 1e9
 write, written = SegmentTable.write, []
 
 def deadly(self, *arguments):
@@ -80,15 +81,16 @@ def test_what_was_finished_is_kept_when_the_run_breaks(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that crashes on the last file takes nothing with it that was done before."""
-    monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 1e9)
-    opened = pipeline._Consumer.take  # noqa: SLF001
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 1e9)
+    segments, finished = local.to_segments, [0]
 
-    def breaking(self: pipeline._Consumer, event: pipeline.Event) -> None:
-        if len(self.finished) == 2:
+    def breaking(*arguments: Any) -> Any:
+        if finished[0] == 2:
             raise C2VError("the roof came down")
-        opened(self, event)
+        finished[0] += 1
+        return segments(*arguments)
 
-    monkeypatch.setattr(pipeline._Consumer, "take", breaking)
+    monkeypatch.setattr(local, "to_segments", breaking)
     bundle = load_bundle("mini", device="cpu")
     with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
@@ -100,7 +102,7 @@ def test_what_was_finished_is_kept_when_the_run_breaks(
 def test_small_videos_share_a_transaction(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "COMMIT_SECONDS", 1e9)
+    monkeypatch.setattr(committer, "COMMIT_SECONDS", 1e9)
     bundle = load_bundle("mini", device="cpu")
     with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from c2v.library import HnswSettings, ModelRecord, NewVideo, SegmentData
+from c2v.library import HnswSettings, ModelRecord, NewVideo, SegmentData, Store
 from c2v.library.sqlite.store import SqliteStore
 
 DIM = 16
@@ -68,16 +69,17 @@ def library(folder: Path) -> Iterator[SqliteStore]:
         yield made
 
 
+def fill_store(store: Store, videos: int, each: int = 4, *, seed: int = 0) -> NDArray[np.float32]:
+    """Put videos with random vectors; returns all vectors in order of segment id."""
+    vectors = unit_rows(videos * each, seed=seed)
+    with store.batch():
+        for i in range(videos):
+            rows = vectors[i * each : (i + 1) * each]
+            store.put_video(video(f"/films/{seed}-{i:05d}.mp4"), segments(rows))
+    return vectors
+
+
 @pytest.fixture
 def fill(library: SqliteStore) -> Callable[..., NDArray[np.float32]]:
-    """Put videos with random vectors; returns all vectors in order of segment id."""
-
-    def fill_with(videos: int, each: int = 4, *, seed: int = 0) -> NDArray[np.float32]:
-        vectors = unit_rows(videos * each, seed=seed)
-        with library.batch():
-            for i in range(videos):
-                rows = vectors[i * each : (i + 1) * each]
-                library.put_video(video(f"/films/{seed}-{i:05d}.mp4"), segments(rows))
-        return vectors
-
-    return fill_with
+    """:func:`fill_store` of the test's library."""
+    return partial(fill_store, library)

@@ -45,7 +45,9 @@ class Cycles(RuleBasedStateMachine):
     @rule(path=PATHS, rows=st.integers(0, 4), seed=st.integers(0, 10**6))
     def put(self, path: str, rows: int, seed: int) -> None:
         vectors = unit_rows(rows, seed=seed)
-        self.library.put_video(video(path), segments(vectors))
+        before = self.id_of(path) if path in self.expected else None
+        key = self.library.put_video(video(path), segments(vectors))
+        assert before in (None, key), "a video keeps its id"
         self.expected[path] = vectors
 
     @rule(path=PATHS, to=PATHS)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from c2v.errors import C2VError, LibraryError, MissingPartError, UsageError
+from c2v.errors import MissingPartError
 from c2v.library import Filter, HnswSettings
 from c2v.library.records import Identity
 from c2v.library.sqlite import nearest, parts
@@ -114,7 +114,7 @@ def test_the_graph_with_ef_of_all_rows_equals_the_exact_order(
 
 
 def test_order_is_that_of_the_weighted_sum_of_two_similarities() -> None:
-    """DESIGN 1.2: one inner product of fused vectors is w * S_g + (1 - w) * S_a."""
+    """One inner product of fused vectors is w * S_g + (1 - w) * S_a."""
     weight, dim, rows = np.float32(0.3), 64, 1500
     sides = [unit_rows(rows, dim, seed=s) for s in (1, 2)]
     asked = [unit_rows(20, dim, seed=s) for s in (3, 4)]
@@ -136,51 +136,6 @@ def test_order_is_that_of_the_weighted_sum_of_two_similarities() -> None:
         gaps = np.abs(np.take_along_axis(full, rank, 1) - np.take_along_axis(full, order, 1))
         assert gaps.max() < 3e-7  # only scores that float32 cannot tell apart may trade places
         assert (rank == order).mean() > 0.999
-
-
-def test_ties_are_ordered_by_segment_id(library: SqliteStore) -> None:
-    same = np.tile(unit_rows(1), (4, 1))
-    for name in ("a", "b", "c"):
-        library.put_video(video(f"/{name}"), segments(same))
-    for strategy in ("exact", "hnsw"):
-        found = library.nearest(unit_rows(1), 7, strategy=strategy)
-        assert found.segment_ids[0].tolist() == [1, 2, 3, 4, 5, 6, 7]
-        assert len(set(found.scores[0].tolist())) == 1
-
-
-@pytest.mark.parametrize("strategy", ["exact", "hnsw"])
-def test_filter(library: SqliteStore, fill: Fill, strategy: str) -> None:
-    vectors = fill(100)
-    query = unit_rows(3, seed=9)
-    allowed = Filter(paths=("/films/0-0000[12].mp4", "/films/0-00099.mp4", "/films/0-00100.mp4"))
-    found = library.nearest(query, 20, strategy=strategy, where=allowed)
-    assert found.segment_ids.shape == (3, 12)
-    inside = np.array([5, 6, 7, 8, 9, 10, 11, 12, 397, 398, 399, 400])
-    for line in range(3):
-        order = np.argsort(-(vectors[inside - 1] @ query[line]))
-        assert found.segment_ids[line].tolist() == inside[order].tolist()
-    assert library.unmatched(allowed) == ["/films/0-00100.mp4"]
-    none = library.nearest(query, 10, strategy=strategy, where=Filter(paths=("/nowhere",)))
-    assert none.segment_ids.shape == (3, 0)
-    removed = library.remove_videos([2])
-    assert removed == 1
-    found = library.nearest(query, 20, strategy=strategy, where=allowed)
-    assert set(found.segment_ids[0].tolist()) == {9, 10, 11, 12, 397, 398, 399, 400}
-
-
-def test_questions_that_make_no_sense(library: SqliteStore, fill: Fill) -> None:
-    fill(2)
-    with pytest.raises(UsageError, match="no search strategy 'ivf'"):
-        library.nearest(unit_rows(1), 1, strategy="ivf")
-    with pytest.raises(UsageError):
-        library.nearest(unit_rows(1), -1)
-    with pytest.raises(LibraryError, match="vectors of 16 numbers, by model toy") as caught:
-        library.nearest(unit_rows(1, DIM + 1), 1)
-    assert "--model toy" in caught.value.hint
-    with pytest.raises(C2VError, match="not finite"):
-        library.nearest(np.full((1, DIM), np.nan, np.float32), 1)
-    assert library.nearest(np.empty((0, DIM), np.float32), 5).segment_ids.shape == (0, 5)
-    assert library.nearest(unit_rows(2), 0).segment_ids.shape == (2, 0)
 
 
 @pytest.fixture(scope="module")

@@ -136,6 +136,20 @@ def test_a_moved_file_is_known_and_a_new_head_needs_no_video(
             assert vector == pytest.approx(before[key], abs=1e-5)
 
 
+def test_a_video_keeps_its_id_when_it_is_indexed_again(old: Path) -> None:
+    with SqliteStore.open(old / "mini") as library:
+        before = {video.path: video.id for video in library.videos()}
+    changed = min(before)
+    os.utime(changed)
+    out, code, _ = c2v(
+        "index", changed, "--rebuild", "--yes", "-L", old / "mini", "--format", "json"
+    )
+    assert (json.loads(out)["updated"], code) == (1, 0)
+    with SqliteStore.open(old / "mini") as library:
+        assert {video.path: video.id for video in library.videos()} == before
+        assert library.problems() == []
+
+
 def test_an_upgrade_that_fails_leaves_it_whole(
     old: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

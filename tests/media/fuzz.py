@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from c2v.errors import MediaError  # noqa: E402
 from c2v.media import FrameShape, SegmentMode, plan_segments, probe  # noqa: E402
-from c2v.media.frames import Sampling  # noqa: E402
 from c2v.media.pyav_decoder import PyAVDecoder  # noqa: E402
+from c2v.media.sampling import Exactness  # noqa: E402
 
 
 def damage(data: bytes, rng: np.random.Generator) -> bytes:
@@ -39,14 +39,14 @@ def damage(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(damaged)
 
 
-def try_one(path: Path, sampling: Sampling) -> int:
+def try_one(path: Path, exactness: Exactness) -> int:
     """Decode as the pipeline does; the number of pictures, 0 for a MediaError."""
     try:
         info = probe(path)
         segments = plan_segments(min(info.duration_seconds, 60.0), mode=SegmentMode())
         times = [time for segment in segments for time in segment.times]
         problems: list[str] = []
-        decoder = PyAVDecoder(sampling=sampling)
+        decoder = PyAVDecoder(exactness=exactness)
         frames = decoder.frames(info, times, shape=FrameShape(32), on_problem=problems.append)
         return sum(1 for _ in frames)
     except MediaError:

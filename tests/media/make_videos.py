@@ -240,3 +240,25 @@ def cut_off(path: Path, *, share: float) -> Path:
 def numbers(pictures: Iterable[NDArray[np.uint8]]) -> list[int]:
     """The numbers of some pictures."""
     return [read_number(pixels) for pixels in pictures]
+
+
+def repeat(path: Path, target: Path, *, times: int) -> Path:
+    """The same pictures over and over, nothing of them encoded again: a long video at once."""
+    with av.open(str(path)) as source, av.open(str(target), "w") as made:
+        stream = source.streams.video[0]
+        assert stream.time_base is not None
+        copy = made.add_stream_from_template(stream)
+        packets = [
+            (bytes(packet), packet.pts, packet.dts, packet.duration, packet.is_keyframe)
+            for packet in source.demux(stream)
+            if packet.pts is not None and packet.dts is not None
+        ]
+        length = sum(duration or 0 for _, _, _, duration, _ in packets)
+        for turn in range(times):
+            for data, pts, dts, duration, is_keyframe in packets:
+                packet = av.Packet(data)
+                packet.stream, packet.time_base = copy, stream.time_base
+                packet.pts, packet.dts = pts + turn * length, dts + turn * length
+                packet.duration, packet.is_keyframe = duration, is_keyframe
+                made.mux(packet)
+    return target

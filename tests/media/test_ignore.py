@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from c2v.globs import Glob, PatternError, parse
 from c2v.media.ignore import IgnoreRules, decode_lines
 from c2v.media.scan import ScanProblem, scan
+from c2v.paths.globs import Glob, PatternError, parse
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 

@@ -13,7 +13,7 @@ import pytest
 
 from c2v.errors import MediaError
 from c2v.media import FrameShape, VideoInfo, probe
-from c2v.media.opening import OpenVideo, open_video
+from c2v.media.containers import OpenVideo, open_video
 from c2v.media.probe import look
 from c2v.media.pyav_decoder import PyAVDecoder
 
@@ -266,8 +266,8 @@ def test_false_keyframe_marks_are_noticed(videos: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(bytes(data))
     info = probe(path)
-    for sampling in ("exact", "fast"):
-        settings = {"sampling": sampling, "reach_seconds": 0.1}
+    for exactness in ("exact", "fast"):
+        settings = {"exactness": exactness, "reach_seconds": 0.1}
         numbers, problems = decoded(videos, info, [2.601, 3.501], **settings)
         assert problems == []
         assert numbers == {0: 65, 1: 87}

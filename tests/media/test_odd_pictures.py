@@ -18,8 +18,8 @@ import pytest
 from numpy.typing import NDArray
 
 from c2v.errors import MediaError
+from c2v.media.containers import open_video
 from c2v.media.decode import choose_decoder
-from c2v.media.opening import open_video
 from c2v.media.picture import FrameShape
 from c2v.media.probe import look, probe
 
@@ -219,9 +219,9 @@ def test_pictures_that_grow_over_the_limit(
 def test_one_file_of_large_pictures_at_a_time(
     videos: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from c2v.media import opening
+    from c2v.media import containers
 
-    monkeypatch.setattr(opening, "_LARGE_PIXELS", 160 * 120 - 1)
+    monkeypatch.setattr(containers, "_LARGE_PIXELS", 160 * 120 - 1)
     file = videos.make_video(tmp_path / "a.mp4", count=5)
     small = videos.make_video(tmp_path / "b.mp4", count=5, size=(80, 60))
     entered: list[str] = []

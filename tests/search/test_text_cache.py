@@ -67,7 +67,7 @@ def test_another_model_has_its_own(
     cached_query(bundle, TEXT, tmp_path)
     monkeypatch.setattr(Bundle, "fingerprint", "another")
     cached_query(bundle, TEXT, tmp_path)
-    monkeypatch.setattr(text_cache, "VERSION", "9.9")
+    monkeypatch.setattr(text_cache, "__version__", "9.9")
     cached_query(bundle, TEXT, tmp_path)
     assert len(entries(tmp_path)) == 3
 

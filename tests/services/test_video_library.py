@@ -1,238 +1,150 @@
-"""One object does everything: c2v.open, by real videos and the shipped encoder."""
+"""The one object of scripts: what it gives, what importing it costs, and threads that share it."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
+import shutil
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
 import c2v
-from c2v.errors import DataError, LibraryError, MediaError, UsageError
-from c2v.services.video_library import VideoLibrary
+from c2v.cli.app import run
+from c2v.encoder.towers import making
+from c2v.errors import LibraryError, UsageError
+from c2v.library.sqlite import hnsw
 
-ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Path:
-    """Three videos: two short ones, and one of forty seconds, which is three segments."""
-    folder = tmp_path_factory.mktemp("videos")
-    for name, seconds in (("short.mp4", 3), ("other.mp4", 4), ("long.mp4", 40)):
-        videos.make_video(folder / name, count=5 * seconds, rate=5)
-    return folder
+ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
-    place = tmp_path_factory.mktemp("library") / "library"
-    with c2v.open(place) as videos:
-        report = videos.index(folder, model="mini")
-    assert (report.added, report.failed) == (3, [])
-    return place
-
-
-@pytest.fixture
-def library(place: Path) -> VideoLibrary:
-    return c2v.open(place)
-
-
-def command(*arguments: str | Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "c2v", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-
-
-def test_importing_c2v_loads_nothing() -> None:
-    script = "import sys; import c2v; dir(c2v); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout.split()
-    mine = {name for name in loaded if name.startswith("c2v.")}
-    assert mine == {"c2v.telemetry", "c2v.version"}
-    assert {"numpy", "sqlite3", "typer", "rich", "platformdirs"}.isdisjoint(loaded)
-
-
-def test_opening_loads_neither_numpy_nor_the_library() -> None:
-    script = "import sys; import c2v; c2v.open('family'); print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout.split()
-    assert {"numpy", "sqlite3", "typer", "rich", "torch"}.isdisjoint(loaded)
-
-
-def test_every_name_can_be_had_and_no_other() -> None:
-    for name in c2v.__all__:
-        assert getattr(c2v, name) is not None
-    assert set(c2v.__all__) <= set(dir(c2v))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        c2v.nothing  # noqa: B018
-
-
-def test_an_answer_is_a_sequence_of_moments(library: VideoLibrary, folder: Path) -> None:
-    answer = library.search("a dog", top=2)
-    assert isinstance(answer, c2v.Answer)
-    assert len(answer) == 2
-    assert [moment.rank for moment in answer] == [1, 2]
-    assert answer[0].path in map(str, folder.iterdir())
-    assert answer[:1] == answer.results[:1]
-    assert answer[0] in answer
-
-
-def test_as_dict_is_the_json_of_the_command_line(
-    library: VideoLibrary, place: Path, folder: Path, tmp_path: Path
-) -> None:
-    def same(mine: dict[str, object], printed: str) -> None:
-        theirs = json.loads(printed)
-        for clock in ("elapsed_ms", "elapsed_s", "size_bytes"):  # a log while two have it open
-            mine.pop(clock, None)
-            theirs.pop(clock, None)
-        assert json.loads(json.dumps(mine)) == theirs
-        assert list(mine) == list(theirs)
-
-    here = ("-L", place, "--format", "json")
-    same(library.search("a dog").as_dict(), command("search", "a dog", *here))
-    clip = str(folder / "short.mp4")
-    same(library.similar(clip).as_dict(), command("search", "--video", clip, *here))
-    same(library.status().as_dict(), command("status", *here))
-    same(library.index(folder).as_dict(), command("index", folder, *here))
-    labels = tmp_path / "labels.txt"
-    labels.write_text("a dog\na cat\n")
-    mine = library.describe(clip, ["a dog", "a cat"])
-    assert len(mine) == 2
-    same(mine.as_dict(), command("describe", clip, "--labels", labels, *here))
-    captions = tmp_path / "captions.csv"
-    captions.write_text(f"video,caption\n{folder}/short.mp4,a dog\n{folder}/other.mp4,a cat\n")
-    measured = library.evaluate(str(captions))
-    same(measured.as_dict(), command("evaluate", "--data", captions, *here))
-
-
-def test_many_questions_are_answered_as_each_alone(library: VideoLibrary) -> None:
-    many = library.search_many(["a dog", "a car"], top=1)
-    for query, answer in zip(("a dog", "a car"), many, strict=True):
-        alone = library.search(query, top=1)
-        assert answer.query == query
-        assert answer[0].path == alone[0].path
-        assert answer[0].score == pytest.approx(alone[0].score, abs=1e-5)
-    assert library.search_many([]) == []
-
-
-def test_a_video_of_the_library_is_not_decoded_again(
-    library: VideoLibrary, folder: Path, tmp_path: Path
-) -> None:
-    """Bytes that are no video, of the same size and time stamp: only a decoder would notice."""
-    for name in ("short.mp4", "long.mp4"):
-        clip = folder / name
-        content, state = clip.read_bytes(), clip.stat()
-        copy = tmp_path / name
-        copy.write_bytes(content)
-        decoded = library.similar(copy, moments=True)
-        try:
-            clip.write_bytes(bytes(len(content)))
-            os.utime(clip, ns=(state.st_atime_ns, state.st_mtime_ns))
-            stored = library.similar(clip, moments=True)
-            os.utime(clip, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
-            with pytest.raises(MediaError, match=name):
-                library.similar(clip)
-        finally:
-            clip.write_bytes(content)
-            os.utime(clip, ns=(state.st_atime_ns, state.st_mtime_ns))
-        assert stored[0].path == decoded[0].path
-        mine = {(moment.path, moment.start): moment.score for moment in stored}
-        theirs = {(moment.path, moment.start): moment.score for moment in decoded}
-        tolerance = 2e-3 if name == "short.mp4" else 0.05  # of a long one they are other frames
-        assert mine == pytest.approx(theirs, abs=tolerance)
-
-
-def test_what_cannot_be_done_is_raised(tmp_path: Path, library: VideoLibrary) -> None:
-    nowhere = c2v.open(tmp_path / "none")
-    with pytest.raises(LibraryError, match="none"):
-        nowhere.search("a dog")
-    with pytest.raises(LibraryError):
-        nowhere.status()
-    with pytest.raises(UsageError, match="the QUERY is empty"):
-        library.search("  ")
-    with pytest.raises(UsageError, match="top is at least 1"):
-        library.search("a dog", top=0)
-    with pytest.raises(DataError, match="not in the library"):
-        library.remove("nothing.mp4")
-    with pytest.raises(UsageError, match="unknown setting"):
-        c2v.open("family", colour="red")
-
-
-def test_the_home_folder_and_removing(
-    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", str(folder.parent))
-    with c2v.open(tmp_path / "library") as videos:
-        assert videos.index(f"~/{folder.name}", model="mini").added == 3
-        path = str(folder / "short.mp4")
-        assert videos.remove(path, dry_run=True).paths == (path,)
-        assert videos.status().videos == 3
-        seen: list[str] = []
-        removed = videos.remove([path], confirm=lambda doomed: seen.extend(v.path for v in doomed))
-        assert (removed.paths, seen) == ((path,), [path])
-        assert videos.status().videos == 2
-
-
-def test_notices_go_where_they_are_wanted(place: Path) -> None:
-    problems: list[str] = []
-    videos = c2v.open(place, on_problem=problems.append)
-    for _ in range(2):
-        assert len(videos.search("a dog", within="no/such/folder")) == 0
-    assert problems == ["--in no/such/folder: no video of the library is there"]
-
-
-def test_eight_threads_search_one_object_with_one_tower(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from c2v.encoder import bundle as module
-
-    made: list[int] = []
-    make = module.make_text_tower
-
-    def counted(*arguments: object) -> object:
-        made.append(threading.get_ident())
-        return make(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "make_text_tower", counted)
-    queries = [f"a {what} number {number}" for what in ("dog", "car") for number in range(12)]
-    with c2v.open(place) as videos:
-        together = threading.Barrier(8)
-
-        def ask(query: str) -> tuple[str, float]:
-            if not made:
-                together.wait(timeout=60)
-            answer = videos.search(query, top=1)
-            return answer[0].path, answer[0].score
-
-        with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(ask, queries))
-        assert found == [(lambda a: (a[0].path, a[0].score))(videos.search(q)) for q in queries]
-    assert len(made) == 1
-
-
-def test_the_lines_of_the_readme_run(folder: Path, tmp_path: Path) -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```python\n(import c2v\n.*?)```", text, re.DOTALL)
-    assert len([line for line in lines.splitlines() if line.strip()]) <= 10
-    (tmp_path / "Videos").symlink_to(folder, target_is_directory=True)
-    done = subprocess.run(
-        [sys.executable, "-c", lines],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"HOME": str(tmp_path), "C2V_MODEL": "mini"},
+def test_importing_it_loads_nothing() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import c2v; "
+        "print(sorted(name for name in set(sys.modules) - before if not name.startswith('_')))"
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("3 added, 0 failed\n")
-    assert " shows a " in done.stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    loaded = set(re.findall(r"'([^']+)'", shown))
+    assert {name for name in loaded if name.startswith("c2v")} == {"c2v", "c2v.telemetry"}
+    assert not loaded & {"numpy", "torch", "av", "onnxruntime", "typer", "rich", "sqlite3"}
+
+
+def test_the_script_of_the_readme(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len([line for line in script.splitlines() if line.strip()]) <= 10
+    shutil.copytree(clips, tmp_path / "Videos")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    exec(compile(script, "README.md", "exec"), {})
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "3 new; 0 failed"
+    assert "garage.mp4" in out[1]
+    assert out[-1] == "a man with a camera"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "options", "command"),
+    [
+        ("search", ["a rocket"], {"top": 2}, ["search", "a rocket", "--top", "2"]),
+        ("search", ["a rocket"], {"moments": True}, ["search", "a rocket", "--moments"]),
+        ("similar", ["garage.mp4"], {"top": 2}, ["search", "--video", "garage.mp4", "-n", "2"]),
+        ("status", [], {}, ["status"]),
+    ],
+)
+def test_its_results_are_the_json_of_the_commands(
+    clips: Path, filled: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    method: str, arguments: list[str], options: dict[str, Any], command: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(clips)
+    with c2v.open(filled) as videos:
+        result = getattr(videos, method)(*arguments, **options).as_dict()
+    assert run([*command, "-L", str(filled), "--format", "json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    for one in (result, printed):
+        one.pop("elapsed_ms", None)
+    assert result == printed
+
+
+def test_a_video_of_the_library_is_not_decoded_to_be_compared(
+    clips: Path, filled: Path, tmp_path: Path
+) -> None:
+    """Its stored frames are those that decoding gives: the answer is the same as for a copy."""
+    copy = tmp_path / "elsewhere.mp4"
+    shutil.copyfile(clips / "garage.mp4", copy)
+    script = (
+        "import sys, c2v; videos = c2v.open(sys.argv[1]); answer = videos.similar(sys.argv[2]); "
+        "print('av' in sys.modules); [print(m.path, round(m.score, 4)) for m in answer]"
+    )
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", script, str(filled), str(path)],
+            capture_output=True, text=True, check=True, cwd=ROOT,
+        ).stdout.splitlines()
+        for path in (clips / "garage.mp4", copy)
+    ]  # fmt: skip
+    assert [lines[0] for lines in shown] == ["False", "True"]
+    assert shown[0][1:] == shown[1][1:]
+
+
+def test_eight_threads_share_one_tower(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    make = making.make_text_tower
+
+    def counted(*arguments: Any) -> Any:
+        made.append(arguments)
+        return make(*arguments)
+
+    monkeypatch.setattr("c2v.encoder.bundle.make_text_tower", counted)
+    queries = [f"a motorcycle, number {number}" for number in range(32)]
+    with c2v.open(filled) as videos, ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(videos.search, queries))
+    assert len(made) == 1
+    with c2v.open(filled) as videos:
+        alone = [videos.search(query) for query in queries]
+    assert [answer.results for answer in together] == [answer.results for answer in alone]
+
+
+def test_another_process_that_fills_it_is_seen(clips: Path, tmp_path: Path) -> None:
+    with c2v.open(tmp_path / "library", model="mini") as videos:
+        videos.index(clips / "garage.mp4")
+        assert len(videos.search("a rocket")) == 1
+        code = run(["index", str(clips), "-L", str(tmp_path / "library"), "--quiet"])
+        assert code == 0
+        assert Path(videos.search("a rocket")[0].path).name == "departure.mp4"
+
+
+def test_what_is_not_there_is_raised(clips: Path, filled: Path, tmp_path: Path) -> None:
+    with c2v.open(tmp_path / "none") as videos:
+        assert not videos.exists
+        with pytest.raises(LibraryError, match="no library"):
+            videos.search("a dog")
+    with c2v.open(filled) as videos:
+        with pytest.raises(UsageError, match="empty"):
+            videos.search(" ")
+        with pytest.raises(TypeError, match="list of texts"):
+            videos.search_many("a dog")
+    with pytest.raises(UsageError, match="unknown setting"):
+        c2v.open(filled, colour="red")
+
+
+def test_the_settings_of_the_graph_do_what_they_say(filled: Path, tmp_path: Path) -> None:
+    """M and ef_construction are in the file, which is made again where they differ."""
+    shutil.copytree(filled, tmp_path / "library")
+    files = set()
+    for settings in ({}, {"hnsw_m": 4}, {"hnsw_m": 4, "hnsw_ef_construction": 50}):
+        with c2v.open(tmp_path / "library", strategy="hnsw", **settings) as videos:
+            answer = videos.search("a rocket")
+        assert answer.strategy == "hnsw"
+        assert Path(answer[0].path).name == "departure.mp4"
+        (file,) = (tmp_path / "library" / "cache").glob(hnsw.GRAPH_FILES)
+        files.add(file.name)
+    assert len(files) == 3

@@ -29,7 +29,7 @@ from c2v.encoder.heads.initialise import init_random
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.training.distributed import joined
 from c2v.training.ragged import Ragged
-from c2v.training.step import Batch, StepSettings, backward
+from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
 torch.set_num_threads(1)
@@ -55,7 +55,7 @@ with joined(torch.device("cpu")) as group:
     for micro_batch in (64, 2):
         trainee.zero_grad(set_to_none=True)
         step = StepSettings(micro_batch, 2, (0.5, 0.5))
-        loss = backward(trainee, Batch(tuple(range(COUNT)), texts), Draw(0, 5), step, group)
+        loss = backward(trainee, PairBatch(tuple(range(COUNT)), texts), Draw(0, 5), step, group)
         grads = {name: p.grad for name, p in trainee.named_parameters() if p.grad is not None}
         found[micro_batch] = {"loss": loss, "grads": grads}
     if group.leads:
@@ -69,37 +69,29 @@ def _port() -> int:
         return int(free.getsockname()[1])
 
 
-def _gradients(folder: Path, processes: int) -> dict[int, dict[str, Any]]:
+def _gradients(forks: Any, folder: Path, processes: int) -> dict[int, dict[str, Any]]:
     """Loss and gradients by size of the micro-batch."""
     import torch
 
-    script = folder / "worker.py"
-    script.write_text(WORKER)
     out = folder / f"{processes}.pt"
-    command = [sys.executable, str(script), str(out)]
     world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_port())}
-    root = str(Path(__file__).parents[2])
     running = [
-        subprocess.Popen(
-            command,
-            env=os.environ | world | {"RANK": str(rank), "PYTHONPATH": root},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        forks.start(["-c", WORKER, str(out)], environment=os.environ | world | {"RANK": str(rank)})
         for rank in range(processes)
     ]
     for process in running:
-        _, said = process.communicate(timeout=240)
-        assert process.returncode == 0, said
+        done = process.wait(240)
+        assert done.returncode == 0, done.stderr
     loaded: dict[int, dict[str, Any]] = torch.load(out, weights_only=True)
     return loaded
 
 
-def test_gradients_are_those_of_one_process(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
+def test_gradients_are_those_of_one_process(heavy_forks: Any, tmp_path: Path) -> None:
     """Eleven videos by two processes, with and without gradient caching."""
     import torch
 
-    alone, together = _gradients(tmp_path, 1), _gradients(tmp_path, 2)
+    alone, together = _gradients(heavy_forks, tmp_path, 1), _gradients(heavy_forks, tmp_path, 2)
     for micro_batch in (64, 2):
         one, two = alone[64], together[micro_batch]
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-6)

@@ -31,7 +31,7 @@ from c2v.training.pairs import split
 from c2v.training.ragged import Ragged
 from c2v.training.recipe import Recipe, validation_count
 from c2v.training.start import first_head
-from c2v.training.step import Batch, StepSettings, backward
+from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
 HEADS = ("meanP", "seqLSTM", "seqTransf", "clip2video")
@@ -255,7 +255,7 @@ def _trainee(count: int = 8, kind: str = "clip2video") -> HeadTrainee:
 
 def _gradients(trainee: HeadTrainee, micro_batch: int) -> tuple[float, dict[str, torch.Tensor]]:
     settings = StepSettings(micro_batch, 4, (0.5, 0.5))
-    batch = Batch(tuple(range(7)), tuple((n,) for n in range(6)) + ((6, 7),))
+    batch = PairBatch(tuple(range(7)), tuple((n,) for n in range(6)) + ((6, 7),))
     trainee.zero_grad(set_to_none=True)
     loss = backward(trainee, batch, Draw(0, 3), settings, Group())
     return loss, {n: p.grad for n, p in trainee.named_parameters() if p.grad is not None}

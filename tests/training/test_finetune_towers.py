@@ -54,8 +54,8 @@ def captions(tmp_path: Path) -> Captions:
 
 @pytest.fixture
 def library(tmp_path: Path, bundle: Bundle, captions: Captions) -> Iterator[Store]:
-    with c2v.open(tmp_path / "library", device="cpu", precision="fp32") as filled:
-        filled.index(captions.videos, model="tiny")
+    with c2v.open(tmp_path / "library", device="cpu", precision="fp32") as videos:
+        videos.index(captions.videos, model="tiny")
     with open_store(tmp_path / "library") as opened:
         yield opened
 

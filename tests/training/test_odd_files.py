@@ -12,7 +12,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.evaluation.failures import _thumbnail
 from c2v.media import pyav_decoder
 from c2v.training.distributed import Group
-from c2v.training.frames import decoded_frames
+from c2v.training.frame_cache import decoded_frames
 
 
 def test_one_odd_file_does_not_end_the_training(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.heads.numpy_heads import NumpyMeanP, NumpyTextSide
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.made_once import made_once
 from c2v.encoder.numpy_layers import Array
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from c2v.encoder.bundle_config import BundleConfig
-    from c2v.encoder.heads.base import Head as TorchModule
+    from c2v.encoder.heads.base import HeadModule
 
 HEAD_FILE = "head.safetensors"
 VIDEOS_AT_ONCE = 512
@@ -52,7 +52,7 @@ class TorchHead:
     ) -> None:
         from c2v.encoder.heads.build import build_head
 
-        self.module: TorchModule = build_head(settings, state_dict).to(device)
+        self.module: HeadModule = build_head(settings, state_dict).to(device)
         self.settings = self.module.settings
         self.device = device
 
@@ -111,7 +111,7 @@ class SplitHead:
     def vector_dim(self) -> int:
         return self.settings.vector_dim
 
-    @cached_property
+    @made_once
     def torch_head(self) -> TorchHead:
         """The head in torch, loaded on first use."""
         return self._load_video_side()

@@ -50,7 +50,7 @@ def fuse(parts: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     return torch.cat([weight**0.5 * part for part, weight in zip(parts, weights, strict=True)], -1)
 
 
-class Head(nn.Module):
+class HeadModule(nn.Module):
     """Frame features to a video vector, token features to a text vector, both of unit length.
 
     A vector is made of parts (one, or global and aligned), each of unit length. The score of a

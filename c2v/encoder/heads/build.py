@@ -9,7 +9,7 @@ import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
 from c2v.encoder.foreign_caches import keep_caches_here
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.clip2video import Clip2Video
 from c2v.encoder.heads.meanp import MeanP
 from c2v.encoder.heads.seq import SeqLSTM, SeqTransf
@@ -17,7 +17,7 @@ from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.heads.tight import TightTransf
 from c2v.errors import ModelError
 
-HEAD_CLASSES: dict[str, type[Head]] = {
+HEAD_CLASSES: dict[str, type[HeadModule]] = {
     "meanP": MeanP,
     "seqLSTM": SeqLSTM,
     "seqTransf": SeqTransf,
@@ -26,13 +26,15 @@ HEAD_CLASSES: dict[str, type[Head]] = {
 }
 
 
-def new_head(settings: HeadSettings) -> Head:
+def new_head(settings: HeadSettings) -> HeadModule:
     """A head of that shape whose parameters hold torch's own random values."""
     keep_caches_here()
     return HEAD_CLASSES[settings.type](settings)
 
 
-def build_head(settings: HeadSettings | Mapping[str, Any], state: Mapping[str, Tensor]) -> Head:
+def build_head(
+    settings: HeadSettings | Mapping[str, Any], state: Mapping[str, Tensor]
+) -> HeadModule:
     """The head with its weights, in fp32 and in evaluation mode.
 
     `state` has the official key names. All that the head needs must be there in the right shape;

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.heads.base import Head, global_vector, positions_for, sentence_feature, unit
+from c2v.encoder.heads.base import HeadModule, global_vector, positions_for, sentence_feature, unit
 from c2v.encoder.heads.blocks import TemporalTransformer
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.heads.tab import TemporalAlignmentBlock, words_only
@@ -15,7 +15,7 @@ from c2v.encoder.heads.tdb import TemporalDifferenceBlock
 _BLOCKS = ("tdb", "tab")
 
 
-class Clip2Video(Head):
+class Clip2Video(HeadModule):
     """s = w <t_g, v_g> + (1 - w) <t_a, v_a>.
 
     v_g = unit(mean_t unit(v_t)) with v_t from the TDB (or a plain temporal transformer, or the

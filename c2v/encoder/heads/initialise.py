@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.heads.base import Head
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.blocks import ResidualAttentionBlock, Transformer
 from c2v.encoder.heads.build import new_head
 from c2v.encoder.heads.seq import SeqLSTM
@@ -96,7 +96,7 @@ def _silence(block: ResidualAttentionBlock) -> None:
         nn.init.zeros_(layer.bias)
 
 
-def _zero_embeddings(head: Head) -> None:
+def _zero_embeddings(head: HeadModule) -> None:
     table = getattr(head, "frame_position_embeddings", None)
     if isinstance(table, nn.Embedding):
         nn.init.zeros_(table.weight)
@@ -112,7 +112,7 @@ def _silence_lstm(lstm: nn.LSTM) -> None:
         parameter[2 * width : 3 * width] = 0.0
 
 
-def _random_head(settings: HeadSettings, seed: int) -> Head:
+def _random_head(settings: HeadSettings, seed: int) -> HeadModule:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = new_head(settings)
@@ -134,7 +134,9 @@ def _fits(settings: HeadSettings, clip_state: Mapping[str, Tensor]) -> bool:
     )
 
 
-def _copy_from_clip(head: Head, settings: HeadSettings, clip_state: Mapping[str, Tensor]) -> None:
+def _copy_from_clip(
+    head: HeadModule, settings: HeadSettings, clip_state: Mapping[str, Tensor]
+) -> None:
     if not _fits(settings, clip_state):
         raise ModelError(
             f"this CLIP's text tower does not fit a head of width {settings.feature_dim} with "
@@ -169,5 +171,5 @@ def _copy_blocks(transformer: Transformer, clip_state: Mapping[str, Tensor]) -> 
             block.load_state_dict(weights)
 
 
-def _state(head: Head) -> State:
+def _state(head: HeadModule) -> State:
     return {name: value.detach().clone() for name, value in head.state_dict().items()}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.heads.base import Head, positions_for
+from c2v.encoder.heads.base import HeadModule, positions_for
 from c2v.encoder.heads.blocks import TemporalTransformer
 from c2v.encoder.heads.settings import HeadSettings
 
 
-class SeqTransf(Head):
+class SeqTransf(HeadModule):
     """v_t = transformer(f + P)_t + f_t, then as meanP."""
 
     def __init__(self, settings: HeadSettings) -> None:
@@ -31,7 +31,7 @@ class SeqTransf(Head):
         return self.context(features, mask) + features
 
 
-class SeqLSTM(Head):
+class SeqLSTM(HeadModule):
     """v_t = LSTM(f)_t + f_t, then as meanP; one layer, forward in time.
 
     A video's real frames come first, so running over the padding as well changes none of their

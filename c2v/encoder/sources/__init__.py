@@ -1,4 +1,5 @@
-"""Where encoders come from: the hub, open_clip, and checkpoint files; and back to a checkpoint.
+"""Where encoders come from: the hub, and checkpoint files; and back to a checkpoint.
 
-Only the catalogue (and training, for the towers it learns) leads here.
+Each source gives a :class:`c2v.encoder.clip_bundle.ClipSource`, which the catalogue names and
+writes. Nothing else leads here.
 """

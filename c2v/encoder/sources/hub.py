@@ -15,17 +15,24 @@ import os
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from numpy.typing import NDArray
 
 from c2v.encoder.architecture import Preprocess, model_config
+from c2v.encoder.clip_bundle import ClipSource
 from c2v.encoder.default_model import DEFAULT_REPOSITORY
 from c2v.encoder.registry import DEFAULT_SOURCE
 from c2v.encoder.sources.announcement import endpoint, host
+from c2v.encoder.tensors import has_numpy_types, read_tensors
 from c2v.errors import ModelError, UnreachableError
 from c2v.optional import has, require
+
+if TYPE_CHECKING:
+    import torch
 
 PROBE_SECONDS: Final = 4.0
 _SAFE_NAME: Final = "open_clip_model.safetensors"
@@ -43,6 +50,35 @@ class HubModel:
     repository: str
     files: tuple[str, ...]  # in order of preference
     preprocess: Preprocess
+
+
+def hub_source(source: str, *, name: str, on_progress: Progress | None = None) -> ClipSource:
+    """The weights ``ARCHITECTURE/TAG``, from the hub or its cache, ready to become a bundle.
+
+    Raises:
+        ModelError: as :func:`hub_model` and :func:`download`.
+    """
+    architecture, _, tag = source.partition("/")
+    hub = hub_model(architecture, tag)
+    state = _read_weights(download(hub, name=name, on_progress=on_progress))
+    return ClipSource(
+        state=state,
+        model=model_config(architecture),
+        preprocess=hub.preprocess,
+        order=tuple(state),
+        source=f"open_clip {source} (https://huggingface.co/{hub.repository})",
+        licence=f"see https://huggingface.co/{hub.repository}",
+    )
+
+
+def _read_weights(file: Path) -> Mapping[str, torch.Tensor | NDArray[Any]]:
+    """The weights of a file from the hub: without PyTorch where NumPy knows all of its types."""
+    if file.suffix == ".safetensors" and has_numpy_types(file):
+        return read_tensors(file)
+    require(f"reading {file.name}", "torch")
+    from c2v.encoder.sources.weight_files import load_state
+
+    return load_state(file)
 
 
 def offline_by_choice() -> str:
@@ -195,7 +231,7 @@ def require_online(name: str) -> None:
     """
     if variable := offline_by_choice():
         value = os.environ[variable]
-        raise _unreachable(name, f"{variable}={value} forbids to fetch it")
+        raise _unreachable(name, f"{variable}={value} forbids fetching it")
 
 
 def require_network(name: str) -> None:

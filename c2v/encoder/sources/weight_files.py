@@ -19,7 +19,7 @@ from torch import Tensor  # noqa: TID253
 from c2v.encoder.sources.shells import Shell, read_with_shells
 from c2v.encoder.sources.wrappings import state_inside
 from c2v.errors import ModelError
-from c2v.files import open_plain
+from c2v.files.reading import open_plain
 
 _HINT = "download the file again, or save its state dict as .safetensors"
 _ALONE = "save the model's state dict alone: torch.save(model.state_dict(), FILE)"

@@ -3,13 +3,12 @@
 CLIP's byte-pair encoding is done here, over a table of merges that is memory-mapped: it is ready
 in under a millisecond, where parsing the same vocabulary as JSON takes about 120 ms of a search.
 
-Source: spec 1.3 (cleaning, cut rule, special tokens), golden ``tokenizer.json``.
+Cleaning, cut rule and special tokens are those of CLIP and of CLIP2Video's tokenizer.
 """
 
 from __future__ import annotations
 
 import bisect
-import functools
 import html
 import re
 import string
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import TextConfig
+from c2v.encoder.made_once import made_once
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
 
@@ -64,7 +64,7 @@ class ClipTokenizer:
         self._ascii = re.compile(specials + _ASCII_WORDS, re.IGNORECASE)
         self._specials_pattern = specials
 
-    @functools.cached_property
+    @made_once
     def _any(self) -> _Pattern:
         import regex  # type: ignore[import-untyped]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import TextConfig
 from c2v.errors import ModelError
-from c2v.files import read_plain
+from c2v.files.reading import read_plain
 
 VOCABULARY_NAME = "vocab.txt"
 _UNKNOWN = "[UNK]"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import BundleConfig, ImageConfig
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import require_keys
-from c2v.encoder.towers.onnx_graph import Graph
+from c2v.encoder.towers.onnx_graph import OnnxGraph
 from c2v.encoder.towers.onnx_image import session_options
 from c2v.errors import ModelError
 
@@ -161,7 +161,7 @@ class OnnxClipTower:
         return features
 
 
-class _TowerGraph(Graph):
+class _TowerGraph(OnnxGraph):
     """The transformer, written over tokens in rows: [N * T, width], T patches and a class."""
 
     def __init__(

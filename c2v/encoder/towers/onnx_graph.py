@@ -2,7 +2,7 @@
 
 The package ``onnx`` is not needed to run c2v: of its format (protocol buffers, onnx.proto3) this
 module writes the little that a graph takes. Weights are not copied into the bytes: they are handed
-over beside them, as the arrays that they are (see :meth:`Graph.session`).
+over beside them, as the arrays that they are (see :meth:`OnnxGraph.session`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}  # Tensor
 Attribute = int | float | str | Sequence[int]
 
 
-class Graph:
+class OnnxGraph:
     """Operators and constants in the making; every method returns the name of its output."""
 
     def __init__(self) -> None:

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,6 +29,7 @@ from c2v.config import cache_dir
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.towers import ImageTower
 from c2v.errors import ModelError
+from c2v.files.writing import write_file
 from c2v.optional import has
 
 Runtime = Literal["onnx", "torch"]
@@ -90,13 +90,18 @@ class ProbedTower:
         known = choices[0] if len(choices) == 1 else _read_note(note)
         self.choice = known if known in choices else None
         self._tower = make(self.choice, None) if self.choice else None
+        self._settling = threading.Lock()
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
-        if self._tower is None:
-            self.choice = self._settle(images)
-            self._tower = self._make(self.choice, None)
-        return self._tower.encode(images)
+        return (self._tower or self._settled(images)).encode(images)
+
+    def _settled(self, images: NDArray[np.uint8]) -> ImageTower:
+        with self._settling:
+            if self._tower is None:
+                self.choice = self._settle(images)
+                self._tower = self._make(self.choice, None)
+            return self._tower
 
     def _settle(self, images: NDArray[np.uint8]) -> Choice:
         spread = np.linspace(0, len(images) - 1, min(_EXAMPLES, len(images))).astype(int)
@@ -249,11 +254,5 @@ def _read_note(path: Path) -> Choice | None:
 
 def _write_note(path: Path, content: dict[str, object]) -> None:
     """Keep the answer; a cache folder that cannot be written only means a probe next time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        Path(name).replace(path)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_file(path, json.dumps(content), durable=False)

@@ -12,7 +12,7 @@ from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions, from_pairs
 from c2v.evaluation.datasets import layouts
 from c2v.evaluation.video_names import videos_by_stem
-from c2v.path_patterns import composed
+from c2v.paths.patterns import composed
 
 Split = Literal["train", "val", "test"]
 Sentences = Mapping[str, list[str]]

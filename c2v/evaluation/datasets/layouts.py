@@ -1,6 +1,6 @@
 """How each benchmark's authors laid out their files: (folder, split) -> sentences by video id.
 
-Source: spec 4.1. Every reader raises :class:`DataError` that names the file.
+Every reader raises :class:`DataError` that names the file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from c2v.errors import DataError
 from c2v.evaluation.datasets.plain_pickle import load_plain
-from c2v.files import parse_json, read_plain
+from c2v.files.reading import parse_json, read_plain
 
 Read = tuple[Path, dict[str, list[str]]]
 

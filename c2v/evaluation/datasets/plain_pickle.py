@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from c2v.errors import DataError
-from c2v.files import open_plain
+from c2v.files.reading import open_plain
 
 
 class _PlainUnpickler(pickle.Unpickler):

@@ -7,16 +7,17 @@ its checksum and everything it says of itself agree with the database.
 from __future__ import annotations
 
 import json
-import os
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from c2v.files.writing import replacing
 
 _HEAD = struct.Struct("<8sQII")
 """Magic, length of what follows, length of its JSON part, CRC-32 of all of it."""
@@ -32,36 +33,6 @@ class UntrustedCacheError(Exception):
     """
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let ``write`` fill a temporary file, then put it in place of ``path``.
-
-    Raises:
-        OSError: the file could not be written; ``path`` is as it was.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` durable; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Arrays) -> None:
     """Write a JSON header and some arrays as one checksummed file."""
     layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
@@ -73,12 +44,10 @@ def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Ar
     for chunk in chunks:
         crc = zlib.crc32(chunk, crc)
 
-    def write(file: BinaryIO) -> None:
+    with replacing(path) as file:
         file.write(_HEAD.pack(magic, length, len(text), crc))
         for chunk in chunks:
             file.write(chunk)
-
-    write_atomically(path, write)
 
 
 def read_record(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:

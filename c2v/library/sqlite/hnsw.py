@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.files.writing import replacing
 from c2v.library.records import HnswSettings, Identity
 from c2v.library.sqlite.cachefile import (
     Arrays,
@@ -28,7 +29,6 @@ from c2v.library.sqlite.cachefile import (
     file_crc,
     read_record,
     remove_others,
-    sync_folder,
     write_record,
 )
 from c2v.library.sqlite.matrix import Matrix
@@ -50,7 +50,7 @@ class UnreadableGraphError(Exception):
 
 
 class Graph:
-    """An hnswlib index whose labels are segment ids, kept honest about what it covers."""
+    """An hnswlib index whose labels are segment ids, which records the rows it covers."""
 
     def __init__(
         self,
@@ -193,21 +193,13 @@ class Graph:
 
     def _write(self, path: Path, header: dict[str, int]) -> None:
         """Write the graph and, once it is whole, the record that makes it the one in use."""
-        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb"):
-                pass  # hnswlib says nothing of a folder that is missing or cannot be written
-            self._index.save_index(str(temporary))
-            size = temporary.stat().st_size
+        # Opened here, because hnswlib says nothing of a folder that cannot be written.
+        with replacing(path) as file:
+            self._index.save_index(file.name)
+            size = os.fstat(file.fileno()).st_size
             if size != self._index.index_file_size():  # nor of a full disk
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            crc = file_crc(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+            crc = file_crc(Path(file.name))
         described = {"identity": asdict(self.identity), **header}
         described |= {"file": path.name, "size": size, "crc": crc}
         arrays: Arrays = {"ids": self.ids, "dead": self._dead}

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.files.locks import try_lock, unlock
 
 WRITER_LOCK = "writer.lock"
 CACHE_LOCK = "cache.lock"
@@ -74,7 +74,7 @@ class FileLock:
         if self._depth == 0:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
             try:
-                locked = _lock(descriptor)
+                locked = try_lock(descriptor)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -93,7 +93,7 @@ class FileLock:
         """Undo one ``acquire``."""
         self._depth -= 1
         if self._depth == 0 and self._descriptor is not None:
-            _unlock(self._descriptor)
+            unlock(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -146,34 +146,5 @@ def _forget_all() -> None:
         lock.forget_after_fork()
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> bool:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    # flock, not lockf: a POSIX record lock is lost as soon as any descriptor of the file is closed
-    # anywhere in the process, and does not keep two libraries of one process apart.
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)

@@ -9,9 +9,9 @@ higher id, and what is gone is what SQLite no longer lists. Anything else is mad
 What is checked: index, sizes and part headers at every opening. Of the vectors, the first scan of a
 process compares blocks of ``CHECK_BYTES`` in all with their checksums (half the time of scanning
 these), which is the whole of a small library; in a large one other blocks are next in later scans,
-and every process begins anywhere. To check all of 100,000 x 1024 would cost 12 ms of a cold search
-of 200. The winners of each search are compared with SQLite to the bit, so that what is found is
-always right; ``SqliteStore.problems`` compares everything.
+and every process begins at a random block. To check all of 100,000 x 1024 would cost 12 ms of a
+cold search of 200. The winners of each search are compared with SQLite to the bit, so that what is
+found is always right; ``SqliteStore.problems`` compares everything.
 
 A segment whose row in SQLite is not what was written has a row of zeros here and is *damaged*: it
 counts as not alive, so no search finds it, until its video is read again.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sqlite3
 import stat
 from dataclasses import dataclass
@@ -142,7 +143,14 @@ def _require(path: Path) -> None:
 
 
 def _no_library(path: Path) -> LibraryError:
-    return LibraryError(f"there is no library in {path.parent}", hint="make one: c2v index FOLDER")
+    from c2v.config import Settings, data_dir
+
+    folder = path.parent
+    is_default = folder == data_dir() / "libraries" / Settings().library
+    place = "" if is_default else f" --library {shlex.quote(str(folder))}"
+    return LibraryError(
+        f"there is no library in {folder}", hint=f"make one: c2v index FOLDER{place}"
+    )
 
 
 def _unreachable(path: Path, error: Exception) -> LibraryError:

@@ -12,12 +12,13 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.library.sqlite.cachefile import UntrustedCacheError, write_atomically
+from c2v.files.writing import replacing
+from c2v.library.sqlite.cachefile import UntrustedCacheError
 from c2v.library.sqlite.segment_table import SegmentTable, VectorRows
 
 _HEADER = struct.Struct("<8s16sIQ")
@@ -207,15 +208,13 @@ def write_part(
     sound: list[NDArray[np.bool_]] = []
     sums: list[int] = []
 
-    def write(file: BinaryIO) -> None:
+    with replacing(path) as file:
         file.write(_header(path, dim, rows).ljust(_DATA_OFFSET, b"\0"))
         for keys, block, good in _in_blocks(chunks, block_rows(dim)):
             ids.append(keys)
             sound.append(good)
             sums.append(block_sum(block))
             file.write(np.ascontiguousarray(block, dtype="<f4").data)
-
-    write_atomically(path, write)
     checksums = np.array(sums, dtype=np.uint64)
     part = FilePart(path, dim=dim, rows=rows, sums=checksums)
     part.verify()

@@ -174,7 +174,7 @@ def explained(path: Path) -> Iterator[None]:
     except OverflowError as error:
         raise C2VError(
             f"{path} cannot hold a number beyond 64 bits ({error})",
-            hint="check the size and the time stamps of the files: ls -l --time-style=full-iso",
+            hint="check the size and the time stamps of the files",
         ) from error
 
 

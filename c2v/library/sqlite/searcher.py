@@ -43,7 +43,7 @@ class _DamagedWinnersError(Exception):
 def gone(folder: Path) -> LibraryError:
     """What is said when a library was deleted or moved while it was open."""
     return LibraryError(
-        f"the library {folder} was deleted or moved while c2v worked with it; what this run "
+        f"the library {folder} was deleted or moved while it was in use; what this run "
         "wrote is lost",
         hint="index again: c2v index PATH",
     )

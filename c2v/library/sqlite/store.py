@@ -7,6 +7,7 @@ there is none left, so that something can still be removed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.files.writing import replacing
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData
 from c2v.library.sqlite import opening
-from c2v.library.sqlite.cachefile import write_atomically
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
 from c2v.library.sqlite.reader import StoreReader
@@ -241,7 +242,7 @@ class SqliteStore(StoreReader):
         for segment in segments:
             check_segment(segment, model, video.path)
         with self._change():
-            video_id = self._videos.replace(video)
+            video_id = self._videos.put(video)
             for position, segment in enumerate(segments):
                 self._segments.write(video_id, position, segment)
         return video_id
@@ -253,11 +254,18 @@ class SqliteStore(StoreReader):
             LibraryError: there is no video of that id.
         """
         with self._change():
-            copy = self._videos.copy(video_id, path, size_bytes=size_bytes, mtime_ns=mtime_ns)
-            if copy is None:
+            original = self._videos.by_id(video_id)
+            if original is None:
                 raise LibraryError(f"the library {self.directory} has no video number {video_id}")
-            self._segments.copy(video_id, copy)
-        return copy
+            if path == original.path:
+                self._videos.move([(video_id, path, size_bytes, mtime_ns)])
+                return video_id
+            copy = dataclasses.replace(
+                original, path=path, size_bytes=size_bytes, mtime_ns=mtime_ns
+            )
+            copy_id = self._videos.put(copy)
+            self._segments.copy(video_id, copy_id)
+        return copy_id
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
         """Files that are elsewhere, or have another time stamp, now; their vectors stay.
@@ -316,7 +324,8 @@ class SqliteStore(StoreReader):
         path = self.directory / _RESERVE
         with suppress(OSError):
             if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
-                write_atomically(path, lambda file: file.write(bytes(_RESERVE_BYTES)))
+                with replacing(path) as file:
+                    file.write(bytes(_RESERVE_BYTES))
 
     def bytes_to_give_back(self) -> int:
         """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""

@@ -11,9 +11,11 @@ from c2v.library.records import Counts, FailureRecord, NewVideo, VideoRecord
 from c2v.library.sqlite.database import Database, Row
 from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
-_COPIED = "content_id, duration_seconds, width, height, codec, sampling, problems"
-_COLUMNS = f"path, size_bytes, mtime_ns, indexed_at, {_COPIED}"
-_SELECT = f"SELECT {_COLUMNS}, id FROM video"
+_REST = (
+    "size_bytes, mtime_ns, indexed_at, content_id, duration_seconds, width, height, codec, "
+    "sampling, problems"
+)
+_SELECT = f"SELECT path, {_REST}, id FROM video"
 _PATHS = "SELECT id, path FROM video"
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -52,13 +54,15 @@ class VideoTable:
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
         return _video(rows[0]) if rows else None
 
-    def replace(self, video: NewVideo) -> int:
-        """Store a video in place of what its path held before; returns its new id."""
+    def by_id(self, video_id: int) -> VideoRecord | None:
+        """The video of that number."""
+        rows = self._database.all(f"{_SELECT} WHERE id = ?", video_id)
+        return _video(rows[0]) if rows else None
+
+    def put(self, video: NewVideo) -> int:
+        """Store a video without segments; what its path held before keeps its id, which returns."""
         path = encode_path(video.path)
-        self._vacate(path)
-        cursor = self._database.execute(
-            f"INSERT INTO video ({_COLUMNS}) VALUES ({', '.join('?' * 11)})",
-            path,
+        values = (
             as_stored(video.size_bytes),
             as_stored(video.mtime_ns),
             time.time(),
@@ -70,22 +74,17 @@ class VideoTable:
             video.sampling,
             json.dumps(video.problems),
         )
+        video_id = self._emptied(path)
+        if video_id is None:
+            cursor = self._database.execute(
+                f"INSERT INTO video (path, {_REST}) VALUES ({', '.join('?' * 11)})", path, *values
+            )
+            video_id = int(cursor.lastrowid or 0)
+        else:
+            columns = ", ".join(f"{column} = ?" for column in _REST.split(", "))
+            self._database.execute(f"UPDATE video SET {columns} WHERE id = ?", *values, video_id)
         self._database.vectors_change()
-        return int(cursor.lastrowid or 0)
-
-    def copy(self, video_id: int, path: str, *, size_bytes: int, mtime_ns: int) -> int | None:
-        """Store a second file of the same content; its id, or None if ``video_id`` is unknown."""
-        stored = encode_path(path)
-        self._vacate(stored, keep=video_id)
-        cursor = self._database.execute(
-            f"INSERT INTO video ({_COLUMNS}) SELECT ?, ?, ?, ?, {_COPIED} FROM video WHERE id = ?",
-            stored,
-            as_stored(size_bytes),
-            as_stored(mtime_ns),
-            time.time(),
-            video_id,
-        )
-        return int(cursor.lastrowid or 0) if cursor.rowcount == 1 else None
+        return video_id
 
     def move(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
         """Give videos new paths, sizes and time stamps, all at once; returns how many there were.
@@ -108,9 +107,20 @@ class VideoTable:
             ).rowcount
         return count
 
-    def _vacate(self, stored: bytes, *, keep: int = 0) -> None:
+    def _emptied(self, stored: bytes) -> int | None:
+        """Forget the failure at a path and its video's segments; the video's id, if there is one.
+
+        New segments get new ids, so no cache takes them for the old ones.
+        """
+        self._database.execute("DELETE FROM failure WHERE path = ?", stored)
+        rows = self._database.all("SELECT id FROM video WHERE path = ?", stored)
+        for (video_id,) in rows:
+            self._database.execute("DELETE FROM segment WHERE video_id = ?", video_id)
+        return int(rows[0][0]) if rows else None
+
+    def _vacate(self, stored: bytes) -> None:
         """Forget the video and the failure at a path."""
-        gone = self._database.execute("DELETE FROM video WHERE path = ? AND id <> ?", stored, keep)
+        gone = self._database.execute("DELETE FROM video WHERE path = ?", stored)
         if gone.rowcount:
             self._database.vectors_change()
         self._database.execute("DELETE FROM failure WHERE path = ?", stored)

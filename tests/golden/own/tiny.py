@@ -21,8 +21,8 @@ from torch import Tensor
 
 from c2v.encoder.heads.build import new_head
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.sources.official.reference import from_official
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.training.objective import batch_loss, contrast
 
 OWN = Path(__file__).with_name("own.safetensors")

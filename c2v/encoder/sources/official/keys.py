@@ -41,6 +41,7 @@ __all__ = [
     "OfficialLayout",
     "infer",
     "join_official",
+    "modern_name",
     "rename_old",
     "split_official",
 ]
@@ -65,15 +66,20 @@ _RELEASED_LAYERS: Final = 4
 class OfficialLayout:
     """What a checkpoint is: its CLIP's sizes and the head that its keys spell out."""
 
-    clip: dict[str, Any]  # fields of clip.ClipShape
+    clip: dict[str, Any]  # fields of ClipShape
     head: HeadSettings
 
 
-def rename_old(state: Mapping[str, Weight]) -> dict[str, Weight]:
+def modern_name(key: str) -> str:
     """Names from BERT's early days: `gamma` -> `weight`, `beta` -> `bias`, wherever they stand."""
+    return key.replace("gamma", "weight").replace("beta", "bias")
+
+
+def rename_old(state: Mapping[str, Weight]) -> dict[str, Weight]:
+    """A state dict under the names of today (:func:`modern_name`)."""
     renamed: dict[str, Weight] = {}
     for key, value in state.items():
-        new = key.replace("gamma", "weight").replace("beta", "bias")
+        new = modern_name(key)
         if new in renamed:
             raise ModelError(f"the checkpoint has {new!r} twice (once as {key!r})")
         renamed[new] = value
@@ -100,12 +106,12 @@ def infer(state: Mapping[str, Shaped], **settings: Any) -> OfficialLayout:
 
 def split_official(
     state: Mapping[str, Weight], **settings: Any
-) -> tuple[dict[str, Weight], dict[str, Weight], HeadSettings]:
-    """An official state dict -> (towers under open_clip's names, head, settings of the head).
+) -> tuple[dict[str, Weight], dict[str, Weight], OfficialLayout]:
+    """An official state dict -> (towers under open_clip's names, head, what the keys tell).
 
     The towers are all `clip.*` without the prefix: exactly the keys of open_clip's ViT, plus
     `visual.conv2.weight` where the file has a 3-d patch layer (open_clip has none: such towers
-    need `official.clip`). The head keeps its official names; stray scalars ride along in it.
+    need `towers.clip_torch`). The head keeps its official names; stray scalars ride along in it.
     Values are handed through untouched, in the file's own dtype.
     """
     state = rename_old(state)
@@ -118,7 +124,7 @@ def split_official(
             towers[name] = value
         else:
             head[key] = value
-    return towers, head, layout.head
+    return towers, head, layout
 
 
 def join_official(
@@ -198,7 +204,7 @@ def _infer_head(state: Mapping[str, Shaped], settings: dict[str, Any]) -> HeadSe
 
 
 def _family(state: Mapping[str, Shaped]) -> str:
-    """Which head the keys spell; a cross encoder without its last layer is a stowaway."""
+    """Which head the keys spell; a cross encoder without its last layer is never used."""
     marks = ("type_position_embeddings.weight", "frame2t_projection", *NORM, *CENTERS)
     stacks = ("actionClip", "frame2t_attention")
     if any(mark in state for mark in marks) or any(stack_depth(state, name) for name in stacks):

@@ -8,17 +8,17 @@ from typing import Any
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 
-from c2v.encoder.heads.base import Head, sentence_feature
+from c2v.encoder.heads.base import HeadModule, sentence_feature
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.tight import TightTransf
-from c2v.encoder.sources.official.clip import Clip, ClipShape
 from c2v.encoder.sources.official.keys import CLIP_PREFIX, infer, rename_old
+from c2v.encoder.towers.clip_torch import Clip, ClipShape
 
 
 class OfficialModel(nn.Module):
     """CLIP2Video or CLIP4Clip, fp32, scoring texts against videos as the reference does."""
 
-    def __init__(self, clip: Clip, head: Head) -> None:
+    def __init__(self, clip: Clip, head: HeadModule) -> None:
         super().__init__()
         self.clip = clip
         self.head = head

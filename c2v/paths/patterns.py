@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from c2v.globs import STAR, Glob, PatternError, Token, parse
+from c2v.paths.globs import STAR, Glob, PatternError, Token, parse
 
 
 def composed(path: str) -> str:

@@ -12,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import cache_dir
-from c2v.drafts import file_draft
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError, only_this_file
+from c2v.errors import MediaError
 from c2v.evaluation.stored import Missing
-from c2v.training.checkpoints import write_text
+from c2v.files.drafts import file_draft
+from c2v.files.writing import write_file
+from c2v.media.picture import FrameShape
+from c2v.media.sampled import sample
+from c2v.media.sampling import Sampling
+from c2v.media.segments import SegmentMode
 from c2v.training.distributed import Group
 
 FRAMES = 12
@@ -90,39 +94,31 @@ def _write(
         pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
         for row, path in enumerate(paths):
             try:
-                with only_this_file():
-                    _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
+                _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
             except MediaError as error:
                 reasons[row] = f"cannot be read: {error.message}"
             on_progress(row + 1, len(paths))
         pixels.flush()
         del pixels  # Windows moves no file that is mapped
         np.save(files.seen, present)
-        write_text(files.reasons, json.dumps(reasons))
+        write_file(files.reasons, json.dumps(reasons))
 
 
 def _decode(
     bundle: Bundle, path: str, pixels: NDArray[np.uint8], present: NDArray[np.bool_],
     *, first_seconds: float | None,
 ) -> None:  # fmt: skip
-    """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video."""
-    from c2v.media.decode import choose_decoder
-    from c2v.media.picture import FrameShape
-    from c2v.media.probe import probe
-    from c2v.media.segments import SegmentMode, plan_segments
+    """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video.
 
+    A frame that cannot be read is left out; ``present`` says so.
+    """
     image = bundle.config.image
-    info = probe(Path(path))
-    seconds = info.duration_seconds
-    if first_seconds is not None:
-        seconds = min(seconds, first_seconds)
-    segment = plan_segments(seconds, mode=SegmentMode.parse("whole"), frames=FRAMES)[0]
-    decoder = choose_decoder("auto")
-    shape = FrameShape(image.side, image.resize)
-    for frame in decoder.frames(info, segment.times, shape=shape, on_problem=_left_out):
-        pixels[frame.index] = frame.pixels
-        present[frame.index] = True
-
-
-def _left_out(_problem: str) -> None:
-    """A frame that cannot be read is left out; ``present`` says so."""
+    video = sample(
+        Path(path),
+        Sampling(SegmentMode("whole")),
+        FrameShape(image.side, image.resize),
+        frames=FRAMES,
+        first_seconds=first_seconds,
+    )
+    pixels[video.frames.indices] = video.pictures
+    present[video.frames.indices] = True

@@ -1,4 +1,4 @@
-"""Path patterns of ``--in``."""
+"""Which videos a filter means."""
 
 from __future__ import annotations
 

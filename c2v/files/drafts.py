@@ -15,11 +15,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from c2v.files.locks import try_lock
+from c2v.files.writing import sync_folder
 
 _PREFIX, _SUFFIX = ".c2v-", ".draft"
 _LOCK = "owner.lock"
@@ -65,6 +67,23 @@ def file_draft(target: Path) -> Iterator[Path]:
         _sync(draft)
         draft.replace(target)
         _sync(target.parent)
+
+
+@contextlib.contextmanager
+def output_draft(path: Path) -> Iterator[Path]:
+    """What to write to for a file that a user names: a draft of it (:func:`file_draft`).
+
+    A link stays one; what it leads to is replaced. A pipe or a device, standard output among them,
+    is written to as it is.
+
+    Raises:
+        OSError: it cannot be written; a file is what it was.
+    """
+    if str(path).startswith(("/dev/", "/proc/")) or (path.exists() and not path.is_file()):
+        yield path
+        return
+    with file_draft(Path(os.path.realpath(path))) as draft:
+        yield draft
 
 
 def settle(folder: Path) -> None:
@@ -173,7 +192,7 @@ def _abandoned(place: Path) -> Iterator[bool]:
     except OSError:
         yield False
         return
-    dead = _lock(descriptor) is True
+    dead = _locked(descriptor) is True
     if os.name == "nt":  # an open file cannot be deleted there
         os.close(descriptor)
         yield dead
@@ -197,12 +216,20 @@ def _claim(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except FileNotFoundError:
         return None
-    if _lock(descriptor) is not False:
+    if _locked(descriptor) is not False:
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(descriptor), path.stat()):  # noqa: PTH121
                 return descriptor
     os.close(descriptor)
     return None
+
+
+def _locked(descriptor: int) -> bool | None:
+    """True: taken; False: another process has it; None: there are no locks here."""
+    try:
+        return try_lock(descriptor)
+    except OSError:
+        return None
 
 
 def _release(descriptor: int, clear: Callable[[], None]) -> None:
@@ -277,43 +304,11 @@ def _exchange(first: Path, second: Path) -> bool:
 
 def _sync(path: Path) -> None:
     """Bring a file, or the names in a folder, to the disk."""
-    if os.name == "nt":  # syncs only what is open for writing; the rename must do
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+    if path.is_dir():
+        sync_folder(path)
+    elif os.name != "nt":  # it syncs only what is open for writing; the rename must do
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
             os.fsync(descriptor)
-        else:
-            with contextlib.suppress(OSError):  # some file systems have no sync for folders
-                os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-# -- locks ------------------------------------------------------------------------------------
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> bool | None:
-        """True: taken; False: another process has it; None: there are no locks here."""
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            return False
-        except OSError:
-            return None
-        return True
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool | None:
-        """True: taken; False: another process has it; None: there are no locks here."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return None
-        return True
+        finally:
+            os.close(descriptor)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from c2v.globs import PatternError
-from c2v.path_patterns import existing, select
+from c2v.paths.globs import PatternError
+from c2v.paths.patterns import existing, select
 
 NFC, NFD = (unicodedata.normalize(form, "café zoë") for form in ("NFC", "NFD"))
 

@@ -1,0 +1,1 @@
+"""Files as c2v meets them: strangers' files read with care, its own written whole, and locks."""

@@ -1,0 +1,173 @@
+"""A video as an encoder is shown it: cut into segments, and the pictures at their times.
+
+:func:`sample` takes a whole file at once, for a query, a training run or a script; the pipeline
+goes the same way in steps (:func:`lay_out`, then :func:`decode_range` for parts of it), so that a
+film can be shared between workers and never stands in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from c2v.errors import ChangedError, only_this_file
+from c2v.media.containers import MOST_MEGAPIXELS, OpenVideo, open_video
+from c2v.media.decode import choose_decoder
+from c2v.media.frames import Decoder, Frames, in_chunks
+from c2v.media.identity import held
+from c2v.media.picture import FrameShape
+from c2v.media.probe import VideoInfo, look
+from c2v.media.sampling import Sampling
+from c2v.media.segments import FRAMES_A_SEGMENT, Segment, plan_segments
+from c2v.media.shots import find_cuts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """How a video is cut, and when it is looked at."""
+
+    info: VideoInfo
+    segments: tuple[Segment, ...]
+    times: NDArray[np.float64]
+    """All sample times of all segments, one after the other, in seconds [N]."""
+
+
+def lay_out(
+    video: OpenVideo,
+    sampling: Sampling,
+    *,
+    decoder: Decoder,
+    on_problem: Callable[[str], None],
+    frames: int = FRAMES_A_SEGMENT,
+    first_seconds: float | None = None,
+) -> Layout:
+    """Look at an open file and lay out its segments and sample times.
+
+    Scenes are found by ``decoder``, which then decodes the file once, at a small size.
+
+    Raises:
+        MediaError: with the reason, when it is not a video that can be read.
+    """
+    info = look(video)
+    length = info.duration_seconds
+    if first_seconds is not None:
+        length = min(length, first_seconds)
+    cuts: Sequence[float] = ()
+    if sampling.mode.kind == "scene":
+        cuts = find_cuts(info, decoder, on_problem=on_problem)
+    segments = plan_segments(length, mode=sampling.mode, frames=frames, cuts=cuts)
+    return Layout(info, segments, np.asarray([time for one in segments for time in one.times]))
+
+
+def decode_range(
+    layout: Layout,
+    first: int,
+    last: int,
+    *,
+    shape: FrameShape,
+    decoder: Decoder,
+    on_problem: Callable[[str], None],
+    video: OpenVideo | None = None,
+) -> Iterator[Frames]:
+    """Decode the pictures at ``layout.times[first:last]``, a few at a time.
+
+    ``video`` is the file, still open after :func:`lay_out`; without it the file is opened again.
+
+    Raises:
+        MediaError: not one of them can be read. What else is left out ``on_problem`` is told.
+    """
+    frames = decoder.frames(
+        layout.info,
+        layout.times[first:last].tolist(),
+        shape=shape,
+        on_problem=on_problem,
+        video=video,
+    )
+    return in_chunks(frames, first=first)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampledVideo:
+    """A file, how it was cut, and what could be read at its n <= N sample times.
+
+    Of one segment ``frames.indices`` are the numbers of its times; of several they count on, in
+    the order of ``layout.times``.
+    """
+
+    layout: Layout
+    frames: Frames
+    problems: tuple[str, ...]
+    """Sentences on what could not be read."""
+
+    @property
+    def pictures(self) -> NDArray[np.uint8]:
+        """A picture a frame: [n, side, side, 3] RGB, as many as ``frames.indices``."""
+        return self.frames.pixels[self.frames.shown]
+
+
+def sample(
+    path: Path,
+    sampling: Sampling,
+    shape: FrameShape,
+    *,
+    frames: int = FRAMES_A_SEGMENT,
+    first_seconds: float | None = None,
+    max_megapixels: float = MOST_MEGAPIXELS,
+) -> SampledVideo:
+    """The pictures of a file that ``sampling`` asks for, all in memory.
+
+    A file that changes while it is read is read again, once.
+
+    Args:
+        path: the file.
+        sampling: how it is cut, and how exactly its times are met.
+        shape: the size of the pictures.
+        frames: how many a segment has, at most (see ``plan_segments``).
+        first_seconds: how much of it counts; None for all.
+        max_megapixels: files with larger pictures are refused.
+
+    Raises:
+        MediaError: nothing of it can be read.
+        ChangedError: it changed again.
+    """
+    decoder = choose_decoder("auto", exactness=sampling.exactness, max_megapixels=max_megapixels)
+
+    def read() -> SampledVideo:
+        problems: list[str] = []
+        with (
+            only_this_file(),
+            held(path),
+            open_video(path, max_megapixels=max_megapixels) as video,
+        ):
+            layout = lay_out(
+                video, sampling, decoder=decoder, on_problem=problems.append, frames=frames,
+                first_seconds=first_seconds,
+            )  # fmt: skip
+            parts = list(
+                decode_range(
+                    layout, 0, len(layout.times), shape=shape, decoder=decoder,
+                    on_problem=problems.append, video=video,
+                )
+            )  # fmt: skip
+        return SampledVideo(layout, _joined(parts), tuple(problems))
+
+    try:
+        return read()
+    except ChangedError:
+        return read()
+
+
+def _joined(parts: Sequence[Frames]) -> Frames:
+    firsts = np.cumsum([0] + [len(part.pixels) for part in parts])
+    return Frames(
+        indices=np.concatenate([part.indices for part in parts]),
+        seconds=np.concatenate([part.seconds for part in parts]),
+        pixels=np.concatenate([part.pixels for part in parts]),
+        shown=np.concatenate(
+            [part.shown + first for part, first in zip(parts, firsts[:-1], strict=True)]
+        ),
+    )

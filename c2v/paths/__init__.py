@@ -1,0 +1,1 @@
+"""What is meant by the paths, and patterns of paths, that somebody types."""

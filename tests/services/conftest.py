@@ -1,0 +1,32 @@
+"""A folder of three real clips, and a library of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import c2v
+from c2v.demo.clips import make_demo_videos
+
+NAMES = ("garage.mp4", "photographer.mp4", "departure.mp4")
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A motorcycle, a man with a camera and a rocket: videos of ``c2v demo``."""
+    made = tmp_path_factory.mktemp("all") / "videos"
+    make_demo_videos(made)
+    folder = tmp_path_factory.mktemp("clips")
+    for name in NAMES:
+        (made / name).rename(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def filled(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of :func:`clips` by the shipped encoder."""
+    folder = tmp_path_factory.mktemp("filled") / "library"
+    with c2v.open(folder, model="mini") as videos:
+        videos.index(clips)
+    return folder
