@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,9 @@ from numpy.typing import NDArray
 from tests.benchmarks import library_growth, made_library
 from tests.benchmarks.measure import ROOT, Asked, Row, Side, plain, python, run, wall
 from tests.benchmarks.measure import environment as environment_of
+
+if TYPE_CHECKING:
+    from c2v.library import Store
 
 K = 10
 _WARM_UPS = 20
@@ -114,10 +118,7 @@ def _inner(directory: Path, home: Path, count: int) -> None:
     json.dump({"ms": latencies[_WARM_UPS:], "recall": recall}, sys.stdout)
 
 
-def _recall(library: object, questions: NDArray[np.float32]) -> float:
-    from c2v.library import Store
-
-    assert isinstance(library, Store)
+def _recall(library: Store, questions: NDArray[np.float32]) -> float:
     exact = library.nearest(questions, K, strategy="exact").segment_ids
     graph = library.nearest(questions, K, strategy="hnsw").segment_ids
     return float(np.mean([np.isin(a, b).mean() for a, b in zip(exact, graph, strict=True)]))
