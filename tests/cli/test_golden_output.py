@@ -38,6 +38,7 @@ COMMANDS = {
 VOLATILE = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), r"N \2"),
     (re.compile(r"-?\b\d\.\d{3}\b"), "0.000"),
+    (re.compile(r"\b\d\d:\d\d\b"), "MM:SS"),
     (re.compile(r" ?[█▏▎▍▌▋▊▉]+ *"), " BAR"),
     (re.compile(r"\d+\.\d MB"), "N MB"),
     (re.compile(r"library /\S+"), "library PLACE"),
@@ -62,7 +63,17 @@ def place(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("C2V_HOME", str(folder / "home"))
         code = run(
-            ["index", str(folder / "videos"), "-L", str(folder / "library"), "-m", "mini", "-q"]
+            [
+                "index",
+                str(folder / "videos"),
+                "-L",
+                str(folder / "library"),
+                "-m",
+                "mini",
+                "--precision",
+                "fp32",
+                "-q",
+            ]
         )
     assert code == 4  # notes.mp4
     return folder
