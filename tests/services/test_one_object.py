@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -35,8 +36,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
 
 
 @pytest.fixture
-def library(place: Path) -> VideoLibrary:
-    return c2v.open(place)
+def library(place: Path) -> Iterator[VideoLibrary]:
+    with c2v.open(place) as videos:
+        yield videos
 
 
 def command(*arguments: str | Path) -> str:
@@ -172,7 +174,7 @@ def test_the_home_folder_and_removing(
 
 def test_notices_go_where_they_are_wanted(place: Path) -> None:
     problems: list[str] = []
-    videos = c2v.open(place, on_problem=problems.append)
-    for _ in range(2):
-        assert len(videos.search("a dog", within="no/such/folder")) == 0
+    with c2v.open(place, on_problem=problems.append) as videos:
+        for _ in range(2):
+            assert len(videos.search("a dog", within="no/such/folder")) == 0
     assert problems == ["--in no/such/folder: no video of the library is there"]

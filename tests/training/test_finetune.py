@@ -325,18 +325,20 @@ def test_choices_that_are_none(train: Train, choices: Choices, said: str) -> Non
 def test_nothing_is_better_than_perfect(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
 ) -> None:
-    library = toys.fill_library(tmp_path / "easy", bundle, captions, noise=0.01)
-    for patience, epochs in ((0, 1), (12, 6)):
-        choices = replace(FAST, patience=patience)
-        run = Run(name="easy", watcher=toys.Watch(), overwrite=True)
-        result = finetune(library, bundle, captions, choices, run)
-        assert result.outcome.history[-1]["epoch"] == epochs
+    with toys.fill_library(tmp_path / "easy", bundle, captions, noise=0.01) as library:
+        for patience, epochs in ((0, 1), (12, 6)):
+            choices = replace(FAST, patience=patience)
+            run = Run(name="easy", watcher=toys.Watch(), overwrite=True)
+            result = finetune(library, bundle, captions, choices, run)
+            assert result.outcome.history[-1]["epoch"] == epochs
 
 
 def test_two_videos_are_too_few(toys: ModuleType, tmp_path: Path, bundle: Bundle) -> None:
     captions = toys.captions_for(tmp_path, 2)
-    library = toys.fill_library(tmp_path / "few", bundle, captions)
-    with pytest.raises(DataError, match="nothing to tell") as caught:
+    with (
+        toys.fill_library(tmp_path / "few", bundle, captions) as library,
+        pytest.raises(DataError, match="nothing to tell") as caught,
+    ):
         finetune(library, bundle, captions, FAST, Run(name="few", watcher=toys.Watch()))
     assert "at least three" in caught.value.hint
 

@@ -125,8 +125,10 @@ def _weights(result: Finetuned) -> dict[str, torch.Tensor]:
 def test_the_towers_of_mini_cannot(toys: ModuleType, tmp_path: Path) -> None:
     mini = load_bundle("mini", device="cpu")
     captions = toys.captions_for(tmp_path, 6)
-    library = toys.fill_library(tmp_path / "m", mini, captions)
-    with pytest.raises(UsageError, match="the towers of mini are frozen"):
+    with (
+        toys.fill_library(tmp_path / "m", mini, captions) as library,
+        pytest.raises(UsageError, match="the towers of mini are frozen"),
+    ):
         tune(toys, library, mini, captions, replace(ALL, head="clip2video"))
 
 
