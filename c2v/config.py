@@ -28,6 +28,8 @@ DecoderName = Literal["auto", "pyav", "decord"]
 Strategy = Literal["auto", "exact", "hnsw"]
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_MOST_LINKS = 128
+"""M of hnswlib: more links a segment than that bring memory and nothing else."""
 _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "decoder": get_args(DecoderName),
@@ -137,6 +139,8 @@ class Settings:
         for key in ("hnsw_m", "hnsw_ef_construction", "hnsw_ef"):
             if getattr(self, key) < 2:
                 raise UsageError(f"{key} is {getattr(self, key)}", hint="it must be at least 2")
+        if self.hnsw_m > _MOST_LINKS:
+            raise UsageError(f"hnsw_m is {self.hnsw_m}", hint=f"it is at most {_MOST_LINKS}")
 
 
 SETTING_NAMES: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Settings))
@@ -166,7 +170,15 @@ def load_settings(**flags: str | int | None) -> Settings:
     for key, flag in flags.items():
         if flag is not None:
             values[key] = _convert(key, flag, where="--" + key.replace("_", "-"))
-    return Settings(**values)  # type: ignore[arg-type]
+    settings = Settings(**values)  # type: ignore[arg-type]
+    # Here and not where one of them is set: the other may be about to follow.
+    if settings.hnsw_ef_construction < settings.hnsw_m:
+        raise UsageError(
+            f"hnsw_ef_construction is {settings.hnsw_ef_construction}, less than hnsw_m, "
+            f"{settings.hnsw_m}",
+            hint=f"c2v config set hnsw_ef_construction {settings.hnsw_m}",
+        )
+    return settings
 
 
 def set_config_value(key: str, value: str | None) -> Path:

@@ -107,3 +107,18 @@ def test_a_refused_value_writes_nothing() -> None:
         with pytest.raises(UsageError):
             set_config_value(key, value)
     assert not config_path().exists()
+
+
+def test_settings_of_the_graph_that_no_graph_can_have() -> None:
+    """Refused where they are set, or said with the command that mends them: no library is lost."""
+    with pytest.raises(UsageError, match="hnsw_m is 200") as caught:
+        set_config_value("hnsw_m", "200")
+    assert "128" in caught.value.hint
+    assert load_settings().hnsw_m == 16
+    set_config_value("hnsw_ef_construction", "10")
+    with pytest.raises(UsageError, match="hnsw_ef_construction is 10, less than hnsw_m") as caught:
+        load_settings()
+    command, key, value = caught.value.hint.rsplit(" ", 2)
+    assert command == "c2v config set"
+    set_config_value(key, value)
+    assert load_settings().hnsw_ef_construction == 16

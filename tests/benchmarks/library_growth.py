@@ -90,7 +90,7 @@ def _stage(
     """Bring the library to that size; closed in between, so that nothing is left in the WAL."""
     with open_store(directory, create=True) as library:
         library.set_model(model)
-        added = size - library.segment_count
+        added = size - library.counts().segments
         inserting = made_library.fill(library, added, space, frames=made_library.FRAMES)
         wall, cpu = time.perf_counter(), time.process_time()
         library.refresh()

@@ -81,7 +81,7 @@ def times(
             started = time.perf_counter()
             reembed(library, temporal)
             again.append(time.perf_counter() - started)
-            segments = library.segment_count
+            segments = library.counts().segments
     return afresh[1:], again[1:], segments
 
 

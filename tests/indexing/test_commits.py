@@ -68,12 +68,12 @@ def test_killed_inside_a_commit_each_video_is_there_once(tmp_path: Path, folder:
     bundle = load_bundle("mini", device="cpu")
     with open_store(place) as library, library.writer():
         assert len(library.videos()) == 3  # the first group; of the second not a row
-        assert library.segment_count == 3
+        assert library.counts().segments == 3
         report = index(library, bundle, [folder], options=IndexOptions())
         assert (report.unchanged, report.added) == (3, COUNT - 3)
         paths = [video.path for video in library.videos()]
         assert sorted(paths) == sorted(str(path) for path in folder.iterdir())
-        assert library.segment_count == COUNT
+        assert library.counts().segments == COUNT
         assert library.problems() == []
 
 

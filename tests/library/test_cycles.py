@@ -121,7 +121,7 @@ class Cycles(RuleBasedStateMachine):
     @invariant()
     def same_videos(self) -> None:
         assert [v.path for v in self.library.videos()] == sorted(self.expected)
-        assert self.library.segment_count == sum(map(len, self.expected.values()))
+        assert self.library.counts().segments == sum(map(len, self.expected.values()))
 
 
 Cycles.TestCase.settings = settings(

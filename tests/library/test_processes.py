@@ -202,7 +202,7 @@ def test_searches_while_another_process_indexes_see_whole_states(folder: Path) -
             with library.snapshot():
                 strategy = random.choice(["exact", "hnsw", "auto"])
                 found = library.nearest(unit_rows(1, seed=5), 4000, strategy=strategy)
-                count = library.segment_count
+                count = library.counts().segments
                 rows = library.segment_rows(found.segment_ids[0])
                 assert len(rows) == found.segment_ids.shape[1] == count
                 assert count % 20 == 0  # batches of 5 videos with 4 segments, never a part of one

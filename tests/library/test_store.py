@@ -72,7 +72,7 @@ def test_a_write_that_fails_inside_a_batch_takes_only_itself_back(
         monkeypatch.undo()
         library.put_video(video("/c"), good)
     assert [v.path for v in library.videos()] == ["/a", "/c"]
-    assert library.segment_count == 4
+    assert library.counts().segments == 4
     assert library.problems() == []
 
 

@@ -92,7 +92,7 @@ def test_one_result_a_video_unless_moments(library: Store, bundle: Bundle) -> No
     grouped = find(library, bundle, query, SearchOptions(top=100)).results
     assert sorted(result.path for result in grouped) == [f"/films/{n}.mp4" for n in range(6)]
     every = find(library, bundle, query, SearchOptions(top=100, moments=True)).results
-    assert len(every) == library.segment_count == 12
+    assert len(every) == library.counts().segments == 12
     best: dict[str, float] = {}
     for moment in every:
         best.setdefault(moment.path, moment.score)

@@ -111,11 +111,6 @@ class StoreReader:
 
     # -- segments -------------------------------------------------------------------------------
 
-    @property
-    def segment_count(self) -> int:
-        """How many segments there are."""
-        return self._segments.count()
-
     def segments_of(self, video_ids: Sequence[int]) -> dict[int, tuple[SegmentRow, ...]]:
         """The segments of each video in time order; an unknown video has none."""
         return self._segments.of_videos(video_ids)
