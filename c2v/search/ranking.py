@@ -183,6 +183,7 @@ def _locate(library: Store, query: Query, ranked: Ranked) -> tuple[Moment, ...]:
                 end=row.end_seconds,
                 best=float(times[nearest]),
                 duration=row.duration_seconds,
+                video_id=row.video_id,
             )
         )
     return tuple(moments)

@@ -22,6 +22,8 @@ class Moment:
     """Time of the sampled frame nearest to the query inside [start, end]."""
     duration: float
     """Of the whole video."""
+    video_id: int = 0
+    """Of the library; what is kept of an answer. Not in the JSON."""
 
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v search``.
