@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -36,6 +37,12 @@ def load_helper() -> Callable[[str], ModuleType]:
 def videos() -> ModuleType:
     """The module tests/media/make_videos.py: make_video, read_number, overwrite, cut_off, ..."""
     return _load_helper("media/make_videos.py")
+
+
+@pytest.fixture(scope="session")
+def toys() -> ModuleType:
+    """The module tests/toys.py: a toy CLIP, and libraries of its features."""
+    return importlib.import_module("tests.toys")
 
 
 @pytest.fixture(scope="session")

@@ -268,26 +268,12 @@ print(load_bundle(sys.argv[2]).slower_because)
 """
 
 
-def test_a_gpu_that_stays_unused_is_said(light: Light, c2v_home: Path, tmp_path: Path) -> None:
-    import open_clip
-
-    from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
+def test_a_gpu_that_stays_unused_is_said(
+    light: Light, c2v_home: Path, toys: ModuleType, tmp_path: Path
+) -> None:
     from c2v.encoder.registry import bundle_folder
 
-    model = {
-        "embed_dim": 32,
-        "quick_gelu": True,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-        "text_cfg": {
-            "context_length": 77,
-            "vocab_size": 49408,
-            "width": 64,
-            "heads": 1,
-            "layers": 1,
-        },
-    }
-    state = open_clip.CLIP(**model).state_dict()
-    write_clip_bundle(bundle_folder("toy"), name="toy", clip=ClipSource(state=state, model=model))
+    toys.write_bundle(bundle_folder("toy"), "toy")
     driver = tmp_path / "nvidiactl"
     assert "GPU" not in light.execute(GPU, driver, "toy").stdout
     driver.touch()
