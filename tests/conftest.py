@@ -14,10 +14,44 @@ from typing import Any
 
 import pytest
 
+from c2v.cores import usable_cores
+
 # Before NumPy and torch are imported: threads that spin while they wait for each other cost whole
 # time slices where the machine has other work (measured: a text tower 6 s of CPU instead of 0.3).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # its neighbours have the other cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What a worker and the processes that it starts hold at most: encoders of real size, with torch.
+WORKER_BYTES = 4 << 30
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Whole folders are tested by a process a core, a file by one of them.
+
+    Single files and tests stay in this process, and so does everything where pytest-xdist is
+    missing (``-p no:xdist``), a debugger is asked for, or ``-n`` says how it shall be (``-n0``).
+    """
+    option = config.option
+    if not config.pluginmanager.hasplugin("xdist") or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folders = [word for word in config.args if Path(word).is_dir()]
+    if option.numprocesses is not None or option.usepdb or option.collectonly or not folders:
+        return
+    workers = min(usable_cores(), physical_memory() // WORKER_BYTES)
+    if workers > 1:
+        option.numprocesses, option.dist = workers, "loadfile"
+        option.loadscopereorder = False  # the slowest room, cli, is the first
+
+
+def physical_memory() -> int:
+    """Bytes of memory that this machine has; one worker's where it cannot be asked."""
+    if not hasattr(os, "sysconf"):
+        return WORKER_BYTES
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
 
 # A shell starts what runs in the background deaf to Ctrl-C, and so would be all that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
