@@ -197,16 +197,14 @@ def test_the_hint_of_an_environment_of_pipx_or_uv(light: Light, mark: str, start
     assert done.stderr.splitlines()[1] == f"hint: {start} {wanted}"
 
 
-def test_the_hint_where_c2v_came_as_a_file(light: Light, tmp_path: Path) -> None:
+def test_the_hint_where_c2v_came_as_a_file(light: Light, wheel: Path, tmp_path: Path) -> None:
     """As a wheel by its path, and by its name from a folder of wheels."""
     pip = (light.python, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT)
-    (wheel,) = tmp_path.glob("c2v-*.whl")
     code = "from c2v.optional import install_command; print(install_command('hnsw'))"
     start = [str(light.python), "-m", "pip", "install"]
     cases: dict[tuple[str | Path, ...], str] = {
         (wheel,): f"c2v[hnsw] @ {wheel.as_uri()}",
-        ("--no-index", "--find-links", tmp_path, "c2v"): "hnswlib<0.9,>=0.8",
+        ("--no-index", "--find-links", wheel.parent, "c2v"): "hnswlib<0.9,>=0.8",
     }
     for number, (source, wanted) in enumerate(cases.items()):
         other = tmp_path / f"other{number}"
