@@ -100,6 +100,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The videos of ``c2v demo``: photographs in motion, and real clips."""
+    from c2v.demo.clips import make_demo_videos
+
+    folder = tmp_path_factory.mktemp("demo") / "videos"
+    make_demo_videos(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def light_forks(load_helper: Callable[[str], ModuleType]) -> Iterator[Any]:
     """A server of processes that have imported what a command with the shipped encoder does."""
     forks = load_helper("forked.py").Forks()
