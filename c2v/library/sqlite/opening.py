@@ -143,10 +143,10 @@ def _require(path: Path) -> None:
 
 
 def _no_library(path: Path) -> LibraryError:
-    from c2v.config import Settings, data_dir
+    from c2v.config import DEFAULTS, data_dir
 
     folder = path.parent
-    is_default = folder == data_dir() / "libraries" / Settings().library
+    is_default = folder == data_dir() / "libraries" / str(DEFAULTS["library"])
     place = "" if is_default else f" --library {shlex.quote(str(folder))}"
     return LibraryError(
         f"there is no library in {folder}", hint=f"make one: c2v index FOLDER{place}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.config import SETTINGS
 from c2v.errors import DamagedRowsError, UsageError
 from c2v.library.filters import Filter, chosen_by_path
 from c2v.library.records import (
@@ -33,7 +34,6 @@ from c2v.library.sqlite.video_table import VideoTable
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
-_STRATEGIES = ("auto", "exact", "hnsw")
 _Passing = tuple[NDArray[np.int64], tuple[str, ...]]
 
 
@@ -189,9 +189,9 @@ class StoreReader:
             UsageError: an unknown strategy, or a negative k.
             PatternError: a pattern of ``where`` that means nothing at all.
         """
-        if strategy not in _STRATEGIES:
+        if not SETTINGS["strategy"].takes(strategy):
             raise UsageError(
-                f"there is no search strategy {strategy!r}", hint=f"one of {', '.join(_STRATEGIES)}"
+                f"there is no search strategy {strategy!r}", hint=SETTINGS["strategy"].hint
             )
         if k < 0:
             raise UsageError(f"{k} results were asked for")
