@@ -21,7 +21,7 @@ from c2v.library.sqlite.matrix import load_matrix
 from c2v.library.sqlite.parts import block_sum
 from c2v.library.sqlite.store import SqliteStore
 
-from .conftest import DIM, MODEL, segments, unit_rows, video
+from .conftest import DIM, MODEL, segment_ids, segments, unit_rows, video
 
 Fill = Callable[..., NDArray[np.float32]]
 SMALL = HnswSettings(from_rows=200)
@@ -142,7 +142,7 @@ def test_a_database_put_back_from_a_backup(
     for seed in (21, 22):
         with SqliteStore.open(folder, hnsw=SMALL) as library:
             library.put_video(video("/later"), segments(unit_rows(50, seed=seed)))
-            vectors = library.vectors(library.segment_ids_of([v.id for v in library.videos()]))
+            vectors = library.vectors(segment_ids(library))
             library.refresh()
             assert library.problems() == []
         ids = np.array(sorted(vectors))
