@@ -79,7 +79,7 @@ def find_all(
     started = time.perf_counter()
     with library.snapshot():
         if options.where.paths:
-            from c2v.search.filters import unmatched
+            from c2v.search.unmatched import unmatched
 
             for pattern in unmatched(library, options.where) if options.on_unmatched else ():
                 options.on_unmatched(pattern)  # type: ignore[misc]

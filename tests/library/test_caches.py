@@ -15,7 +15,7 @@ from c2v.errors import C2VError
 from c2v.library import HnswSettings, ModelRecord
 from c2v.library.records import Identity
 from c2v.library.sqlite import caches, hnsw, parts
-from c2v.library.sqlite.cachefile import UntrustedCacheError, read_record, write_record
+from c2v.library.sqlite.cachefile import UntrustedCacheError, read_cache_file, write_cache_file
 from c2v.library.sqlite.hnsw import load_graph
 from c2v.library.sqlite.matrix import load_matrix
 from c2v.library.sqlite.parts import block_sum
@@ -291,8 +291,8 @@ def test_a_matrix_too_large_for_memory_is_scanned_in_sqlite(
 def test_a_record_is_whole_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "record"
     arrays = {"a": np.arange(5, dtype=np.int64), "b": np.zeros((0, 3), np.bool_)}
-    write_record(path, b"magic-01", {"x": [1, "é"]}, arrays)
-    header, back = read_record(path, b"magic-01")
+    write_cache_file(path, b"magic-01", {"x": [1, "é"]}, arrays)
+    header, back = read_cache_file(path, b"magic-01")
     assert header == {"x": [1, "é"]}
     assert back["b"].shape == (0, 3)
     np.testing.assert_array_equal(back["a"], arrays["a"])
@@ -304,7 +304,7 @@ def test_a_record_is_whole_or_refused(tmp_path: Path) -> None:
         ):
             path.write_bytes(damaged)
             with pytest.raises(UntrustedCacheError):
-                read_record(path, b"magic-01")
+                read_cache_file(path, b"magic-01")
     assert [p.name for p in tmp_path.iterdir()] == ["record"]
 
 

@@ -20,7 +20,7 @@ from c2v.errors import ModelError
 if TYPE_CHECKING:
     from c2v.encoder.towers.onnx_runtime import InferenceSession, SessionOptions
 
-IMAGE_NAME = "image.onnx"
+GRAPH_NAME = "image.onnx"
 _BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
 
 
@@ -47,7 +47,7 @@ class OnnxImageTower:
             ModelError: the file is absent or damaged.
         """
         return cls(
-            make_session(directory / IMAGE_NAME, threads=threads), feature_dim=config.feature_dim
+            make_session(directory / GRAPH_NAME, threads=threads), feature_dim=config.feature_dim
         )
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
