@@ -205,15 +205,20 @@ class Bundle:
         return vectors
 
     def check_parts(self) -> None:
-        """Say before any work that encoding videos takes parts that are not installed.
+        """Say before any work that videos cannot be encoded as it was asked for.
 
         Raises:
-            MissingPartError: naming the part, with the command that brings it.
+            MissingPartError: it takes a part that is not installed, with the command for it.
+            ModelError: the image tower has no such precision.
         """
         from c2v.encoder.heads import check_video_side, head_settings
 
         check_video_side(head_settings(self.config), of=self.name)
-        if self.config.image.family != "onnx":
+        if self.config.image.family == "onnx":
+            from c2v.encoder.towers.onnx_image import check_precision
+
+            check_precision(self.config, self.precision)
+        else:
             from c2v.encoder.towers.clip_image import check_parts
 
             check_parts(self.config, device=self.device, precision=self.precision)
