@@ -32,7 +32,6 @@ from c2v.library.sqlite.cachefile import (
     write_cache_file,
 )
 from c2v.library.sqlite.matrix import Matrix
-from c2v.library.sqlite.principal_components import learn_projection
 
 GRAPH_INDEX = "hnsw.index"
 GRAPH_FILES = "hnsw-*.bin"
@@ -215,6 +214,8 @@ class Graph:
 def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:
     """A new graph over all living rows of ``matrix``."""
     import hnswlib
+
+    from c2v.library.sqlite.principal_components import learn_projection
 
     projection = learn_projection(matrix)
     ids = matrix.ids[matrix.alive]

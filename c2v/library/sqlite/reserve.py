@@ -1,45 +1,36 @@
-"""Room on the disk: what is kept for the worst case, and what there is."""
+"""Room on the disk: what is kept for the worst case, and what there is.
+
+Nothing of it is imported while searching.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
+from shutil import disk_usage
+from tempfile import gettempdir
 
 from c2v.files.writing import replacing
 
+_RESERVE = "reserve"
 _RESERVE_BYTES = 256 << 10
 """Shared memory and log of a small removal."""
 
 
-class Reserve:
-    """A file of zeros, given up when no room is left, so that something can still be removed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "reserve"
-
-    def keep(self) -> None:
-        """Have it, unless the disk is nearly full: then it is somebody else's turn."""
-        with suppress(OSError):
-            if not self._path.exists() and free_bytes(self._path.parent) > 2 * _RESERVE_BYTES:
-                with replacing(self._path) as file:
-                    file.write(bytes(_RESERVE_BYTES))
-
-    def give_up(self) -> None:
-        """Delete it; what cannot be deleted makes no room."""
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+def keep_reserve(folder: Path) -> None:
+    """Have a file of zeros, unless the disk is nearly full: then it is somebody else's turn."""
+    path = folder / _RESERVE
+    with suppress(OSError):
+        if not path.exists() and _free_bytes(folder) > 2 * _RESERVE_BYTES:
+            with replacing(path) as file:
+                file.write(bytes(_RESERVE_BYTES))
 
 
-def free_bytes(folder: str | os.PathLike[str]) -> int:
-    """Room on the disk of ``folder``.
-
-    Raises:
-        OSError: it cannot be told.
-    """
-    from shutil import disk_usage  # not while searching: it brings three compressors
-
-    return disk_usage(folder).free
+def give_up_reserve(folder: Path) -> None:
+    """Delete that file, so that something can be removed; what cannot be deleted makes no room."""
+    with suppress(OSError):
+        (folder / _RESERVE).unlink(missing_ok=True)
 
 
 def room_to_copy(folder: Path) -> int:
@@ -47,9 +38,11 @@ def room_to_copy(folder: Path) -> int:
 
     None where there is no folder for temporary files: then it cannot be done.
     """
-    from tempfile import gettempdir  # not while searching: it costs milliseconds
-
     try:
-        return min(free_bytes(folder), free_bytes(gettempdir()))
+        return min(_free_bytes(folder), _free_bytes(gettempdir()))
     except OSError:
         return 0
+
+
+def _free_bytes(folder: str | os.PathLike[str]) -> int:
+    return disk_usage(folder).free

@@ -23,7 +23,6 @@ from c2v.library.sqlite import opening
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
 from c2v.library.sqlite.reader import StoreReader
-from c2v.library.sqlite.reserve import Reserve, room_to_copy
 from c2v.library.sqlite.searcher import gone
 
 _WORTH_SHRINKING = 256 << 10
@@ -39,7 +38,6 @@ class SqliteStore(StoreReader):
     def __init__(self, directory: Path, *, create: bool, hnsw: HnswSettings) -> None:
         super().__init__(directory, create=create, hnsw=hnsw)
         self._lock = FileLock(directory / WRITER_LOCK)
-        self._reserve = Reserve(directory)
 
     @staticmethod
     def exists(directory: Path) -> bool:
@@ -135,8 +133,10 @@ class SqliteStore(StoreReader):
         Raises:
             C2VError: they cannot be written; the library itself is whole.
         """
+        from c2v.library.sqlite.reserve import keep_reserve
+
         with self._locked():
-            self._reserve.keep()
+            keep_reserve(self.directory)
             oldest = self._searcher.refresh()
             if oldest is not None and oldest > self._database.first_generation():
                 with self._database.writing():
@@ -242,7 +242,9 @@ class SqliteStore(StoreReader):
 
     def _make_room(self) -> None:
         """Give up what can be made again, and open the database anew if it could only be read."""
-        self._reserve.give_up()
+        from c2v.library.sqlite.reserve import give_up_reserve
+
+        give_up_reserve(self.directory)
         if self._database.lacks_room:
             self._database.reopen()
         with suppress(OSError):
@@ -254,6 +256,8 @@ class SqliteStore(StoreReader):
         free, size = self._database.free_bytes()
         if self.read_only or free < _WORTH_SHRINKING or free < size // 2:
             return 0
+        from c2v.library.sqlite.reserve import room_to_copy
+
         return free if room_to_copy(self.directory) > 3 * (size - free) else 0
 
     def shrink(self) -> None:
