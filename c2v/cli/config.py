@@ -48,13 +48,13 @@ def set_value(
     value: Annotated[str, typer.Argument(help="Its value.")],
 ) -> None:
     """Write one setting."""
-    from c2v.services.settings import change_setting
+    from c2v.services.configuring import change_setting
 
     session.notice(f"written to {change_setting(key, value)}")
 
 
 def unset(session: Session, key: Annotated[str, typer.Argument(help="The setting.")]) -> None:
     """Take one setting out of the file."""
-    from c2v.services.settings import change_setting
+    from c2v.services.configuring import change_setting
 
     session.notice(f"removed from {change_setting(key, None)}")
