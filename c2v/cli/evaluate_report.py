@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.services.results import Comparison
+    from c2v.services.reports import Comparison
 
 PAPERS = {"clip4clip": "CLIP4Clip", "clip2video": "CLIP2Video"}
 METRICS = ("R@1", "R@5", "R@10", "R@50", "MdR", "MnR")

@@ -10,7 +10,7 @@ from c2v.cli.session import Session
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
-    from c2v.training.finetune import Finetuned
+    from c2v.training.run import Finetuned
 
 MOST_LISTED = 20
 """Videos that cannot be used, listed one by one."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from c2v.errors import DataError
 from c2v.optional import has, remark
-from c2v.services.captions import odd_rows
 from c2v.services.encoders import Encoders
+from c2v.services.odd_captions import odd_rows
 from c2v.services.telling import Tell
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from c2v.services.video_library import VideoLibrary
     from c2v.training.choices import Choices
     from c2v.training.distributed import Group
-    from c2v.training.finetune import Finetuned, Run
     from c2v.training.loop import Watcher
+    from c2v.training.run import Finetuned, Run
 
 
 class Screen(Protocol):
@@ -146,7 +146,7 @@ class _Job:
             _processes(self.library.settings.device) as (group, where),
             self._named(group) as called,
         ):
-            from c2v.training.finetune import Run
+            from c2v.training.run import Run
 
             notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
             run = Run(
@@ -168,8 +168,8 @@ class _Job:
     @contextmanager
     def _named(self, group: Group) -> Iterator[str]:
         """The name of the run, the same in all processes; the first one keeps others off it."""
-        from c2v.training.finetune import Run
         from c2v.training.naming import named_run, runs_of
+        from c2v.training.run import Run
 
         wish, notice = self.wish, self.screen.notice
         if not group.leads:
@@ -193,9 +193,9 @@ class _Job:
     def _train(self, run: Run, notice: Tell) -> Finetuned:
         from c2v.evaluation.library_names import in_library
         from c2v.library.refusals import check_towers
-        from c2v.training.finetune import check_texts, finetune
         from c2v.training.logs import RunLog
         from c2v.training.naming import write_record
+        from c2v.training.run import check_texts, finetune
 
         if run.group.leads:
             self._check_early()
@@ -226,7 +226,7 @@ class _Job:
     def _check_early(self) -> None:
         """What cannot be done is said before videos are indexed for it."""
         from c2v.library.refusals import check_towers
-        from c2v.training.finetune import check_choices
+        from c2v.training.run import check_choices
 
         if self._is_filled():
             bundle = self._start(self.library.store)

@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
     place = tmp_path_factory.mktemp("library") / "library"
     with c2v.open(place) as videos:
         report = videos.index(folder, model="mini")
-    assert (report.added, report.failed) == (3, [])
+    assert (report.added, report.failed) == (3, ())
     return place
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from c2v.library import open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, finetune
 
 WORKER = '''
 """Gradients of one step, by every process of the group; the first one writes them."""
@@ -119,7 +119,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.library import open_store
 from c2v.training.choices import Choices
 from c2v.training.distributed import joined
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, finetune
 
 torch.set_num_threads(1)
 folder = Path(sys.argv[2])

@@ -24,12 +24,12 @@ from c2v.indexing.reembedding import reembed
 from c2v.library import Store
 from c2v.training.choices import Choices, plan
 from c2v.training.distributed import Group
-from c2v.training.finetune import Finetuned, Run, check_texts, finetune
 from c2v.training.objective import batch_loss, best_segment, contrast
 from c2v.training.optimiser import freeze
 from c2v.training.pairs import split
 from c2v.training.ragged import Ragged
 from c2v.training.recipe import Recipe, validation_count
+from c2v.training.run import Finetuned, Run, check_texts, finetune
 from c2v.training.start import first_head
 from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee

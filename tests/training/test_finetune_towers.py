@@ -20,7 +20,7 @@ from c2v.evaluation.captions import Captions, read_captions
 from c2v.evaluation.retrieval import evaluate_library
 from c2v.library import Store, open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Finetuned, Run, finetune, run_folder
+from c2v.training.run import Finetuned, Run, finetune, run_folder
 
 ALL = Choices(head="meanP", train="all", epochs=3, batch=4, clip_rate=1e-3, seed=1,
               patience=12)  # fmt: skip

@@ -19,7 +19,7 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import model_record
 from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, finetune
 
 FRAMES = 12
 HELD_OUT_TAKE = 2

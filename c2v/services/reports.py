@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.library import FailureRecord
+    from c2v.library import FailureRecord, Store
     from c2v.search.labels import RankedLabel
 
 
@@ -27,6 +27,21 @@ class Status:
     size_bytes: int
     """On disk, with what could be deleted and made again."""
     failed: tuple[FailureRecord, ...]
+
+    @classmethod
+    def of(cls, store: Store) -> Status:
+        """What ``store`` holds now."""
+        counts, model = store.counts(), store.model
+        return cls(
+            library=store.address,
+            model=model.name if model else None,
+            videos=counts.videos,
+            segments=counts.segments,
+            frames=counts.frames,
+            seconds_of_video=counts.seconds,
+            size_bytes=store.storage_sizes().total_bytes,
+            failed=tuple(store.failures()),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v status``."""
