@@ -72,15 +72,32 @@ def finetune(
             hint="add --name NAME; without --overwrite a new name is chosen",
         )
     choices = Choices(
-        head=head, train=train, init=init, epochs=epochs, batch=batch, micro_batch=micro_batch,
-        optimiser=optimizer, learning_rate=learning_rate, clip_rate=clip_learning_rate,
-        freeze=tuple(freeze or ()), projected=projections, validation=validation,
-        patience=patience, autocast=bf16, seed=seed,
-    )  # fmt: skip
+        head=head,
+        train=train,
+        init=init,
+        epochs=epochs,
+        batch=batch,
+        micro_batch=micro_batch,
+        optimiser=optimizer,
+        learning_rate=learning_rate,
+        clip_rate=clip_learning_rate,
+        freeze=tuple(freeze or ()),
+        projected=projections,
+        validation=validation,
+        patience=patience,
+        autocast=bf16,
+        seed=seed,
+    )
     wish = Wish(
-        data, choices, videos=videos, annotations=annotations, model=model, name=name,
-        resume=resume, overwrite=overwrite,
-    )  # fmt: skip
+        data,
+        choices,
+        videos=videos,
+        annotations=annotations,
+        model=model,
+        name=name,
+        resume=resume,
+        overwrite=overwrite,
+    )
     with session.videos(device=device) as library, stop_on_signals() as stop:
         result, reports = run_it(library, wish, _Screen(session), stop)
     if not reports:

@@ -82,9 +82,13 @@ class TrainingDisplay:
         self._log.started(steps=steps, done=done, epochs=epochs)
         self._begun = self._said = time.monotonic()
         self._progress.reset(
-            self._task, description="training", total=steps, completed=done,
-            count=f"{done}/{steps}", rate="",
-        )  # fmt: skip
+            self._task,
+            description="training",
+            total=steps,
+            completed=done,
+            count=f"{done}/{steps}",
+            rate="",
+        )
         if done and self._shown:
             self._console.print(f"going on at step {done + 1} of {steps}")
 
@@ -94,9 +98,12 @@ class TrainingDisplay:
         rate = f"{self.pairs_a_second:.0f} pairs/s"
         text = f"epoch {report.epoch}  loss {report.loss:.3f}{self._recall}"
         self._progress.update(
-            self._task, completed=report.step, description=text, rate=rate,
+            self._task,
+            completed=report.step,
+            description=text,
+            rate=rate,
             count=f"{report.step}/{report.steps}",
-        )  # fmt: skip
+        )
         self._say(f"step {report.step}/{report.steps}  {text}  {rate}")
 
     def validated(self, report: "EpochReport") -> None:

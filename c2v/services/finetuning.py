@@ -150,9 +150,14 @@ class _Job:
 
             notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
             run = Run(
-                name=called, watcher=_Nobody(), group=group, stop=stop, device=where,
-                resume=self.wish.resume or group.attempt > 0, overwrite=self.wish.overwrite,
-            )  # fmt: skip
+                name=called,
+                watcher=_Nobody(),
+                group=group,
+                stop=stop,
+                device=where,
+                resume=self.wish.resume or group.attempt > 0,
+                overwrite=self.wish.overwrite,
+            )
             run.check()
             if run.resume and not run.begun:
                 notice(f"there is no checkpoint of {called}: from the beginning")

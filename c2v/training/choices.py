@@ -83,12 +83,19 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
     recipe = Recipe(
-        train=train, init=start, epochs=choices.epochs or epochs_for(videos, batch), batch=batch,
+        train=train,
+        init=start,
+        epochs=choices.epochs or epochs_for(videos, batch),
+        batch=batch,
         optimiser=choices.optimiser,  # type: ignore[arg-type]
-        validation=choices.validation, patience=choices.patience, freeze=patterns,
-        freeze_layers=layers, autocast=choices.autocast, seed=choices.seed,
+        validation=choices.validation,
+        patience=choices.patience,
+        freeze=patterns,
+        freeze_layers=layers,
+        autocast=choices.autocast,
+        seed=choices.seed,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 

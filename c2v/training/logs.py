@@ -16,9 +16,18 @@ CSV_NAME = "log.csv"
 CURVES_NAME = "curves.png"
 EVENTS_NAME = "tensorboard"
 COLUMNS = (
-    "epoch", "step", "loss", "t2v_R@1", "t2v_R@5", "t2v_R@10", "v2t_R@1", "v2t_R@5", "v2t_R@10",
-    "t2v_MnR", "seconds",
-)  # fmt: skip
+    "epoch",
+    "step",
+    "loss",
+    "t2v_R@1",
+    "t2v_R@5",
+    "t2v_R@10",
+    "v2t_R@1",
+    "v2t_R@5",
+    "v2t_R@10",
+    "t2v_MnR",
+    "seconds",
+)
 
 
 class RunLog:

@@ -25,9 +25,14 @@ class Gathered:
 
 
 def gather(
-    library: Store, captions: Captions, later: Captions | None, *, share: float, seed: int,
+    library: Store,
+    captions: Captions,
+    later: Captions | None,
+    *,
+    share: float,
+    seed: int,
     unreadable: Collection[Missing] = (),
-) -> Gathered:  # fmt: skip
+) -> Gathered:
     """The videos of both files that the library has.
 
     Args:
@@ -71,6 +76,8 @@ def gather(
 
 def _joined(first: Captions, second: Captions) -> Captions:
     return replace(
-        first, paths=first.paths + second.paths, texts=first.texts + second.texts,
+        first,
+        paths=first.paths + second.paths,
+        texts=first.texts + second.texts,
         unclear={**first.unclear, **second.unclear},
-    )  # fmt: skip
+    )

@@ -140,23 +140,39 @@ def finetune(
     planned = _plan(choices, bundle, given)
     trainee = _trainee(bundle, given, frames, planned, run)
     trainer = Trainer(
-        trainee, given.material, planned.recipe, folder=run.folder,
-        identity=identity(bundle, given, planned), watcher=run.watcher, group=run.group,
+        trainee,
+        given.material,
+        planned.recipe,
+        folder=run.folder,
+        identity=identity(bundle, given, planned),
+        watcher=run.watcher,
+        group=run.group,
         stop=run.stop,
-    )  # fmt: skip
+    )
     outcome = trainer.run(resume=run.resume)
     directory = None
     if not outcome.interrupted and run.group.leads:
         directory = save(
-            run.name, run.folder, parent=bundle, trainee=trainee, planned=planned,
-            outcome=outcome, data=facts(captions, given), overwrite=run.overwrite or run.resume,
-        )  # fmt: skip
+            run.name,
+            run.folder,
+            parent=bundle,
+            trainee=trainee,
+            planned=planned,
+            outcome=outcome,
+            data=facts(captions, given),
+            overwrite=run.overwrite or run.resume,
+        )
     run.group.wait()
     return Finetuned(
-        name=run.name, directory=directory, outcome=outcome, pairs=len(given.pairs.texts),
-        videos=len(given.material.train), held_back=len(given.material.held_back),
-        missing=given.missing, planned=planned,
-    )  # fmt: skip
+        name=run.name,
+        directory=directory,
+        outcome=outcome,
+        pairs=len(given.pairs.texts),
+        videos=len(given.material.train),
+        held_back=len(given.material.held_back),
+        missing=given.missing,
+        planned=planned,
+    )
 
 
 def check_choices(choices: Choices, bundle: Bundle, captions: Captions) -> None:
@@ -170,9 +186,13 @@ def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
 
 
 def _given(
-    library: Store, bundle: Bundle, captions: Captions, later: Captions | None,
-    choices: Choices, run: Run,
-) -> tuple[Gathered, DecodedFrames | None]:  # fmt: skip
+    library: Store,
+    bundle: Bundle,
+    captions: Captions,
+    later: Captions | None,
+    choices: Choices,
+    run: Run,
+) -> tuple[Gathered, DecodedFrames | None]:
     """What there is to learn from; with frames where the towers are trained."""
     share, seed = choices.validation, choices.seed
     given = gather(library, captions, later, share=share, seed=seed)
@@ -182,9 +202,12 @@ def _given(
 
     check_trainable(bundle)
     frames = decoded_frames(
-        bundle, given.stored.paths, first_seconds=captions.first_seconds, group=run.group,
+        bundle,
+        given.stored.paths,
+        first_seconds=captions.first_seconds,
+        group=run.group,
         on_progress=run.preparing("decoding videos"),
-    )  # fmt: skip
+    )
     lost = frames.unreadable
     if lost:
         given = gather(library, captions, later, share=share, seed=seed, unreadable=lost)
@@ -223,9 +246,14 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
     if run.device == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), _THREADS_WITH_SAME_BITS))
     head = first_head(
-        bundle, head=planned.head, start=planned.recipe.init, projected=planned.projected,
-        small=planned.small, seed=planned.recipe.seed, layers=planned.layers,
-    )  # fmt: skip
+        bundle,
+        head=planned.head,
+        start=planned.recipe.init,
+        projected=planned.projected,
+        small=planned.small,
+        seed=planned.recipe.seed,
+        layers=planned.layers,
+    )
     where = torch.device(run.device)
     rows: list[NDArray[np.float16]] = []
     segments_of: list[list[int]] = []
@@ -233,13 +261,17 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
         segments_of.append(list(range(len(rows), len(rows) + len(segments))))
         rows += list(segments)
     tokens = embed_texts(
-        bundle, given.pairs.texts, pooled=not head.settings.aligned,
+        bundle,
+        given.pairs.texts,
+        pooled=not head.settings.aligned,
         on_progress=run.preparing("reading captions"),
-    )  # fmt: skip
+    )
     features = Features(
-        tokens=Ragged(tokens, device=where), frames=Ragged(rows, device=where),
-        segments_of=segments_of, noise=planned.recipe.noise,
-    )  # fmt: skip
+        tokens=Ragged(tokens, device=where),
+        frames=Ragged(rows, device=where),
+        segments_of=segments_of,
+        noise=planned.recipe.noise,
+    )
     trainee = HeadTrainee(head, features, scale=1.0).to(where)
     scale = _scale(bundle, trainee, given.material)
     with torch.no_grad():

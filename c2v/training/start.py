@@ -57,9 +57,16 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
 
 
 def first_head(
-    bundle: Bundle, *, head: str | None, start: Start, projected: bool, small: bool, seed: int,
-    layers: int | None = None, centers: int | None = None,
-) -> HeadModule:  # fmt: skip
+    bundle: Bundle,
+    *,
+    head: str | None,
+    start: Start,
+    projected: bool,
+    small: bool,
+    seed: int,
+    layers: int | None = None,
+    centers: int | None = None,
+) -> HeadModule:
     """The head with its first weights.
 
     Raises:
@@ -104,8 +111,9 @@ def head_kind(name: str) -> HeadType:
 
 def _own_head(bundle: Bundle, *, projected: bool) -> HeadModule:
     described = bundle.config.head
-    settings = HeadSettings.from_dict({**described.settings, "type": head_kind(described.type),
-                                       "feature_dim": bundle.feature_dim})  # fmt: skip
+    settings = HeadSettings.from_dict(
+        {**described.settings, "type": head_kind(described.type), "feature_dim": bundle.feature_dim}
+    )
     arrays = read_tensors(bundle.directory / HEAD_NAME)
     state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
     return _with_projections(settings, state, projected=projected or settings.projected)
