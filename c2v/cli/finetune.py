@@ -63,7 +63,6 @@ def finetune(
     # work to do; read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from c2v.services.finetuning import Wish
-    from c2v.services.finetuning import finetune as run_it
     from c2v.training.choices import Choices
 
     if overwrite and name is None:
@@ -99,8 +98,8 @@ def finetune(
         overwrite=overwrite,
     )
     with session.videos(device=device) as library, stop_on_signals() as stop:
-        result, reports = run_it(library, wish, _Screen(session), stop)
-    if not reports:
+        result = library.finetune(wish, screen=_Screen(session), stop=stop)
+    if not result.leads:
         return EXIT_INTERRUPTED if result.outcome.interrupted else EXIT_OK
     code = report(session, result, style)
     # To torchrun any other code is a worker that failed, and has to be started again.

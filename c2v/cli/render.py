@@ -110,9 +110,9 @@ def new_table(
     show_header: bool = True,
 ) -> "Table":
     """A table as all of c2v's are. A column that is only named folds its text."""
-    from rich.table import Table
+    from c2v.cli.plain_table import PlainTable
 
-    table = Table(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
+    table = PlainTable(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
     for column in columns:
         name, options = column if isinstance(column, tuple) else (column, {"overflow": "fold"})
         table.add_column(name, **options)

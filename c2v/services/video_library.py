@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
 from types import TracebackType
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
     from c2v.library import Store, VideoRecord
     from c2v.search.results import Answer
     from c2v.services.filling import IndexArguments
+    from c2v.services.finetuning import Screen, Wish
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.wanted import Wanted
+    from c2v.training.run import Finetuned
 
 
 class VideoLibrary:
@@ -226,6 +229,28 @@ class VideoLibrary:
         from c2v.services.measuring import measure
 
         return measure(self._space, data, how)
+
+    # -- teaching -----------------------------------------------------------------------------
+
+    def finetune(
+        self, wish: Wish, *, screen: Screen | None = None, stop: threading.Event | None = None
+    ) -> Finetuned:
+        """Train an encoder on videos and captions; needs the full install.
+
+        Videos that are not in the library yet are indexed first. Nothing else in it changes:
+        ``index`` with the new encoder takes that into use.
+
+        Args:
+            wish: the captions, what is trained on them and how.
+            screen: shows how far it is; None shows nothing.
+            stop: setting it saves the run and ends it.
+
+        Raises:
+            DataError: the captions cannot be used, or are of too few videos.
+        """
+        from c2v.services.finetuning import finetune
+
+        return finetune(self._space, wish, screen, stop)
 
 
 def open_library(

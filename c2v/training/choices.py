@@ -10,8 +10,8 @@ from c2v.errors import UsageError
 from c2v.training.recipe import (
     SMALL_PAIRS,
     Optimiser,
-    Part,
     Recipe,
+    TrainedPart,
     batch_for,
     epochs_for,
 )
@@ -100,11 +100,11 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 
 
-def _train(choices: Choices, bundle: Bundle, *, small: bool) -> Part:
+def _train(choices: Choices, bundle: Bundle, *, small: bool) -> TrainedPart:
     trainable = bundle.config.text.family == "clip" and bundle.config.image.family == "open_clip"
     if choices.train is None:
         return "head" if small or not trainable else "all"
-    if choices.train not in get_args(Part):
+    if choices.train not in get_args(TrainedPart):
         raise UsageError(f"--train {choices.train}", hint="head or all")
     if choices.train == "all" and not trainable:
         raise UsageError(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch  # noqa: TID253
@@ -48,6 +49,35 @@ class Finetuned:
     held_back: int
     missing: tuple[Missing, ...]
     planned: Planned
+    leads: bool
+    """Whether it is told by this process, which is the first of those that torchrun started."""
+    curves: Path | None = None
+    """A picture of the training; None where matplotlib is not installed."""
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the run: checkpoints, log and curves."""
+        return run_folder(self.name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v finetune``."""
+        outcome = self.outcome
+        return {
+            "name": self.name,
+            "model": str(self.directory) if self.directory else None,
+            "interrupted": outcome.interrupted,
+            "pairs": self.pairs,
+            "videos": self.videos,
+            "held_back": self.held_back,
+            "missing": [{"path": miss.path, "reason": miss.reason} for miss in self.missing],
+            "before": outcome.before,
+            "after": outcome.after,
+            "best_epoch": outcome.best_epoch,
+            "epochs": outcome.history[-1]["epoch"],
+            "elapsed_s": round(outcome.seconds, 3),
+            "logs": str(self.logs),
+            **self.planned.as_dict(),
+        }
 
 
 @dataclass(slots=True)
@@ -108,7 +138,7 @@ class Run:
         return on_progress
 
 
-def finetune(
+def train_bundle(
     library: Store,
     bundle: Bundle,
     captions: Captions,
@@ -172,6 +202,7 @@ def finetune(
         held_back=len(given.material.held_back),
         missing=given.missing,
         planned=planned,
+        leads=run.group.leads,
     )
 
 

@@ -178,3 +178,20 @@ def test_notices_go_where_they_are_wanted(place: Path) -> None:
         for _ in range(2):
             assert len(videos.search("a dog", within="no/such/folder")) == 0
     assert problems == ["--in no/such/folder: no video of the library is there"]
+
+
+def test_a_keyword_that_there_is_not_is_refused(library: VideoLibrary, folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"search\(\) got an .*'topp'; did you mean 'top'\?"):
+        library.search("a dog", topp=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"index\(\) got an unexpected .*'workerss'"):
+        library.index(folder, workerss=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"evaluate\(\) got an unexpected .*'colour'"):
+        library.evaluate("captions.csv", colour="red")  # type: ignore[call-arg]
+
+
+def test_a_report_is_what_it_was_when_the_run_ended(library: VideoLibrary, folder: Path) -> None:
+    report = library.index(folder)
+    assert (report.unchanged, report.reembedded) == (3, 0)
+    with pytest.raises(AttributeError):
+        report.added = 3  # type: ignore[misc]
+    assert isinstance(report.failed, tuple)
