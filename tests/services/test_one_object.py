@@ -13,6 +13,8 @@ from types import ModuleType
 import pytest
 
 import c2v
+from c2v.cli.app import run
+from c2v.encoder.bundle import load_bundle
 from c2v.errors import DataError, LibraryError, MediaError, UsageError
 from c2v.services.video_library import VideoLibrary
 
@@ -195,3 +197,25 @@ def test_a_report_is_what_it_was_when_the_run_ended(library: VideoLibrary, folde
     with pytest.raises(AttributeError):
         report.added = 3  # type: ignore[misc]
     assert isinstance(report.failed, tuple)
+
+
+def test_another_head_embeds_again_and_says_how_many(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    from c2v.encoder.heads.build import new_head
+    from c2v.encoder.heads.settings import HeadSettings
+    from c2v.encoder.trained_bundle import save_bundle
+
+    mini = load_bundle("mini")
+    for name in ("first", "second"):
+        settings = HeadSettings(type="clip2video", feature_dim=mini.feature_dim)
+        save_bundle(name, parent=mini, head=settings, head_state=new_head(settings).state_dict())
+    with c2v.open(tmp_path / "library") as videos:
+        videos.index([folder / "short.mp4", folder / "long.mp4"], model="mini")
+        report = videos.index(folder / "short.mp4", model="first")
+    assert (report.reembedded, report.unchanged, report.added) == (2, 1, 0)
+    assert report.as_dict()["reembedded"] == 2
+    words = ["index", str(folder), "-L", str(tmp_path / "library"), "--model", "second"]
+    assert run(words) == 0
+    assert capsys.readouterr().out.startswith("1 added, 2 re-embedded, 2 files unchanged; ")
