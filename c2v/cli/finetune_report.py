@@ -4,15 +4,13 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from c2v.cli.render import PlainFormat, failures_table, new_table, show
+from c2v.cli.render import MOST_LISTED, PlainFormat, failures_table, new_table, show
 from c2v.cli.session import Session
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from c2v.training.run import Finetuned
 
-MOST_LISTED = 20
-"""Videos that cannot be used, listed one by one."""
 _SHOWN = ("R@1", "R@5", "R@10", "MnR")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
 
 
-class Sampling(str, Enum):
+class SamplingChoice(str, Enum):
     """Which pictures stand for the wanted times."""
 
     EXACT = "exact"
@@ -60,8 +60,8 @@ def index(
         ),
     ] = None,
     sampling: Annotated[
-        Sampling, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
-    ] = Sampling.EXACT,
+        SamplingChoice, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
+    ] = SamplingChoice.EXACT,
     decoder: Annotated[
         str | None,
         typer.Option("--decoder", metavar="auto|pyav|decord", help="Who reads the files."),

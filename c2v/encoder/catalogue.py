@@ -238,7 +238,7 @@ def _not_here(name: str) -> ModelError:
 def _unknown(name: str) -> ModelError:
     """No model can have that name; the hint begins with those that look like it."""
     here = _names_here()
-    near = difflib.get_close_matches(name[:200], {*here, DEFAULT_NAME}, n=3)
+    near = difflib.get_close_matches(name[:200], {*here, DEFAULT_NAME}, n=3, cutoff=0.5)
     meant = f"did you mean {' or '.join(near)}? " if near else ""
     shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
     return ModelError(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from c2v.services.workspace import Workspace
 
 
-def remove(
+def remove_videos(
     space: Workspace,
     paths: Sequence[str],
     *,

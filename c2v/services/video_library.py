@@ -134,10 +134,10 @@ class VideoLibrary:
         Raises:
             DataError: one of the paths means no video of the library.
         """
-        from c2v.services.removing import remove
+        from c2v.services.removing import remove_videos
 
         meant = [os.fspath(path) for path in several(paths)]
-        return remove(self._space, meant, dry_run=dry_run, confirm=confirm)
+        return remove_videos(self._space, meant, dry_run=dry_run, confirm=confirm)
 
     # -- asking -------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.heads.base import HeadModule
 from c2v.errors import UsageError
 from c2v.training.recipe import (
     SMALL_PAIRS,
@@ -15,7 +16,7 @@ from c2v.training.recipe import (
     batch_for,
     epochs_for,
 )
-from c2v.training.start import choose_start, head_kind
+from c2v.training.start import choose_start, first_head, head_kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,6 @@ class Choices:
     patience: int = 0
     micro_batch: int | None = None
     autocast: bool = False
-    noise: float | None = None
     seed: int = 0
 
 
@@ -50,6 +50,18 @@ class Planned:
     projected: bool
     small: bool
     layers: int | None
+
+    def first_head(self, bundle: Bundle) -> HeadModule:
+        """What is trained, with its first weights."""
+        return first_head(
+            bundle,
+            head=self.head,
+            start=self.recipe.init,
+            projected=self.projected,
+            small=self.small,
+            seed=self.recipe.seed,
+            layers=self.layers,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -77,7 +89,7 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         "learning_rate": choices.learning_rate,
         "clip_rate": choices.clip_rate,
         "micro_batch": choices.micro_batch,
-        "noise": 0.0 if train == "all" else choices.noise,
+        "noise": 0.0 if train == "all" else None,
     }
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):

@@ -29,11 +29,12 @@ from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
 from c2v.training.ragged import Ragged
 from c2v.training.record import facts, identity, save
-from c2v.training.start import first_head, first_scale
+from c2v.training.start import first_scale
 from c2v.training.trainee import Features, HeadTrainee, Trainee
 from c2v.training.validation import embed
 
 _THREADS_WITH_SAME_BITS = 2
+_VIDEOS_OF_FIRST_SCALE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,15 +277,7 @@ def _trainee(
 def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
     if run.device == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), _THREADS_WITH_SAME_BITS))
-    head = first_head(
-        bundle,
-        head=planned.head,
-        start=planned.recipe.init,
-        projected=planned.projected,
-        small=planned.small,
-        seed=planned.recipe.seed,
-        layers=planned.layers,
-    )
+    head = planned.first_head(bundle)
     where = torch.device(run.device)
     rows: list[NDArray[np.float16]] = []
     segments_of: list[list[int]] = []
@@ -310,8 +303,8 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
     return trainee
 
 
-def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material, most: int = 512) -> float:
-    videos = list(material.train[:most])
+def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material) -> float:
+    videos = list(material.train[:_VIDEOS_OF_FIRST_SCALE])
     texts = [material.texts_of[video][0] for video in videos]
     text, segment, place = embed(trainee, texts, videos)
     first = [place.index(number) for number in range(len(videos))]

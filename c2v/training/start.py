@@ -65,7 +65,6 @@ def first_head(
     small: bool,
     seed: int,
     layers: int | None = None,
-    centers: int | None = None,
 ) -> HeadModule:
     """The head with its first weights.
 
@@ -80,7 +79,6 @@ def first_head(
         type=head_kind(kind),
         feature_dim=bundle.feature_dim,
         layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
-        centers=centers or 5,
         # The published mask lets the last difference see padding, so that the vector of a video
         # depends on the longest one beside it. New weights need not be trained so.
         strict_difference_mask=True,

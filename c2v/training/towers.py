@@ -24,7 +24,7 @@ from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
 from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
-from c2v.training.start import clip_state, first_head, first_scale
+from c2v.training.start import clip_state, first_scale
 from c2v.training.trainee import Draw, Parts, Trainee
 
 
@@ -103,15 +103,7 @@ def tower_trainee(
             f"--train all: the towers of {bundle.name} are frozen and cannot be trained",
             hint="--train head, or another --model",
         )
-    head = first_head(
-        bundle,
-        head=planned.head,
-        start=planned.recipe.init,
-        projected=planned.projected,
-        small=planned.small,
-        seed=planned.recipe.seed,
-        layers=planned.layers,
-    )
+    head = planned.first_head(bundle)
     ids, mask = bundle.tokenizer.encode(list(pairs.texts))
     rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
