@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from c2v.evaluation.retrieval import Evaluation
     from c2v.indexing.report import IndexReport
     from c2v.search.results import Answer, Moment
+    from c2v.services.open_library import open_library as open  # noqa: A004
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.video_library import VideoLibrary
-    from c2v.services.video_library import open_library as open  # noqa: A004
 
 __version__ = "0.1.0"
 
@@ -60,7 +60,7 @@ _PLACES = {
     "Removed": ("c2v.services.reports", "Removed"),
     "Status": ("c2v.services.reports", "Status"),
     "VideoLibrary": ("c2v.services.video_library", "VideoLibrary"),
-    "open": ("c2v.services.video_library", "open_library"),
+    "open": ("c2v.services.open_library", "open_library"),
 }
 
 refuse_telemetry()

@@ -6,10 +6,9 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from c2v.config import Settings, load_settings
+from c2v.config import Settings
 from c2v.services.places import StrPath, expanded_path, several
 from c2v.services.telling import Tell, Telling, log_notice, log_problem
 from c2v.services.workspace import Workspace
@@ -64,12 +63,7 @@ class VideoLibrary:
     def __enter__(self) -> VideoLibrary:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -251,33 +245,3 @@ class VideoLibrary:
         from c2v.services.finetuning import finetune
 
         return finetune(self._space, wish, screen, stop)
-
-
-def open_library(
-    library: StrPath | None = None,
-    *,
-    on_notice: Tell = log_notice,
-    on_problem: Tell = log_problem,
-    **settings: str | int | None,
-) -> VideoLibrary:
-    """The library of that name or folder; None is the one of the settings.
-
-    Nothing is read yet: a library that does not exist is made by its first ``index``.
-
-    Args:
-        library: a name, or anything that looks like a path.
-        on_notice: told in a line what is good to know; else the logger ``c2v`` is.
-        on_problem: told in a line what was left out or could not be done; else the logger is.
-        settings: those of ``c2v config show``, such as ``device="cuda"``; what is not given comes
-            from ``C2V_*`` variables and ``config.toml``.
-
-    Raises:
-        UsageError: a setting that is unknown or does not fit.
-    """
-    name = None if library is None else os.fspath(library)
-    return VideoLibrary(
-        load_settings(library=name, **settings),
-        asked_for=library is not None,
-        on_notice=on_notice,
-        on_problem=on_problem,
-    )

@@ -71,7 +71,7 @@ def test_odd_names_find_nothing(name: str) -> None:
 def test_unknown_name_lists_what_is_here(tiny_folder: Path) -> None:
     with pytest.raises(ModelError, match="'tyni'") as caught:
         load_bundle("tyni")
-    assert caught.value.hint.startswith("did you mean tiny?")
+    assert caught.value.hint.startswith("did you mean tiny or mini?")
 
 
 @pytest.mark.parametrize(
