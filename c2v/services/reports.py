@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
+
+from c2v.search.sequences import ResultSequence
 
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
@@ -58,26 +59,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Description(Sequence["RankedLabel"]):
+class Description(ResultSequence["RankedLabel"]):
     """Sentences by how well they describe a video, the best first."""
 
     video: str
     """The absolute path."""
     model: str
     results: tuple[RankedLabel, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[RankedLabel]:
-        return iter(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> RankedLabel: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[RankedLabel, ...]: ...
-    def __getitem__(self, place: int | slice) -> RankedLabel | tuple[RankedLabel, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v describe``."""
@@ -101,22 +89,12 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Sequence["Evaluation"]):
+class Comparison(ResultSequence["Evaluation"]):
     """Encoders measured on the same captions, with published rows of the benchmark."""
 
     results: tuple[Evaluation, ...]
     """One for each encoder, at least one."""
     published: tuple[PublishedRow, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> Evaluation: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Evaluation, ...]: ...
-    def __getitem__(self, place: int | slice) -> Evaluation | tuple[Evaluation, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v evaluate``: the first result at the top, all of several as models."""
