@@ -13,8 +13,8 @@ def add_to(app: typer.Typer) -> None:
     """Register the group."""
     group = typer.Typer(help="Show and change settings.", no_args_is_help=True)
     group.command("show")(command(show_settings))
-    group.command("set")(command(set_setting))
-    group.command("unset")(command(unset_setting))
+    group.command("set")(command(set_value))
+    group.command("unset")(command(unset))
     app.add_typer(group, name="config")
 
 
@@ -32,7 +32,7 @@ def show_settings(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) 
     show(style, whole=lambda: settings, table=lines)
 
 
-def set_setting(
+def set_value(
     session: Session,
     key: Annotated[str, typer.Argument(help="The setting.")],
     value: Annotated[str, typer.Argument(help="Its value.")],
@@ -41,8 +41,6 @@ def set_setting(
     session.notice(f"written to {set_config_value(key, value)}")
 
 
-def unset_setting(
-    session: Session, key: Annotated[str, typer.Argument(help="The setting.")]
-) -> None:
+def unset(session: Session, key: Annotated[str, typer.Argument(help="The setting.")]) -> None:
     """Take one setting out of the file."""
     session.notice(f"removed from {set_config_value(key, None)}")
