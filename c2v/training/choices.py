@@ -32,6 +32,7 @@ class Choices:
     learning_rate: float | None = None
     clip_rate: float | None = None
     layers: int | None = None
+    """Of the temporal transformer; for scripts alone."""
     projected: bool = True
     freeze: tuple[str, ...] = ()
     validation: float = 0.1
