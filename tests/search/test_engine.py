@@ -12,7 +12,7 @@ import pytest
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HeadConfig
 from c2v.encoder.heads import HeadSettings
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
 from c2v.library import Filter, NewVideo, SegmentData, Store, open_store
@@ -30,7 +30,7 @@ def make_bundle(folder: Path, head: str) -> Bundle:
         folder,
         head,
         head=HeadConfig(kind, described),
-        head_state=init_random(settings) if head != "meanP" else {},
+        head_state=random_head(settings).state_dict() if head != "meanP" else {},
         vector_dim=settings.vector_dim,
     )
     return load_bundle(folder, device="cpu")
