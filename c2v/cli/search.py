@@ -87,6 +87,7 @@ def search(
         "within": within or (),
         "min_score": min_score,
         "rerank": rerank,
+        "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
     with session.videos(strategy=strategy, device=device) as videos:
         if batch is not None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from c2v.media.scan import NamedFolder
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One file that gave nothing to search in, and why."""
+    """One file that gave nothing to search in, or folder that could not be looked into, and why."""
 
     path: Path
     reason: str
@@ -24,7 +26,7 @@ class Failure:
 
 @dataclass(slots=True)
 class IndexReport:
-    """The outcome of a run; ``failed`` and ``partly`` are data, not exceptions."""
+    """The outcome of a run; what failed is data, not an exception."""
 
     added: int = 0
     updated: int = 0
@@ -32,8 +34,15 @@ class IndexReport:
     unchanged: int = 0
     removed: int = 0
     failed: list[Failure] = field(default_factory=list)
+    """Files of which nothing came in this run."""
     partly: list[Failure] = field(default_factory=list)
     """Videos that are indexed, but not every part of them could be read."""
+    known_failures: int = 0
+    """Files and folders that failed in a run before, and have not changed since."""
+    folders: list[Failure] = field(default_factory=list)
+    """Folders that could not be looked into, for the first time or because they were named."""
+    without_videos: list[NamedFolder] = field(default_factory=list)
+    """Named folders in which, and below which, there is no video to take."""
     damaged: list[str] = field(default_factory=list)
     """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
@@ -42,7 +51,14 @@ class IndexReport:
     """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
+    engine: str = "local"
+    """Who decoded and encoded."""
     interrupted: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Something of what was asked for could not be done, and that is news."""
+        return bool(self.failed or self.partly or self.folders)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v index``."""
@@ -57,6 +73,12 @@ class IndexReport:
             "partly": [failure.as_dict() for failure in self.partly],
             "seconds_of_video": round(self.seconds_of_video, 3),
             "elapsed_s": round(self.elapsed_seconds, 3),
+            "engine": self.engine,
+            "known_failures": self.known_failures,
+            "folders": [failure.as_dict() for failure in self.folders],
+            "without_videos": [
+                {"path": str(seen.path), "files": seen.files} for seen in self.without_videos
+            ],
             "interrupted": self.interrupted,
         }
 

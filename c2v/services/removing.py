@@ -9,22 +9,23 @@ from c2v.errors import C2VError, DataError, UsageError
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
-    from c2v.library import Store, VideoRecord
+    from c2v.library import FailureRecord, Store, VideoRecord
 
 
-def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
-    """The videos that paths, folders and patterns mean, each once.
+def meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], list[FailureRecord]]:
+    """The videos, and the failures, that paths, folders and patterns mean, each once.
 
     Raises:
-        DataError: one of them means none.
+        DataError: one of them means neither.
         UsageError: one of them is no pattern.
     """
+    from c2v.library import FailureRecord, VideoRecord
     from c2v.paths.globs import PatternError
     from c2v.paths.patterns import select
 
-    videos = library.videos()
+    rows: list[VideoRecord | FailureRecord] = [*library.videos(), *library.failures()]
     try:
-        chosen, unmatched = select(paths, [video.path for video in videos])
+        chosen, unmatched = select(paths, [row.path for row in rows])
     except PatternError as error:
         raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
     if unmatched:
@@ -32,14 +33,23 @@ def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
             f"{unmatched[0]} is not in the library {library.address}",
             hint="c2v status shows the library; --library names another one",
         )
-    return [videos[place] for place in chosen]
+    found = [rows[place] for place in chosen]
+    videos = [row for row in found if isinstance(row, VideoRecord)]
+    return videos, [row for row in found if isinstance(row, FailureRecord)]
 
 
-def remove_videos(library: Store, doomed: Sequence[VideoRecord], telling: Telling) -> None:
-    """Forget these videos and their failures; the files stay."""
-    library.remove_videos([video.id for video in doomed])
-    library.clear_failures([video.path for video in doomed])
-    give_back_room(library, telling)
+def forget(
+    library: Store,
+    videos: Sequence[VideoRecord],
+    failures: Sequence[FailureRecord],
+    telling: Telling,
+) -> None:
+    """Forget these videos and these failures; the files stay."""
+    if failures:
+        library.clear_failures([failure.path for failure in failures])
+    if videos:
+        library.remove_videos([video.id for video in videos])
+        give_back_room(library, telling)
 
 
 def give_back_room(library: Store, telling: Telling) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.library import FailureRecord
+    from c2v.library import FailureRecord, VideoRecord
     from c2v.search.labels import RankedLabel
 
 
@@ -27,6 +27,11 @@ class Status:
     size_bytes: int
     """On disk, with what could be deleted and made again."""
     failed: tuple[FailureRecord, ...]
+    """Files of which nothing could be indexed."""
+    partly: tuple[VideoRecord, ...] = ()
+    """Videos of which not everything could be read; their ``problems`` say what."""
+    folders: tuple[FailureRecord, ...] = ()
+    """Folders that could not be looked into."""
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v status``."""
@@ -39,6 +44,10 @@ class Status:
             "seconds_of_video": round(self.seconds_of_video, 3),
             "size_bytes": self.size_bytes,
             "failed": [{"path": one.path, "reason": one.reason} for one in self.failed],
+            "partly": [
+                {"path": one.path, "reason": "; ".join(one.problems)} for one in self.partly
+            ],
+            "folders": [{"path": one.path, "reason": one.reason} for one in self.folders],
         }
 
 
@@ -75,14 +84,21 @@ class Description(Sequence["RankedLabel"]):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Videos that the library no longer holds, or would not after a dry run; files stay."""
+    """What the library no longer holds, or would not after a dry run; files stay."""
 
     paths: tuple[str, ...]
+    """Of videos."""
     dry_run: bool
+    failures: tuple[str, ...] = ()
+    """Of files and folders that could not be read, and are tried again now."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {"removed": list(self.paths), "dry_run": self.dry_run}
+        return {
+            "removed": list(self.paths),
+            "failures": list(self.failures),
+            "dry_run": self.dry_run,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from c2v.config import Settings, cache_dir, load_settings
 from c2v.errors import UsageError
+from c2v.files.presence import Presence
 from c2v.services.encoders import Encoders
 from c2v.services.places import StrPath, expanded_path, several
 from c2v.services.telling import Tell, Telling, log_notice, log_problem
@@ -62,6 +63,7 @@ class VideoLibrary:
         self._asked_for = asked_for
         self._telling = Telling(on_notice, on_problem)
         self.encoders = Encoders(settings, notice=on_notice)
+        self._presence = Presence()
         self._store: Store | None = None
         self._lock = threading.RLock()
 
@@ -225,25 +227,27 @@ class VideoLibrary:
         dry_run: bool = False,
         confirm: Callable[[Sequence[VideoRecord]], None] | None = None,
     ) -> Removed:
-        """Forget videos: they leave the library, the files stay where they are.
+        """Forget videos, and files that failed: they leave the library, not the disk.
 
         Args:
             paths: videos, folders with all below, or path patterns.
             dry_run: only say what would be removed.
-            confirm: told what is about to be forgotten; raising stops it.
+            confirm: told which videos are about to be forgotten; raising stops it. Where only
+                failures are it is not asked: the next index finds them again.
 
         Raises:
-            DataError: one of the paths means no video of the library.
+            DataError: one of the paths means nothing in the library.
         """
-        from c2v.services.removing import remove_videos, videos_meant
+        from c2v.services.removing import forget, meant
         from c2v.services.results import Removed
 
-        doomed = videos_meant(self.store, [os.fspath(path) for path in several(paths)])
+        doomed, failures = meant(self.store, [os.fspath(path) for path in several(paths)])
         if not dry_run:
-            if confirm is not None:
+            if confirm is not None and doomed:
                 confirm(doomed)
-            remove_videos(self.store, doomed, self._telling)
-        return Removed(tuple(video.path for video in doomed), dry_run)
+            forget(self.store, doomed, failures, self._telling)
+        removed = tuple(video.path for video in doomed)
+        return Removed(removed, dry_run, tuple(failure.path for failure in failures))
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -345,11 +349,12 @@ class VideoLibrary:
     # -- looking at it --------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """What the library holds, which model filled it, and which files failed."""
+        """What the library holds, which model filled it, and what could not be read."""
         from c2v.services.results import Status
 
         store = self.store
         counts, sizes, model = store.counts(), store.storage_sizes(), store.model
+        failures = store.failures()
         return Status(
             library=store.address,
             model=model.name if model else None,
@@ -358,7 +363,9 @@ class VideoLibrary:
             frames=counts.frames,
             seconds_of_video=counts.seconds,
             size_bytes=sizes.total_bytes,
-            failed=tuple(store.failures()),
+            failed=tuple(one for one in failures if not one.is_folder),
+            partly=tuple(store.partly_read()),
+            folders=tuple(one for one in failures if one.is_folder),
         )
 
     def evaluate(
@@ -429,11 +436,20 @@ class VideoLibrary:
 
     def _found(self, bundle: Bundle, queries: Sequence[Query], wanted: Wanted) -> list[Answer]:
         from c2v.search.ranking import find_all
+        from c2v.services.telling import tell_of_missing
         from c2v.services.wanted import options_of
 
         store, telling = self.store, self._telling
-        options = options_of(wanted, self.settings.strategy, on_unmatched=self._unmatched)
+        gone: list[str] = []
+        options = options_of(
+            wanted,
+            self.settings.strategy,
+            presence=self._presence,
+            on_unmatched=self._unmatched,
+            on_missing=gone.append,
+        )
         answers = find_all(store, bundle, queries, options)
+        tell_of_missing(telling, self._presence, gone, library=store.address)
         if damaged := tuple(store.left_out()):
             answers = [dataclasses.replace(answer, left_out=damaged) for answer in answers]
         if reason := store.graph_not_kept():

@@ -93,8 +93,12 @@ class StoreReader:
         """The video at exactly this absolute path."""
         return self._videos.by_path(path)
 
+    def partly_read(self) -> list[VideoRecord]:
+        """Videos of which not everything could be read, by path."""
+        return self._videos.partly_read()
+
     def failures(self) -> list[FailureRecord]:
-        """Files that could not be indexed, by path."""
+        """Files that could not be indexed and folders that could not be looked into, by path."""
         return self._videos.failures()
 
     def counts(self) -> Counts:
