@@ -1,6 +1,5 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
-import shlex
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -172,8 +171,8 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
         )
     if report.known_failures:
         known = report.known_failures
-        line += f"{'; ' if line else ''}{known:,} known failure{'s'[: known != 1]}: c2v status"
-        line += f" --library {shlex.quote(session.library)}" if session.library else ""
+        line += f"{'; ' if line else ''}{known:,} known failure{'s'[: known != 1]}: "
+        line += f"c2v status{session.library_option}"
     if not session.quiet:
         session.out.print(line, soft_wrap=True)
     for seen in report.without_videos:

@@ -62,7 +62,11 @@ def _print_status(session: Session, found: "Status") -> None:
         if rows:
             session.out.print(failures_table(title, rows))
     if found.failed or found.folders:
-        session.notice("c2v index --retry-failed PATH tries them again, c2v remove forgets them")
+        place = session.library_option
+        session.notice(
+            f"to try them again: c2v index --retry-failed{place} PATH; "
+            f"to forget them: c2v remove{place} PATH"
+        )
 
 
 def remove(

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -216,27 +217,19 @@ def _tell_of_missing(session: "Session", answer: "Answer") -> None:
     """What can be done about rows whose files are not there."""
     first = next((moment.path for moment in answer if moment.missing), None)
     if first is not None:
-        folder = os.path.dirname(first)  # noqa: PTH120
+        folder = shlex.quote(os.path.dirname(first))  # noqa: PTH120
         session.notice(
             "missing: not at that path now; index the folder it was moved to, or forget what is "
-            f"gone: {index_command(session, folder, answer.library)} --prune"
+            f"gone: c2v index {folder} --prune{session.library_option}"
         )
 
 
-def print_damage(session: "Session", left_out: Sequence[str], library: str) -> None:
+def print_damage(session: "Session", left_out: Sequence[str]) -> None:
     """One line when a search left out what is damaged in the library."""
     if left_out:
-        again = f"read again: {index_command(session, left_out[0], library)}"
+        again = f"read again: c2v index {shlex.quote(left_out[0])}{session.library_option}"
         what = f"are damaged in the library and left out; {again}"
         session.problem(damaged_line(left_out, what))
-
-
-def index_command(session: "Session", path: str, library: str) -> str:
-    """What is to be typed to index ``path`` into this library."""
-    import shlex
-
-    place = f" --library {shlex.quote(library)}" if session.library else ""
-    return f"c2v index {shlex.quote(path)}{place}"
 
 
 def damaged_line(paths: Sequence[str], what: str) -> str:

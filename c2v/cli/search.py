@@ -96,7 +96,7 @@ def search(
             return answer_batch(session, videos, batch, wanted, style)
         answer = videos.search(query, **wanted) if query else videos.similar(video or "", **wanted)
         print_answer(session, answer, style)
-        print_damage(session, answer.left_out, answer.library)
+        print_damage(session, answer.left_out)
     return EXIT_OK
 
 

@@ -12,32 +12,12 @@ _TABLE = Path("/proc/self/mountinfo")
 """Linux's; reading it asks no drive anything. Other systems have none."""
 
 _OF_THE_KERNEL = frozenset(
-    [
-        "binfmt_misc",
-        "bpf",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "debugfs",
-        "devfs",
-        "devpts",
-        "devtmpfs",
-        "efivarfs",
-        "fusectl",
-        "hugetlbfs",
-        "mqueue",
-        "nsfs",
-        "proc",
-        "procfs",
-        "pstore",
-        "resctrl",
-        "rpc_pipefs",
-        "securityfs",
-        "selinuxfs",
-        "sockfs",
-        "sysfs",
-        "tracefs",
-    ]
+    {
+        *("proc", "procfs", "sysfs", "devfs", "devpts", "devtmpfs", "cgroup", "cgroup2"),
+        *("binfmt_misc", "bpf", "configfs", "debugfs", "efivarfs", "fusectl", "hugetlbfs"),
+        *("mqueue", "nsfs", "pstore", "resctrl", "rpc_pipefs", "securityfs", "selinuxfs"),
+        *("sockfs", "tracefs"),
+    }
 )
 """Kinds of file systems whose files are not stored anywhere: the kernel makes them up."""
 

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from c2v.files.mounts import drive_of, mounts
+from c2v.files.mounts import Mount, drive_of, mounts
 
 SOON_SECONDS = 0.5
 """A drive that turns answers in thousandths of a second."""
@@ -37,11 +37,16 @@ class Presence:
         self,
         look: Callable[[str], bool] = is_there,
         *,
+        mounted: Callable[[], Sequence[Mount]] = mounts,
         soon: float = SOON_SECONDS,
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        """``look`` asks the disk; ``soon`` and ``patience`` are how long it is waited for."""
+        """Ask the disk by ``look``; ``mounted`` tells its drives apart.
+
+        After ``soon`` seconds each drive is asked by itself, and waited for for ``patience`` more.
+        """
         self._look = look
+        self._mounted = mounted
         self._soon = soon
         self._patience = patience
         self._silent: dict[str, float] = {}
@@ -68,7 +73,7 @@ class Presence:
 
     def _wait_for_drives(self, paths: Sequence[str], there: dict[str, bool]) -> None:
         """Ask each drive by itself: what hangs on one keeps no other from answering."""
-        mounted = mounts()
+        mounted = self._mounted()
         drives: dict[str, list[str]] = {}
         for path in paths:
             if not self._is_silent(path):

@@ -184,9 +184,11 @@ def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
     for start in range(0, len(ranked), max(1, wanted)):
         part = ranked[start : start + wanted]
         gone = options.presence.missing(row.path for _, row in part)
-        for path in sorted(gone) if options.on_missing else ():
-            options.on_missing(path)  # type: ignore[misc]
-        kept += [(score, row) for score, row in part if row.path not in gone]
+        for score, row in part:
+            if row.path not in gone:
+                kept.append((score, row))
+            elif options.on_missing is not None:
+                options.on_missing(row.path)
         if len(kept) >= wanted:
             break
     return kept

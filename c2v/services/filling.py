@@ -51,6 +51,8 @@ def ready_to_fill(
         MissingPartError: the encoder takes a part of c2v that is not installed.
     """
     held = library.model if library else None
+    if library is not None and held is not None and model is None:
+        encoders.mention_other_wish(library, held)
     bundle = encoders.named(model or _default(held, configured, fetch=fetch, notice=notice))
     bundle.check_parts()
     if bundle.slower_because:
