@@ -7,7 +7,7 @@ import shlex
 import threading
 from typing import TYPE_CHECKING
 
-from c2v.config import Settings
+from c2v.config import SETTINGS, Settings
 from c2v.errors import C2VError, LibraryError
 from c2v.services.telling import Tell
 
@@ -61,12 +61,16 @@ class Encoders:
     def mention_other_wish(self, library: Store, held: ModelRecord) -> None:
         """Say, once, that the settings name another encoder than the one ``library`` is of."""
         wish = self._settings.model
-        if wish in (Settings().model, held.name) or self._mentioned or _is_the_same(wish, held):
+        if (
+            wish in (SETTINGS["model"].default, held.name)
+            or self._mentioned
+            or _is_the_same(wish, held)
+        ):
             return
         self._mentioned = True
         origin = "C2V_MODEL" if os.environ.get("C2V_MODEL") == wish else "the settings"
         place = self._settings.library
-        option = f" --library {shlex.quote(place)}" if place != Settings().library else ""
+        option = f" --library {shlex.quote(place)}" if place != SETTINGS["library"].default else ""
         self._notice(
             f"with {held.name}, the model of the library {library.address}, not {wish} ({origin}); "
             f"to change the library: c2v index --model {shlex.quote(wish)}{option} PATH"
