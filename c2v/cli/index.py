@@ -1,12 +1,13 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.consent import YesFlag, interactive, require
+from c2v.cli.consent import YesFlag, interactive, require_consent
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import (
     PlainFormat,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from c2v.media.scan import NamedFolder
 
 
-class Sampling(str, Enum):
+class SamplingChoice(str, Enum):
     """Which pictures stand for the wanted times."""
 
     EXACT = "exact"
@@ -62,8 +63,8 @@ def index(
         ),
     ] = None,
     sampling: Annotated[
-        Sampling, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
-    ] = Sampling.EXACT,
+        SamplingChoice, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
+    ] = SamplingChoice.EXACT,
     decoder: Annotated[
         str | None,
         typer.Option("--decoder", metavar=SETTINGS["decoder"].metavar, help="Who reads the files."),
@@ -125,7 +126,7 @@ def index(
             max_megapixels=max_megapixels,
             progress=display,
             confirm_prune=_pruning(display, prune=prune, yes=yes),
-            confirm_rebuild=lambda what: require(session, what, yes=yes),
+            confirm_rebuild=lambda what: require_consent(session, what, yes=yes),
             fetch=lambda name: fetch_model(session, name, instead="c2v index --model mini"),
             stop=running(display),
         )
@@ -156,7 +157,8 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
             (report.added, "added"),
             (report.updated, "updated"),
             (report.moved, "moved"),
-            (report.unchanged, "unchanged"),
+            (report.reembedded, "re-embedded"),
+            (report.unchanged, "files unchanged" if report.reembedded else "unchanged"),
             (report.removed, "removed"),
             (len(report.failed), "failed"),
         )
@@ -207,7 +209,7 @@ def _without_videos(seen: "NamedFolder") -> str:
     return f"{line}, none with the extension of a video: {extensions}"
 
 
-def _print_failures(session: Session, title: str, failures: "list[Failure]") -> None:
+def _print_failures(session: Session, title: str, failures: "Sequence[Failure]") -> None:
     if not failures:
         return
     rows = ((str(failure.path), failure.reason) for failure in failures)

@@ -13,7 +13,7 @@ from pathlib import Path
 from c2v.errors import ChangedError
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Refused, is_below
-from c2v.indexing.report import Failure, IndexReport
+from c2v.indexing.report import Failure, Tally
 from c2v.library import FOLDER_BYTES, Store
 from c2v.media.identity import modified_ns
 from c2v.media.scan import ScanProblem
@@ -25,7 +25,7 @@ def note_problems(
     *,
     named: Sequence[Path],
     options: IndexOptions,
-    report: IndexReport,
+    tally: Tally,
 ) -> None:
     """Report what could not be looked at, and remember it unless it was ``named`` itself.
 
@@ -35,7 +35,7 @@ def note_problems(
     again = options.retry_failed or options.reread
     for problem in problems:
         failure = Failure(problem.path, problem.reason)
-        listed = report.folders if problem.kind == "folder" else report.failed
+        listed = tally.folders if problem.kind == "folder" else tally.failed
         if problem.kind == "rule" or problem.path in named:
             if not (options.prune and problem.kind == "file"):
                 listed.append(failure)
@@ -47,7 +47,7 @@ def note_problems(
             and not again
             and (before.size_bytes, before.mtime_ns) == (size_bytes, mtime_ns)
         ):
-            report.known_failures += 1
+            tally.known_failures += 1
             continue
         listed.append(failure)
         library.record_failure(
@@ -55,11 +55,11 @@ def note_problems(
         )
 
 
-def note_refused(library: Store, refused: Iterable[Refused], report: IndexReport) -> None:
+def note_refused(library: Store, refused: Iterable[Refused], tally: Tally) -> None:
     """Report files that could not even be opened, and remember those that stayed as they were."""
     for one in refused:
         file, error = one.file, one.error
-        report.failed.append(Failure(file.path, error.message, error.trace))
+        tally.failed.append(Failure(file.path, error.message, error.trace))
         if not isinstance(error, ChangedError):
             library.record_failure(
                 str(file.path),

@@ -24,7 +24,7 @@ class Failure:
         return {"path": str(self.path), "reason": self.reason}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
     """The outcome of a run; what failed is data, not an exception."""
 
@@ -32,22 +32,25 @@ class IndexReport:
     updated: int = 0
     moved: int = 0
     unchanged: int = 0
+    """Files that did not have to be read."""
+    reembedded: int = 0
+    """Videos of the whole library whose vectors another head made anew of stored frame features."""
     removed: int = 0
-    failed: list[Failure] = field(default_factory=list)
+    failed: tuple[Failure, ...] = ()
     """Files of which nothing came in this run."""
-    partly: list[Failure] = field(default_factory=list)
+    partly: tuple[Failure, ...] = ()
     """Videos that are indexed, but not every part of them could be read."""
     known_failures: int = 0
     """Files and folders that failed in a run before, and have not changed since."""
-    folders: list[Failure] = field(default_factory=list)
+    folders: tuple[Failure, ...] = ()
     """Folders that could not be looked into, for the first time or because they were named."""
-    without_videos: list[NamedFolder] = field(default_factory=list)
+    without_videos: tuple[NamedFolder, ...] = ()
     """Named folders in which, and below which, there is no video to take."""
-    damaged: list[str] = field(default_factory=list)
+    damaged: tuple[str, ...] = ()
     """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
     """Videos of the library below the given folders that are not on disk and were kept."""
-    unmatched: list[str] = field(default_factory=list)
+    unmatched: tuple[str, ...] = ()
     """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
@@ -67,6 +70,7 @@ class IndexReport:
             "updated": self.updated,
             "moved": self.moved,
             "unchanged": self.unchanged,
+            "reembedded": self.reembedded,
             "removed": self.removed,
             "missing": self.missing,
             "failed": [failure.as_dict() for failure in self.failed],
@@ -81,6 +85,49 @@ class IndexReport:
             ],
             "interrupted": self.interrupted,
         }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has come to so far; its words are those of :class:`IndexReport`."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    missing: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    partly: list[Failure] = field(default_factory=list)
+    known_failures: int = 0
+    folders: list[Failure] = field(default_factory=list)
+    without_videos: list[NamedFolder] = field(default_factory=list)
+    engine: str = "local"
+    damaged: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    seconds_of_video: float = 0.0
+
+    def report(self, *, elapsed_seconds: float, interrupted: bool) -> IndexReport:
+        """The end of it."""
+        return IndexReport(
+            added=self.added,
+            updated=self.updated,
+            moved=self.moved,
+            unchanged=self.unchanged,
+            removed=self.removed,
+            missing=self.missing,
+            failed=tuple(self.failed),
+            partly=tuple(self.partly),
+            known_failures=self.known_failures,
+            folders=tuple(self.folders),
+            without_videos=tuple(self.without_videos),
+            engine=self.engine,
+            damaged=tuple(self.damaged),
+            unmatched=tuple(self.unmatched),
+            seconds_of_video=self.seconds_of_video,
+            elapsed_seconds=elapsed_seconds,
+            interrupted=interrupted,
+        )
 
 
 class IndexProgress(Protocol):

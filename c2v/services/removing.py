@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from c2v.errors import C2VError, DataError, UsageError
+from c2v.services.reports import Removed
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
     from c2v.library import FailureRecord, Store, VideoRecord
+    from c2v.services.workspace import Workspace
 
 
-def meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], list[FailureRecord]]:
+def remove(
+    space: Workspace,
+    paths: Sequence[str],
+    *,
+    dry_run: bool,
+    confirm: Callable[[Sequence[VideoRecord]], None] | None,
+) -> Removed:
+    """Forget the videos and the failures that ``paths`` mean; the files stay."""
+    library = space.store
+    doomed, failures = _meant(library, paths)
+    if not dry_run:
+        if confirm is not None and doomed:
+            confirm(doomed)
+        if failures:
+            library.clear_failures([failure.path for failure in failures])
+        if doomed:
+            library.remove_videos([video.id for video in doomed])
+            give_back_room(library, space.telling)
+    removed = tuple(video.path for video in doomed)
+    return Removed(removed, dry_run, tuple(failure.path for failure in failures))
+
+
+def _meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], list[FailureRecord]]:
     """The videos, and the failures, that paths, folders and patterns mean, each once.
 
     Raises:
@@ -36,20 +60,6 @@ def meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], list
     found = [rows[place] for place in chosen]
     videos = [row for row in found if isinstance(row, VideoRecord)]
     return videos, [row for row in found if isinstance(row, FailureRecord)]
-
-
-def forget(
-    library: Store,
-    videos: Sequence[VideoRecord],
-    failures: Sequence[FailureRecord],
-    telling: Telling,
-) -> None:
-    """Forget these videos and these failures; the files stay."""
-    if failures:
-        library.clear_failures([failure.path for failure in failures])
-    if videos:
-        library.remove_videos([video.id for video in videos])
-        give_back_room(library, telling)
 
 
 def give_back_room(library: Store, telling: Telling) -> None:

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.report import IndexReport
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="rights and links of POSIX")
@@ -48,13 +48,13 @@ def as_nobody(folder: Path) -> Iterator[None]:
 
 
 def run(store: Any, fakes: ModuleType, *paths: Path, **options: Any) -> IndexReport:
-    return index(
+    return index_paths(
         store, fakes.FakeBundle(), paths, options=IndexOptions(**options),
         engine=fakes.FakeEngine(),
     )  # fmt: skip
 
 
-def names(failures: list[Any]) -> list[str]:
+def names(failures: Sequence[Any]) -> list[str]:
     return sorted(Path(one.path).name for one in failures)
 
 
@@ -67,15 +67,15 @@ def test_a_folder_that_cannot_be_looked_into_is_a_folder(fakes: ModuleType, fold
     assert [(one.path, one.reason) for one in report.folders] == [
         (folder / "locked", "Permission denied")
     ]
-    assert (report.failed, report.is_partial, report.known_failures) == ([], True, 0)
+    assert (report.failed, report.is_partial, report.known_failures) == ((), True, 0)
     assert (report.removed, report.missing, len(store.rows)) == (0, 0, 3)
 
     report = run(store, fakes, folder)
-    assert (report.folders, report.is_partial, report.known_failures) == ([], False, 1)
+    assert (report.folders, report.is_partial, report.known_failures) == ((), False, 1)
     # Named, it is what was asked for.
     report = run(store, fakes, folder / "locked")
     assert (names(report.folders), report.is_partial) == (["locked"], True)
-    assert report.without_videos == []  # nobody knows
+    assert report.without_videos == ()  # nobody knows
 
     (folder / "locked").chmod(0o755)
     report = run(store, fakes, folder)
@@ -92,7 +92,7 @@ def test_a_file_that_may_not_be_read_is_known_and_tried_when_it_may(
     report = run(store, fakes, folder)
     assert [(one.path, one.reason) for one in report.failed] == [(secret, "permission denied")]
     report = run(store, fakes, folder)
-    assert (report.failed, report.known_failures) == ([], 1)
+    assert (report.failed, report.known_failures) == ((), 1)
     secret.chmod(0o644)  # neither its size nor its time stamp says so
     report = run(store, fakes, folder)
     assert (report.added, report.known_failures, store.failures()) == (1, 0, [])
@@ -107,7 +107,7 @@ def test_only_what_fails_now_is_news(fakes: ModuleType, folder: Path) -> None:
     report = run(store, fakes, folder)
     assert (names(report.failed), report.known_failures) == (all_bad, 0)
     report = run(store, fakes, folder)
-    assert (report.failed, report.known_failures, report.is_partial) == ([], 3, False)
+    assert (report.failed, report.known_failures, report.is_partial) == ((), 3, False)
     report = run(store, fakes, folder, retry_failed=True)
     assert (names(report.failed), report.known_failures, report.is_partial) == (all_bad, 0, True)
     (folder / "bad.mp4").write_bytes(b"bad in another way")
