@@ -78,6 +78,7 @@ def search(
         "within": within or (),
         "min_score": min_score,
         "rerank": rerank,
+        "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
     with session.videos(strategy=strategy, device=device) as videos:
         if batch is not None:
@@ -86,7 +87,7 @@ def search(
             return answer_batch(session, videos, batch, wanted, style)
         answer = videos.search(query, **wanted) if query else videos.similar(video or "", **wanted)
         print_answer(session, answer, style)
-        print_damage(session, answer.left_out, answer.library)
+        print_damage(session, answer.left_out)
     return EXIT_OK
 
 

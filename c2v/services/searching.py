@@ -11,6 +11,7 @@ from c2v.config import cache_dir
 from c2v.errors import UsageError
 from c2v.search.ranking import Query, find_all, text_queries, video_query
 from c2v.services.places import StrPath, expanded_path
+from c2v.services.telling import tell_of_missing
 from c2v.services.wanted import Wanted, options_of
 from c2v.services.workspace import Workspace
 
@@ -59,8 +60,16 @@ def answers_to(
     def unmatched(pattern: str) -> None:
         telling.once(telling.problem, f"--in {pattern}: no video of the library is there")
 
-    options = options_of(wanted, space.settings.strategy, on_unmatched=unmatched)
+    gone: list[str] = []
+    options = options_of(
+        wanted,
+        space.settings.strategy,
+        presence=space.presence,
+        on_unmatched=unmatched,
+        on_missing=gone.append,
+    )
     answers = find_all(store, bundle, queries, options)
+    tell_of_missing(telling, space.presence, gone, library=store.address)
     if damaged := tuple(store.left_out()):
         answers = [dataclasses.replace(answer, left_out=damaged) for answer in answers]
     if reason := store.graph_not_kept():
