@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from c2v.library import Store, VideoRecord
     from c2v.search.ranking import Query
     from c2v.search.results import Answer
+    from c2v.services.last_answer import LastMoment
     from c2v.services.results import Comparison, Description, Removed, Status
     from c2v.services.wanted import Wanted
 
@@ -312,6 +313,30 @@ class VideoLibrary:
         clip = clip_of(expanded_path(path), bundle, self.store, notice=self._notice_once)
         question = video_query(os.fspath(path), clip.features, clip.vector)
         return self._found(bundle, [question], wanted)[0]
+
+    def keep(self, answer: Answer) -> None:
+        """Let this be the last answer of the library, of which :meth:`last` gives results.
+
+        Ids and times are kept in the cache folder, never the question. Nothing of a search
+        depends on it: where it cannot be written, one notice says so.
+        """
+        from c2v.services.last_answer import keep
+
+        try:
+            keep(self.store, answer.results, cache_dir() / "last")
+        except OSError as error:
+            self._notice_once(f"this answer is not kept for play, open and --like: {error}")
+
+    def last(self, rank: int) -> LastMoment:
+        """Result ``rank`` (from 1) of the answer that was kept last, where its video is now.
+
+        Raises:
+            DataError: no answer was kept, there is no such result, or its video has left the
+                library.
+        """
+        from c2v.services.last_answer import recall
+
+        return recall(self.store, rank, cache_dir() / "last")
 
     def describe(
         self,

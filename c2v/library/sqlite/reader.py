@@ -53,6 +53,11 @@ class StoreReader:
         """The folder, as it is shown."""
         return str(self.directory)
 
+    @property
+    def number(self) -> str:
+        """Given when the library was made; a copy of the folder has the same."""
+        return self._database.uuid
+
     def close(self) -> None:
         """Close the database; the object is of no use afterwards."""
         self._database.close()
