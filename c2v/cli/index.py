@@ -17,6 +17,7 @@ from c2v.cli.render import (
     show,
 )
 from c2v.cli.session import Session, command
+from c2v.config import SETTINGS
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def index(
         str | None,
         typer.Option(
             "--segment",
-            metavar="auto|whole|SECONDS|scene",
+            metavar=SETTINGS["segment"].metavar,
             help="How a video is cut into searchable pieces.  \\[default: auto]",
             show_default=False,
         ),
@@ -63,7 +64,7 @@ def index(
     ] = Sampling.EXACT,
     decoder: Annotated[
         str | None,
-        typer.Option("--decoder", metavar="auto|pyav|decord", help="Who reads the files."),
+        typer.Option("--decoder", metavar=SETTINGS["decoder"].metavar, help="Who reads the files."),
     ] = None,
     device: DeviceFlag = None,
     precision: PrecisionFlag = None,

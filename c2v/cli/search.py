@@ -19,6 +19,7 @@ from c2v.cli.render import (
     show,
 )
 from c2v.cli.session import Session, command
+from c2v.config import SETTINGS
 from c2v.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", metavar="auto|exact|hnsw", help="How the vectors are searched."),
+        typer.Option(
+            "--strategy", metavar=SETTINGS["strategy"].metavar, help="How the vectors are searched."
+        ),
     ] = None,
     rerank: Annotated[
         int,

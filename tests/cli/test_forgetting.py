@@ -16,7 +16,7 @@ import pytest
 
 from c2v.encoder.bundle import load_bundle
 from c2v.encoder.heads import HeadSettings
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.options import IndexOptions
@@ -235,7 +235,9 @@ def test_another_head_forgets_nothing(c2v: Run, shelf: tuple[Path, Path]) -> Non
     videos, library = shelf
     mini = load_bundle("mini", device="cpu")
     settings = HeadSettings(type="seqTransf", feature_dim=mini.feature_dim, layers=1)
-    save_bundle("other", parent=mini, head=settings, head_state=init_random(settings, seed=1))
+    save_bundle(
+        "other", parent=mini, head=settings, head_state=random_head(settings, seed=1).state_dict()
+    )
     done = c2v("index", videos / "b", "-L", library, "--model", "other")
     assert "embedding the library again" in done.stderr
     assert names(library) == list(ALL)

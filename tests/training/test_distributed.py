@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from c2v.encoder.heads.build import build_head
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.training.distributed import joined
 from c2v.training.ragged import Ragged
@@ -47,7 +47,7 @@ features = Features(
     Ragged(tokens, device=torch.device("cpu")), Ragged(rows, device=torch.device("cpu")),
     segments, 0.3,
 )
-head = build_head(settings, init_random(settings, seed=2))
+head = build_head(settings, random_head(settings, seed=2).state_dict())
 trainee = HeadTrainee(head, features, scale=20.0)
 texts = tuple((2 * n, 2 * n + 1)[: 1 + n % 2] for n in range(COUNT))
 with joined(torch.device("cpu")) as group:

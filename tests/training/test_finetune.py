@@ -240,9 +240,9 @@ def _trainee(count: int = 8, kind: str = "clip2video") -> HeadTrainee:
         strict_difference_mask=True,
     )
     from c2v.encoder.heads.build import build_head
-    from c2v.encoder.heads.initialise import init_random
+    from c2v.encoder.heads.initialise import random_head
 
-    head = build_head(settings, init_random(settings, seed=2))
+    head = build_head(settings, random_head(settings, seed=2).state_dict())
     random = np.random.default_rng(0)
     frames = [random.standard_normal((3 + n % 3, 32)).astype(np.float16) for n in range(count)]
     tokens = [random.standard_normal((2 + n % 4, 32)).astype(np.float32) for n in range(count)]
