@@ -40,6 +40,18 @@ class Format(str, Enum):
     CSV = "csv"
     PATHS = "paths"
     PATHS0 = "paths0"
+    M3U = "m3u"
+    M3U_VLC = "m3u-vlc"
+    EDL = "edl"
+    FCPXML = "fcpxml"
+    OTIO = "otio"
+    HTML = "html"
+
+
+FILE_FORMATS = (
+    Format.M3U, Format.M3U_VLC, Format.EDL, Format.FCPXML, Format.OTIO, Format.HTML,
+)  # fmt: skip
+"""What other programs open: of moments alone, and a whole file each."""
 
 
 FormatFlag = Annotated[
@@ -81,6 +93,7 @@ def show(
     rows: Callable[[], Iterable[dict[str, Any]]] = tuple,
     columns: Sequence[str] = (),
     paths: Iterable[str] = (),
+    file: Callable[[], bytes] = bytes,
 ) -> None:
     """Print one result in the format that was asked for.
 
@@ -91,6 +104,7 @@ def show(
         rows: gives the lines of JSON lines and CSV.
         columns: the keys of the rows that CSV has.
         paths: files in it, each once.
+        file: gives the content of a file for another program.
     """
     if style.value == "json":
         print_json(whole())
@@ -100,6 +114,10 @@ def show(
         print_csv(columns, ([row[name] for name in columns] for row in rows()))
     elif style.value in ("paths", "paths0"):
         print_paths(paths, end="\n" if style.value == "paths" else "\0")
+    elif style in FILE_FORMATS:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(file())
+        sys.stdout.buffer.flush()
     else:
         table()
 
@@ -178,7 +196,14 @@ def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
         rows=lambda: [moment.as_dict() for moment in answer],
         columns=ANSWER_COLUMNS,
         paths=dict.fromkeys(moment.path for moment in answer),
+        file=lambda: _as_file(session, answer, style),
     )
+
+
+def _as_file(session: "Session", answer: "Answer", style: Format) -> bytes:
+    from c2v.services.exporting import exported
+
+    return exported(answer, style.value, title=answer.query, on_problem=session.problem)  # type: ignore[arg-type]
 
 
 def _print_answer_table(session: "Session", answer: "Answer") -> None:

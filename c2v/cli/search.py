@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
+from c2v.cli.play import PlayCommandFlag
 from c2v.cli.render import (
+    FILE_FORMATS,
     RANK,
     SCORE,
     Format,
@@ -20,7 +23,7 @@ from c2v.cli.render import (
 )
 from c2v.cli.session import Session, command
 from c2v.config import SETTINGS
-from c2v.errors import EXIT_OK, UsageError
+from c2v.errors import UsageError
 
 if TYPE_CHECKING:
     from c2v.services.results import Description
@@ -76,6 +79,11 @@ def search(
         typer.Option("--rerank", min=0, help="Score the first N again by pairs (tightTransf)."),
     ] = 0,
     device: DeviceFlag = None,
+    play: PlayFlag = False,
+    play_command: PlayCommandFlag = None,
+    cut: CutFlag = None,
+    exact: ExactFlag = False,
+    thumbnails: ThumbnailsFlag = False,
     style: FormatFlag = Format.TABLE,
 ) -> int:
     """Find the videos, and the moments in them, that show what a sentence says.
@@ -84,6 +92,8 @@ def search(
     """
     query = _as_text(query)
     _check_question(query, video, batch, rerank=rerank)
+    doing = Doing(play, play_command, cut, exact=exact, thumbnails=thumbnails)
+    doing.check(style, is_batch=batch is not None)
     wanted: Wanted = {
         "top": top,
         "moments": moments,
@@ -100,7 +110,7 @@ def search(
         videos.keep(answer)
         print_answer(session, answer, style)
         print_damage(session, answer.left_out, answer.library)
-    return EXIT_OK
+    return do_with(session, answer, doing, style)
 
 
 def _as_text(query: str | None) -> str | None:
@@ -150,7 +160,7 @@ def describe(
     """
     from c2v.search.labels import read_labels
 
-    if style in (Format.PATHS, Format.PATHS0):
+    if style in (Format.PATHS, Format.PATHS0, *FILE_FORMATS):
         raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
     sentences = read_labels(labels)
     with session.videos(device=device, precision=precision) as videos:

@@ -29,6 +29,7 @@ OTHER = {
     "precision": "bf16",
     "decoder": "decord",
     "segment": "2",
+    "play_command": "nobody-has-this-player",
     "strategy": "hnsw",
     "hnsw_m": "4",
     "hnsw_ef_construction": "17",
