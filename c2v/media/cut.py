@@ -17,12 +17,11 @@ from c2v.errors import C2VError, MediaError, only_this_file
 from c2v.files.drafts import file_draft
 from c2v.media.containers import OpenVideo, open_video
 from c2v.media.probe import VideoInfo, look
+from c2v.media.seeking import INTERLEAVED_SECONDS, Stream, seconds_of, seek_before
 
 if TYPE_CHECKING:
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
 
-Stream = Any
-"""Of PyAV, of any kind: its stubs have no class for what all of them share."""
 _CARRIED = ("video", "audio", "subtitle")
 _MATROSKA = ".mkv"
 _WRITABLE = frozenset(
@@ -41,10 +40,6 @@ _WRITABLE = frozenset(
         ".3gp",
     )
 )
-_STEPS_BACK = (0.0, 5.0, 30.0, 1e9)
-"""Seconds before the moment to look for a picture to begin at; not every container has an index."""
-INTERLEAVED_SECONDS = 5.0
-"""Sound and subtitles lie this close to the pictures that they belong to."""
 _LONGEST_NAME_BYTES = 200
 
 
@@ -149,13 +144,15 @@ def _clipped(part: Part, info: VideoInfo) -> tuple[float, float]:
 
 def _streams(video: OpenVideo, kinds: tuple[str, ...]) -> list[Stream]:
     """The film first, then sound and subtitles; covers, data and other films stay behind."""
+    from av.stream import Discard
+
     others: list[Stream] = [
         stream
         for stream in video.container.streams
         if stream.type in kinds and stream.type != "video" and stream.codec_context is not None
     ]
     for stream in others:
-        stream.discard = "default"
+        stream.discard = Discard.default
     return [video.stream, *others]
 
 
@@ -171,39 +168,6 @@ def _writing(draft: Path) -> Iterator[OutputContainer]:
             raise _NotThisKindError(str(error)) from error
 
 
-def seek_before(video: OpenVideo, clock: float) -> None:
-    """Be at a picture at or before a time of the file's clock from which decoding can begin.
-
-    Raises:
-        MediaError: there is none.
-    """
-    first, back = None, 0.0
-    for back in _STEPS_BACK:
-        _seek(video.container, clock - back)
-        first = next(
-            (packet for packet in video.container.demux(video.stream) if _begins(packet)), None
-        )
-        if first is not None and _seconds(first) <= clock:
-            break
-    if first is None:
-        raise MediaError("no picture near it can be read")
-    _seek(video.container, clock - back)
-
-
-def _seek(container: InputContainer, clock: float) -> None:
-    import av
-
-    container.seek(max(int(clock * av.time_base), container.start_time or 0), backward=True)
-
-
-def _begins(packet: Any) -> bool:
-    return bool(packet.is_keyframe and packet.pts is not None)
-
-
-def _seconds(packet: Any) -> float:
-    return float(packet.pts * packet.time_base)
-
-
 def _copy_part(
     video: OpenVideo,
     info: VideoInfo,
@@ -213,7 +177,7 @@ def _copy_part(
 ) -> None:
     start, end = (info.start_seconds + seconds for seconds in span)
     copies = {stream.index: out.add_stream_from_template(stream) for stream in streams}
-    seek_before(video, start)
+    begins = seek_before(video, start)
     zero: float | None = None
     """The file's clock at the first picture."""
     held: list[Any] = []
@@ -226,14 +190,14 @@ def _copy_part(
             if is_picture and decoded >= end + INTERLEAVED_SECONDS:
                 break
         elif zero is not None:
-            if _seconds(packet) >= zero:  # a picture before the first needs one that is not here
+            if seconds_of(packet) >= zero:  # a picture before the first needs one that is not here
                 _put(out, packet, copies, zero)
         elif not is_picture:
             held.append(packet)
-        elif packet.is_keyframe:
-            zero = _seconds(packet)
+        elif packet.is_keyframe and seconds_of(packet) >= begins:
+            zero = seconds_of(packet)
             for early in held:
-                if _seconds(early) >= zero:
+                if seconds_of(early) >= zero:
                     _put(out, early, copies, zero)
             _put(out, packet, copies, zero)
     if zero is None:

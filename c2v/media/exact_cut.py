@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from c2v.errors import MediaError
-from c2v.media.cut import INTERLEAVED_SECONDS, Stream, seek_before
+from c2v.media.seeking import INTERLEAVED_SECONDS, Stream, seek_before
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _VIDEO, _SOUND = "libx264", "aac"
 _QUALITY = {"preset": "medium", "crf": "18"}
 """Not to be told from the source by eye."""
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+"""Of the encoder, by the number of channels; many files do not name theirs."""
 _HALF = 0.5
 """Of a picture: times are rounded on their way."""
 
@@ -116,8 +118,9 @@ class _Sound:
         self.count = 0
         rates = av.Codec(_SOUND, "w").audio_rates or [48000]
         rate = stream.rate if stream.rate in rates else 48000
-        self._made = out.add_stream(_SOUND, rate=rate, layout=stream.layout.name)
-        self._to = av.AudioResampler(format="fltp", layout=stream.layout.name, rate=rate)
+        layout = _LAYOUTS.get(stream.channels, "stereo")
+        self._made = out.add_stream(_SOUND, rate=rate, layout=layout)
+        self._to = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         self._rate = rate
 
     def take(self, packet: Any) -> None:
