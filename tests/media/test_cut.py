@@ -47,7 +47,9 @@ def length_of_sound(path: Path) -> float:
 def film(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Path:
     """Ten seconds at ten pictures a second, one in twenty stands alone; with sound."""
     path = tmp_path_factory.mktemp("film") / "film.mp4"
-    return videos.make_video(path, count=100, rate=10, group=20, sound=True)
+    return videos.make_video(
+        path, count=100, rate=10, group=20, sound=True, options={"sc_threshold": "0"}
+    )
 
 
 def test_a_copy_begins_at_the_picture_before_that_stands_alone(
@@ -136,7 +138,10 @@ def test_pixels_that_are_not_square_keep_their_shape(
 @pytest.fixture
 def film_with_lines(videos: ModuleType, tmp_path: Path) -> Path:
     """Ten seconds in Matroska with a subtitle for each second."""
-    film = videos.make_video(tmp_path / "plain.mp4", count=100, rate=10, group=20, b_frames=0)
+    film = videos.make_video(
+        tmp_path / "plain.mp4", count=100, rate=10, group=20, b_frames=0,
+        options={"sc_threshold": "0"},
+    )  # fmt: skip
     lines = tmp_path / "lines.srt"
     lines.write_text(
         "".join(
