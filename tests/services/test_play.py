@@ -1,4 +1,4 @@
-"""``c2v play``, ``open`` and ``search --play``, with players that write down what they were given."""
+"""``c2v play``, ``open``, ``search --play`` and ``--cut``; the players write down what they get."""
 
 from __future__ import annotations
 
