@@ -30,7 +30,7 @@ _TIMECODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.])(\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EditSource:
     """A video file as an editor sees it."""
 
     path: str
@@ -52,10 +52,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class EditClip:
     """Frames ``first`` up to, not including, ``last`` of a source, counted from its beginning."""
 
-    source: Source
+    source: EditSource
     first: int
     last: int
     rank: int
@@ -69,9 +69,9 @@ class Clip:
         return (self.last - self.first) / self.source.rate
 
 
-def clips_of(moments: Iterable[Moment], on_problem: Callable[[str], None]) -> list[Clip]:
+def clips_of(moments: Iterable[Moment], on_problem: Callable[[str], None]) -> list[EditClip]:
     """The moments of files that can be read; ``on_problem`` is told of the others."""
-    sources: dict[str, Source | None] = {}
+    sources: dict[str, EditSource | None] = {}
     clips = []
     for moment in moments:
         if moment.path not in sources:
@@ -86,14 +86,14 @@ def clips_of(moments: Iterable[Moment], on_problem: Callable[[str], None]) -> li
     return clips
 
 
-def _clip(source: Source, moment: Moment) -> Clip:
+def _clip(source: EditSource, moment: Moment) -> EditClip:
     first = min(round(moment.start * source.rate), source.frames - 1)
     last = max(first + 1, min(round(moment.end * source.rate), source.frames))
     best = max(first, min(round(moment.best * source.rate), last - 1))
-    return Clip(source, first, last, moment.rank, moment.score, best)
+    return EditClip(source, first, last, moment.rank, moment.score, best)
 
 
-def source_of(path: Path) -> Source:
+def source_of(path: Path) -> EditSource:
     """Look into a file.
 
     Raises:
@@ -106,7 +106,7 @@ def source_of(path: Path) -> Source:
         info = look(video)
         rate = exact_rate(info.frame_rate)
         sound = next(iter(video.container.streams.audio), None)
-        return Source(
+        return EditSource(
             path=str(path),
             rate=rate,
             frames=max(1, round(info.duration_seconds * rate)),

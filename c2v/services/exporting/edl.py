@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from c2v.services.exporting.clips import Clip, drops, nominal, timecode
+from c2v.services.exporting.clips import EditClip, drops, nominal, timecode
 from c2v.services.exporting.names import file_uri, readable
 
 _MOST_EVENTS = 999
 """Numbers of events have three digits; editors read longer ones as well."""
 
 
-def edl(clips: Sequence[Clip], title: str) -> bytes:
+def edl(clips: Sequence[EditClip], title: str) -> bytes:
     """The clips one after the other."""
     rate = clips[0].source.rate if clips else Fraction(25)
     mode = "DROP FRAME" if drops(rate) else "NON-DROP FRAME"
@@ -31,7 +31,7 @@ def edl(clips: Sequence[Clip], title: str) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _event(number: int, clip: Clip, rate: Fraction, hour: int, at: Fraction) -> list[str]:
+def _event(number: int, clip: EditClip, rate: Fraction, hour: int, at: Fraction) -> list[str]:
     source = clip.source
     first, last = source.first_frame + clip.first, source.first_frame + clip.last
     begins, ends = hour + round(at * rate), hour + round((at + clip.seconds) * rate)

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from fractions import Fraction
 from xml.sax.saxutils import quoteattr
 
-from c2v.services.exporting.clips import Clip, Source, drops
+from c2v.services.exporting.clips import EditClip, EditSource, drops
 from c2v.services.exporting.names import file_uri, readable
 
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n<fcpxml version="1.9">\n'
 _MAIN_FORMAT = "r1"
-_EMPTY = Source("", Fraction(25), 1, 0, 1920, 1080, 0, 0)
+_EMPTY = EditSource("", Fraction(25), 1, 0, 1920, 1080, 0, 0)
 
 
-def fcpxml(clips: Sequence[Clip], title: str) -> bytes:
+def fcpxml(clips: Sequence[EditClip], title: str) -> bytes:
     """The clips one after the other in one project."""
     main = clips[0].source if clips else _EMPTY
     name = quoteattr(readable(title))
@@ -41,7 +41,9 @@ def fcpxml(clips: Sequence[Clip], title: str) -> bytes:
     return "".join(parts).encode()
 
 
-def _spine(clips: Sequence[Clip], assets: dict[str, str], rate: Fraction) -> tuple[list[str], int]:
+def _spine(
+    clips: Sequence[EditClip], assets: dict[str, str], rate: Fraction
+) -> tuple[list[str], int]:
     """The clips in the edit, and how many frames it has."""
     lines, at = [], 0
     for clip in clips:
@@ -57,14 +59,14 @@ def _spine(clips: Sequence[Clip], assets: dict[str, str], rate: Fraction) -> tup
     return lines, at
 
 
-def _format(key: str, source: Source) -> str:
+def _format(key: str, source: EditSource) -> str:
     return (
         f'    <format id="{key}" frameDuration="{_time(1, source.rate)}" '
         f'width="{source.width}" height="{source.height}"/>\n'
     )
 
 
-def _asset(key: str, source: Source) -> str:
+def _asset(key: str, source: EditSource) -> str:
     sound = ""
     if source.channels:
         sound = (

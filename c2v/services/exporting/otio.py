@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from c2v.services.exporting.clips import Clip
+from c2v.services.exporting.clips import EditClip
 from c2v.services.exporting.names import file_uri, readable
 
 
-def otio(clips: Sequence[Clip], title: str) -> bytes:
+def otio(clips: Sequence[EditClip], title: str) -> bytes:
     """A timeline of one track, the clips one after the other; each has a marker at its best."""
     track: dict[str, Any] = {
         "OTIO_SCHEMA": "Track.1",
@@ -43,7 +43,7 @@ def otio(clips: Sequence[Clip], title: str) -> bytes:
     return (json.dumps(timeline, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _clip(clip: Clip) -> dict[str, Any]:
+def _clip(clip: EditClip) -> dict[str, Any]:
     source = clip.source
     begins = source.first_frame
     return {
