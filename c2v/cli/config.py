@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from c2v.cli.render import PlainFormat, PlainFormatFlag
-from c2v.cli.render import show as show_as
+from c2v.cli.render import PlainFormat, PlainFormatFlag, show
 from c2v.cli.session import Session, command
 from c2v.config import SETTINGS, config_path
 
@@ -14,7 +13,7 @@ from c2v.config import SETTINGS, config_path
 def add_to(app: typer.Typer) -> None:
     """Register the group."""
     group = typer.Typer(help="Show and change settings.", no_args_is_help=True)
-    group.command("show", help=_with_meanings(show))(command(show))
+    group.command("show", help=_with_meanings(show_settings))(command(show_settings))
     group.command("set", help=_with_meanings(set_value))(command(set_value))
     group.command("unset")(command(unset))
     app.add_typer(group, name="config")
@@ -28,7 +27,7 @@ def _with_meanings(function: Callable[..., None]) -> str:
     return f"{function.__doc__}\n\n{meanings}"
 
 
-def show(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
+def show_settings(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show every setting as it holds now, and the file they can be written to."""
     import dataclasses
 
@@ -39,7 +38,7 @@ def show(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
             session.out.print(f"{key} = {value}", soft_wrap=True)
         session.notice(f"file: {config_path()}")
 
-    show_as(style, whole=lambda: settings, table=lines)
+    show(style, whole=lambda: settings, table=lines)
 
 
 def set_value(

@@ -1,5 +1,6 @@
 """What ``c2v search`` does with its results beside printing them: playing, cutting, pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, C2VError, MediaError, UsageError
 
 if TYPE_CHECKING:
-    from c2v.search.results import Answer
+    from c2v.search.results import Answer, Moment
 
 PlayFlag = Annotated[
     bool, typer.Option("--play", help="Play the first result at its moment.", show_default=False)
@@ -64,31 +65,32 @@ class Doing:
 
 
 def do_with(session: Session, answer: "Answer", doing: Doing, style: Format) -> int:
-    """Do all that was asked for; the exit code."""
+    """Do all that was asked for with those whose files are there; the exit code."""
     code = EXIT_OK
+    present = [moment for moment in answer if not moment.missing]
     if doing.thumbnails and style == Format.TABLE:
         from c2v.cli.thumbnails import print_thumbnails
 
-        print_thumbnails(session, answer)
+        print_thumbnails(session, present)
     if doing.cut is not None:
-        code = _cut_all(session, answer, doing.cut, exact=doing.exact)
+        code = _cut_all(session, present, doing.cut, exact=doing.exact)
     if doing.play:
-        if not answer:
+        if not present:
             session.notice("there is nothing to play")
         else:
             from c2v.cli.play import play_place
             from c2v.services.playing import Place
 
-            play_place(session, Place(answer[0].path, answer[0].start), doing.play_command)
+            play_place(session, Place(present[0].path, present[0].start), doing.play_command)
     return code
 
 
-def _cut_all(session: Session, answer: "Answer", folder: Path, *, exact: bool) -> int:
+def _cut_all(session: Session, moments: "Sequence[Moment]", folder: Path, *, exact: bool) -> int:
     """A file for each moment, a line for each file."""
     from c2v.media.cut import Part, cut
 
     failed = False
-    for moment in answer:
+    for moment in moments:
         part = Part(Path(moment.path), moment.start, moment.end)
         try:
             written = cut(part, folder, moment.rank, exact=exact)

@@ -1,12 +1,13 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.consent import YesFlag, interactive, require
+from c2v.cli.consent import YesFlag, interactive, require_consent
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import (
     PlainFormat,
@@ -14,6 +15,7 @@ from c2v.cli.render import (
     clock,
     damaged_line,
     failures_table,
+    short_path,
     show,
 )
 from c2v.cli.session import Session, command
@@ -23,9 +25,10 @@ from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 if TYPE_CHECKING:
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
+    from c2v.media.scan import NamedFolder
 
 
-class Sampling(str, Enum):
+class SamplingChoice(str, Enum):
     """Which pictures stand for the wanted times."""
 
     EXACT = "exact"
@@ -60,8 +63,8 @@ def index(
         ),
     ] = None,
     sampling: Annotated[
-        Sampling, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
-    ] = Sampling.EXACT,
+        SamplingChoice, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
+    ] = SamplingChoice.EXACT,
     decoder: Annotated[
         str | None,
         typer.Option("--decoder", metavar=SETTINGS["decoder"].metavar, help="Who reads the files."),
@@ -123,7 +126,7 @@ def index(
             max_megapixels=max_megapixels,
             progress=display,
             confirm_prune=_pruning(display, prune=prune, yes=yes),
-            confirm_rebuild=lambda what: require(session, what, yes=yes),
+            confirm_rebuild=lambda what: require_consent(session, what, yes=yes),
             fetch=lambda name: fetch_model(session, name, instead="c2v index --model mini"),
             stop=running(display),
         )
@@ -135,7 +138,7 @@ def index(
     show(style, whole=report.as_dict, table=lambda: _print_report(session, report, prune=prune))
     if report.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
+    return EXIT_PARTIAL if report.is_partial else EXIT_OK
 
 
 def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrune":
@@ -154,21 +157,29 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
             (report.added, "added"),
             (report.updated, "updated"),
             (report.moved, "moved"),
-            (report.unchanged, "unchanged"),
+            (report.reembedded, "re-embedded"),
+            (report.unchanged, "files unchanged" if report.reembedded else "unchanged"),
             (report.removed, "removed"),
             (len(report.failed), "failed"),
         )
         if count
     ]
-    line = ", ".join(done) or ("nothing finished" if report.interrupted else "no videos found")
+    nothing = "nothing finished" if report.interrupted else "no videos found"
+    line = ", ".join(done) or ("" if report.known_failures else nothing)
     if report.seconds_of_video:
         rate = report.seconds_of_video / max(report.elapsed_seconds, 1e-9)
         line += (
             f"; {clock(report.seconds_of_video)} of video in {report.elapsed_seconds:.1f} s"
             f" ({rate:.0f}x realtime)"
         )
+    if report.known_failures:
+        known = report.known_failures
+        line += f"{'; ' if line else ''}{known:,} known failure{'s'[: known != 1]}: "
+        line += f"c2v status{session.library_option}"
     if not session.quiet:
-        session.out.print(line)
+        session.out.print(line, soft_wrap=True)
+    for seen in report.without_videos:
+        session.notice(_without_videos(seen))
     if report.missing:
         drops = "--prune --yes drops" if prune else "--prune drops"
         session.notice(f"{report.missing} no longer on disk were kept; {drops} them")
@@ -176,9 +187,29 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)
     _print_failures(session, "read in part", report.partly)
+    _print_failures(session, "folder", report.folders)
 
 
-def _print_failures(session: Session, title: str, failures: "list[Failure]") -> None:
+def _without_videos(seen: "NamedFolder") -> str:
+    """Why nothing was found in a folder: another place, other kinds of files, or left out."""
+    from c2v.media.scan import VIDEO_EXTENSIONS
+
+    line = f"{short_path(str(seen.path))}: saw {seen.files:,} file{'s'[: seen.files != 1]}"
+    kept_back = [
+        f"{count:,} video{'s'[: count != 1]} {why}"
+        for count, why in (
+            (seen.left_out, "left out by --exclude or .c2vignore"),
+            (seen.hidden, "hidden, which --hidden takes"),
+        )
+        if count
+    ]
+    if kept_back:
+        return f"{line}, {' and '.join(kept_back)}"
+    extensions = " ".join(f".{extension}" for extension in VIDEO_EXTENSIONS)
+    return f"{line}, none with the extension of a video: {extensions}"
+
+
+def _print_failures(session: Session, title: str, failures: "Sequence[Failure]") -> None:
     if not failures:
         return
     rows = ((str(failure.path), failure.reason) for failure in failures)

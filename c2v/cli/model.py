@@ -1,5 +1,7 @@
 """``c2v model``: the encoders on this machine, and how more of them get here."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ from c2v.config import set_config_value
 from c2v.errors import ModelError
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the encoder.", metavar="NAME")]
-OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
+OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +70,7 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
             session.out.print(f"{key.replace('_', ' '):12} {value}", soft_wrap=True)
 
 
-def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:
+def pull(session: Session, name: NameArgument, overwrite: OverwriteModelFlag = False) -> None:
     """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai.
 
     Host and size are named before the first connection.
@@ -96,7 +98,7 @@ def import_file(
     words: Annotated[
         int | None, typer.Option("--words", min=3, help="Most tokens of a text.")
     ] = None,
-    overwrite: OverwriteFlag = False,
+    overwrite: OverwriteModelFlag = False,
 ) -> None:
     """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
     from c2v.encoder.catalogue import import_checkpoint
@@ -133,3 +135,14 @@ def use(session: Session, name: NameArgument) -> None:
             )
         load_bundle(name)  # a broken one would fail in every later command
     session.notice(f"written to {set_config_value('model', name)}")
+    if (wanted := os.environ.get("C2V_MODEL", name)) != name:
+        session.problem(f"C2V_MODEL is {wanted} and goes before it: unset C2V_MODEL")
+    with session.videos() as videos:
+        if not videos.exists:
+            return
+        held = videos.store.model
+        if held is not None and name not in (AUTO, held.name):
+            session.notice(
+                f"the library {videos.store.address} stays with {held.name}; to change it: "
+                f"c2v index --model {shlex.quote(name)}{session.library_option} PATH"
+            )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from c2v.cli.session import Session, command
+from c2v.config import load_settings
 
 if TYPE_CHECKING:
     from c2v.services.playing import Place
@@ -56,7 +57,7 @@ def play_place(session: Session, place: "Place", play_command: str | None) -> No
     """Play it as the flag or the settings say, after everything that was printed before."""
     from c2v.services.playing import play
 
-    settings = session.settings(play_command=play_command)
+    settings = load_settings(play_command=play_command)
     session.out.file.flush()
     play(place, settings.play_command, on_choice=_saying(session, "played with"))
 

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,9 +52,9 @@ class Session:
     quiet: bool = False
     verbose: bool = False
 
-    def settings(self, **flags: str | int | None) -> Settings:
-        """The settings of this call: flag > environment > config file > default."""
-        return load_settings(library=self.library, **flags)
+    def settings(self) -> Settings:
+        """The settings of this call: --library > environment > config file > default."""
+        return load_settings(library=self.library)
 
     def videos(self, *, library: str | None = None, **flags: str | None) -> "VideoLibrary":
         """The library that is meant, its settings resolved; remarks come out on standard error."""
@@ -66,6 +67,11 @@ class Session:
             on_notice=self.notice,
             on_problem=self.problem,
         )
+
+    @property
+    def library_option(self) -> str:
+        """What follows a command in a hint, so that it means the library of this call."""
+        return f" --library {shlex.quote(self.library)}" if self.library else ""
 
     @cached_property
     def out(self) -> "Console":

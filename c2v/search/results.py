@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
+
+from c2v.search.sequences import ResultSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Moment:
     """Of the whole video."""
     video_id: int = 0
     """Of the library; what is kept of an answer. Not in the JSON."""
+    missing: bool = False
+    """Nothing is found at the path now: the file was deleted or moved, or its drive is not there.
+    Not in the JSON, which has no such moments."""
 
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v search``.
@@ -43,7 +47,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Sequence[Moment]):
+class Answer(ResultSequence[Moment]):
     """The ranked moments for one query, as a sequence, and how they were found.
 
     >>> moment = Moment(1, "/v/dog.mp4", 0.31, 0.0, 12.0, 3.5, 12.0)
@@ -63,26 +67,16 @@ class Answer(Sequence[Moment]):
     left_out: tuple[str, ...] = ()
     """Paths of videos of which segments were left out, because what is stored is damaged."""
 
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[Moment]:
-        return iter(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> Moment: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Moment, ...]: ...
-    def __getitem__(self, place: int | slice) -> Moment | tuple[Moment, ...]:
-        return self.results[place]
-
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of ``c2v search``."""
+        """The JSON of ``c2v search``: without moments whose file is missing.
+
+        Whoever reads it opens the files. The ranks are those of this sequence.
+        """
         return {
             "query": self.query,
             "model": self.model,
             "library": self.library,
             "strategy": self.strategy,
             "elapsed_ms": round(self.elapsed_ms, 3),
-            "results": [moment.as_dict() for moment in self.results],
+            "results": [moment.as_dict() for moment in self.results if not moment.missing],
         }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from c2v.config import cache_dir
 from c2v.errors import DataError, UsageError
 from c2v.files.reading import read_plain
 from c2v.files.writing import write_file
@@ -21,6 +22,7 @@ from c2v.files.writing import write_file
 if TYPE_CHECKING:
     from c2v.library import Store
     from c2v.search.results import Moment
+    from c2v.services.workspace import Workspace
 
 _HINT = 'c2v search "a dog catching a frisbee"'
 
@@ -40,20 +42,29 @@ class LastMoment:
     video_id: int
 
 
-def keep(store: Store, moments: Sequence[Moment], folder: Path) -> None:
+def keep_or_tell(space: Workspace, moments: Sequence[Moment]) -> None:
+    """Remember these results; where that cannot be done, one notice says so."""
+    try:
+        keep(space.store, moments)
+    except OSError as error:
+        why = error.strerror or str(error)
+        space.notice_once(f"this answer is not kept for play, open and --like: {why}")
+
+
+def keep(store: Store, moments: Sequence[Moment]) -> None:
     """Remember these results in place of those of before.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the cache folder cannot be written.
     """
     rows = [
         [moment.video_id, round(moment.start, 3), round(moment.end, 3), round(moment.best, 3)]
         for moment in moments
     ]
-    write_file(_file(store, folder), json.dumps(rows), durable=False)
+    write_file(_file(store), json.dumps(rows), durable=False)
 
 
-def recall(store: Store, rank: int, folder: Path) -> LastMoment:
+def recall(store: Store, rank: int) -> LastMoment:
     """Result ``rank`` (from 1) of the last search in this library.
 
     Raises:
@@ -63,7 +74,7 @@ def recall(store: Store, rank: int, folder: Path) -> LastMoment:
     """
     if rank < 1:
         raise UsageError(f"result {rank}: results are counted from 1", hint="give 1 or more")
-    rows = _rows(_file(store, folder))
+    rows = _rows(_file(store))
     if rows is None:
         raise DataError("there is no last search in this library", hint=_HINT)
     if rank > len(rows):
@@ -80,9 +91,9 @@ def _results(count: int) -> str:
     return "1 result" if count == 1 else f"{count or 'no'} results"
 
 
-def _file(store: Store, folder: Path) -> Path:
+def _file(store: Store) -> Path:
     name = f"{store.number}\0{store.address}".encode("utf-8", "surrogatepass")
-    return folder / (hashlib.blake2b(name, digest_size=16).hexdigest() + ".json")
+    return cache_dir() / "last" / (hashlib.blake2b(name, digest_size=16).hexdigest() + ".json")
 
 
 def _rows(path: Path) -> list[tuple[int, float, float, float]] | None:

@@ -8,8 +8,10 @@ from typing import TypedDict
 
 from c2v.config import Strategy
 from c2v.errors import UsageError
+from c2v.files.presence import Presence
 from c2v.library import Filter
 from c2v.search.ranking import SearchOptions
+from c2v.services.keywords import check_keywords
 from c2v.services.places import several
 
 
@@ -26,16 +28,26 @@ class Wanted(TypedDict, total=False):
     """Only moments at least this good, in [-1, 1]."""
     rerank: int
     """How many of the first results the head scores again pair by pair (tightTransf only)."""
+    missing: bool
+    """Also moments of files that are not there now, marked as such (True), or in their place the
+    next ones whose files are."""
 
 
 def options_of(
-    wanted: Wanted, strategy: Strategy, *, on_unmatched: Callable[[str], None]
+    wanted: Wanted,
+    strategy: Strategy,
+    *,
+    presence: Presence,
+    on_unmatched: Callable[[str], None],
+    on_missing: Callable[[str], None],
 ) -> SearchOptions:
     """``wanted`` with everything that was left out.
 
     Raises:
         UsageError: a number that makes no sense.
+        TypeError: a keyword that there is not.
     """
+    check_keywords(wanted, Wanted, of="search")
     if wanted.get("top", 1) < 1 or wanted.get("rerank", 0) < 0:
         raise UsageError("top is at least 1 and rerank at least 0", hint="leave them out")
     within = tuple(os.fspath(path) for path in several(wanted.get("within", ())))
@@ -47,4 +59,7 @@ def options_of(
         min_score=wanted.get("min_score"),
         strategy=strategy,
         rerank=wanted.get("rerank", 0),
+        missing=wanted.get("missing", True),
+        presence=presence,
+        on_missing=on_missing,
     )

@@ -20,7 +20,7 @@ from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.report import Silent
 from c2v.library import open_store
 from c2v.library.refusals import amount
@@ -114,7 +114,9 @@ def test_a_stopped_rebuild_keeps_what_it_had_not_reached(
     with open_store(library) as opened, opened.writer():
         options = IndexOptions(reread=True, workers=1, batch_size=1)
         bundle = load_bundle("mini", device="cpu")
-        report = index(opened, bundle, [videos], options=options, progress=StopAtFirst(), stop=stop)
+        report = index_paths(
+            opened, bundle, [videos], options=options, progress=StopAtFirst(), stop=stop
+        )
     assert report.interrupted
     assert 1 <= report.updated < len(ALL)
     assert names(library) == list(ALL)

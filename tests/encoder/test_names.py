@@ -12,7 +12,7 @@ from c2v.encoder.catalogue import import_checkpoint
 from c2v.encoder.names import LONGEST_NAME, check_bundle_name, is_name, name_from
 from c2v.encoder.registry import find_bundle
 from c2v.errors import ModelError, UsageError
-from c2v.training.finetune import Run
+from c2v.training.run import Run
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
+
+from c2v.search.sequences import ResultSequence
 
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.library import FailureRecord
+    from c2v.library import FailureRecord, Store, VideoRecord
     from c2v.search.labels import RankedLabel
 
 
@@ -27,6 +28,28 @@ class Status:
     size_bytes: int
     """On disk, with what could be deleted and made again."""
     failed: tuple[FailureRecord, ...]
+    """Files of which nothing could be indexed."""
+    partly: tuple[VideoRecord, ...] = ()
+    """Videos of which not everything could be read; their ``problems`` say what."""
+    folders: tuple[FailureRecord, ...] = ()
+    """Folders that could not be looked into."""
+
+    @classmethod
+    def of(cls, store: Store) -> Status:
+        """What ``store`` holds now."""
+        counts, model, failures = store.counts(), store.model, store.failures()
+        return cls(
+            library=store.address,
+            model=model.name if model else None,
+            videos=counts.videos,
+            segments=counts.segments,
+            frames=counts.frames,
+            seconds_of_video=counts.seconds,
+            size_bytes=store.storage_sizes().total_bytes,
+            failed=tuple(one for one in failures if not one.is_folder),
+            partly=tuple(store.partly_read()),
+            folders=tuple(one for one in failures if one.is_folder),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v status``."""
@@ -39,30 +62,21 @@ class Status:
             "seconds_of_video": round(self.seconds_of_video, 3),
             "size_bytes": self.size_bytes,
             "failed": [{"path": one.path, "reason": one.reason} for one in self.failed],
+            "partly": [
+                {"path": one.path, "reason": "; ".join(one.problems)} for one in self.partly
+            ],
+            "folders": [{"path": one.path, "reason": one.reason} for one in self.folders],
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Description(Sequence["RankedLabel"]):
+class Description(ResultSequence["RankedLabel"]):
     """Sentences by how well they describe a video, the best first."""
 
     video: str
     """The absolute path."""
     model: str
     results: tuple[RankedLabel, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[RankedLabel]:
-        return iter(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> RankedLabel: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[RankedLabel, ...]: ...
-    def __getitem__(self, place: int | slice) -> RankedLabel | tuple[RankedLabel, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v describe``."""
@@ -75,33 +89,30 @@ class Description(Sequence["RankedLabel"]):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Videos that the library no longer holds, or would not after a dry run; files stay."""
+    """What the library no longer holds, or would not after a dry run; files stay."""
 
     paths: tuple[str, ...]
+    """Of videos."""
     dry_run: bool
+    failures: tuple[str, ...] = ()
+    """Of files and folders that could not be read, and are tried again now."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {"removed": list(self.paths), "dry_run": self.dry_run}
+        return {
+            "removed": list(self.paths),
+            "failures": list(self.failures),
+            "dry_run": self.dry_run,
+        }
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Sequence["Evaluation"]):
+class Comparison(ResultSequence["Evaluation"]):
     """Encoders measured on the same captions, with published rows of the benchmark."""
 
     results: tuple[Evaluation, ...]
     """One for each encoder, at least one."""
     published: tuple[PublishedRow, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> Evaluation: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Evaluation, ...]: ...
-    def __getitem__(self, place: int | slice) -> Evaluation | tuple[Evaluation, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v evaluate``: the first result at the top, all of several as models."""
