@@ -45,7 +45,7 @@ def describe(
     model: ModelFlag = None,
     device: DeviceFlag = None,
     precision: PrecisionFlag = None,
-    style: FormatFlag = Format.TABLE,
+    style: LabelFormatFlag = LabelFormat.TABLE,
 ) -> None:
     """Rank sentences by how well they describe a clip.
 
@@ -53,7 +53,7 @@ def describe(
     """
     from c2v.search.labels import read_labels
 
-    if style in (Format.PATHS, Format.PATHS0, *FILE_FORMATS):
+    if style in (LabelFormat.PATHS, LabelFormat.PATHS0):
         raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
     sentences = read_labels(labels)
     with session.videos(device=device, precision=precision) as videos:

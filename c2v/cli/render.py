@@ -62,6 +62,22 @@ FormatFlag = Annotated[
 ]
 
 
+class LabelFormat(str, Enum):
+    """Of labels, which are no moments; those of paths are refused in a sentence of their own."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PATHS = "paths"
+    PATHS0 = "paths0"
+
+
+LabelFormatFlag = Annotated[
+    LabelFormat, typer.Option("--format", "-f", help="How results are printed.")
+]
+
+
 class FigureFormat(str, Enum):
     """Of what has rows and no paths."""
 
@@ -89,7 +105,7 @@ PlainFormatFlag = Annotated[
 
 
 def show(
-    style: Format | FigureFormat | PlainFormat,
+    style: Format | LabelFormat | FigureFormat | PlainFormat,
     *,
     whole: Callable[[], Any],
     table: Callable[[], None],
