@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import (
-    FILE_FORMATS,
-    RANK,
-    SCORE,
-    Format,
-    FormatFlag,
-    new_table,
-    score_cell,
-    show,
-)
+from c2v.cli.render import RANK, SCORE, LabelFormat, LabelFormatFlag, new_table, score_cell, show
 from c2v.cli.session import Session, command
 from c2v.errors import UsageError
 
