@@ -144,4 +144,5 @@ def _record(assembly: Assembly) -> NewVideo:
         codec=info.codec,
         sampling=str(file.job.sampling),
         problems=assembly.problems,
+        recorded_at=info.recorded_at,
     )

@@ -28,6 +28,7 @@ from c2v.library.records import (
     SegmentData,
     SegmentRow,
     StorageSizes,
+    Tag,
     UsedStrategy,
     VideoRecord,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "SegmentRow",
     "StorageSizes",
     "Store",
+    "Tag",
     "UsedStrategy",
     "VideoRecord",
     "open_store",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, UsageError
-from c2v.library import Filter, ModelRecord, SegmentData, Store, open_store, store_exists
+from c2v.library import Filter, ModelRecord, SegmentData, Store, Tag, open_store, store_exists
 from c2v.paths.globs import PatternError
 
 from .conftest import DIM, MODEL, fill_store, segments, unit_rows, video
@@ -394,3 +394,54 @@ def test_questions_that_make_no_sense(store: Store) -> None:
         store.nearest(np.full((1, DIM), np.nan, np.float32), 1)
     assert store.nearest(np.empty((0, DIM), np.float32), 5).segment_ids.shape == (0, 5)
     assert store.nearest(unit_rows(2), 0).segment_ids.shape == (2, 0)
+
+
+def test_tags_survive_indexing_again_and_go_with_their_video(store: Store) -> None:
+    a = store.put_video(video("/a.mp4"), segments(unit_rows(1)))
+    b = store.put_video(video("/b.mp4"), segments(unit_rows(1)))
+    dog, beach = Tag(a, "Dog", 0.7), Tag(a, "beach", 1.0, by_hand=True)
+    store.write_tags([dog, beach, Tag(b, "dog", 0.4)])
+    store.write_tags([Tag(a, "beach", 0.2)])  # a measurement does not touch what a person said
+    assert store.tags([a]) == [beach, dog]
+    assert len(store.tags()) == 3
+    store.put_video(video("/a.mp4", codec="vp9"), segments(unit_rows(1)))
+    assert store.tags([a]) == [beach, dog]
+    c = store.copy_video(a, path="/c.mp4", size_bytes=1, mtime_ns=1)
+    assert [tag.name for tag in store.tags([c])] == ["beach", "Dog"]
+    store.put_video(video("/a.mp4", content_id="another film"), segments(unit_rows(1)))
+    assert store.tags([a]) == [beach]
+    assert store.remove_tags(["DOG"], video_ids=[b]) == 1
+    assert store.remove_tags(video_ids=[a], by_hand=False) == 0
+    store.remove_videos([a, c])
+    assert store.tags() == []
+    with pytest.raises(LibraryError, match="no video number 77"):
+        store.write_tags([Tag(77, "dog", 0.5)])
+    with pytest.raises(C2VError, match=r"0 to 1"):
+        Tag(b, "dog", 1.5)
+
+
+def test_contents_told_apart_are_remembered_without_their_files(store: Store) -> None:
+    store.tell_apart([("b", "a"), ("a", "b"), ("a", "a"), ("c", "d")])
+    store.reset(MODEL)
+    assert store.told_apart() == {("a", "b"), ("c", "d")}
+    assert store.forget_told_apart([("b", "a"), ("x", "y")]) == 1
+    assert store.told_apart() == {("c", "d")}
+
+
+def test_a_calibration_lasts_as_long_as_its_model(store: Store) -> None:
+    assert store.calibration("confidence") is None
+    store.write_calibration("confidence", {"slope": 12.5, "bank": [0.25, 0.5]})
+    store.put_video(video("/a.mp4"), segments(unit_rows(1)))
+    with open_store(store.address) as other:
+        assert other.calibration("confidence") == {"slope": 12.5, "bank": [0.25, 0.5]}
+    store.write_calibration("confidence", 3)
+    assert store.calibration("confidence") == 3
+    store.reset(MODEL)
+    assert store.calibration("confidence") is None
+
+
+def test_the_time_of_recording_is_kept(store: Store) -> None:
+    store.put_video(video("/a.mp4", recorded_at=1682942400.5), [])
+    key = store.put_video(video("/b.mp4"), [])
+    store.copy_video(key, path="/c.mp4", size_bytes=1, mtime_ns=1)
+    assert [record.recorded_at for record in store.videos()] == [1682942400.5, None, None]

@@ -21,11 +21,13 @@ from c2v.library.records import (
     Nearest,
     SegmentRow,
     StorageSizes,
+    Tag,
     VideoRecord,
 )
 from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
+from c2v.library.sqlite.note_table import NoteTable
 from c2v.library.sqlite.searcher import Searcher
 from c2v.library.sqlite.segment_table import SegmentTable
 from c2v.library.sqlite.video_table import VideoTable
@@ -45,6 +47,7 @@ class StoreReader:
         self._database = Database(directory, create=create)
         self._videos = VideoTable(self._database)
         self._segments = SegmentTable(self._database)
+        self._notes = NoteTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
         self._passing_then: tuple[tuple[int, Filter], _Passing] | None = None
 
@@ -96,6 +99,18 @@ class StoreReader:
     def failures(self) -> list[FailureRecord]:
         """Files that could not be indexed, by path."""
         return self._videos.failures()
+
+    def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
+        """The tags of these videos, or of all, by video and name."""
+        return self._notes.tags(video_ids)
+
+    def told_apart(self) -> set[tuple[str, str]]:
+        """Pairs of contents that are no duplicates, the smaller id first."""
+        return self._notes.told_apart()
+
+    def calibration(self, name: str) -> object | None:
+        """What ``write_calibration`` kept under this name; None when there is nothing."""
+        return self._notes.calibration(name)
 
     def counts(self) -> Counts:
         """How much of everything."""
