@@ -7,7 +7,6 @@ default. An unknown key in ``config.toml`` is an error: a typing mistake must no
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import json
 import os
@@ -15,7 +14,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args
 
 from c2v.errors import C2VError, UsageError
 from c2v.files.writing import write_file
@@ -27,14 +26,81 @@ Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 DecoderName = Literal["auto", "pyav", "decord"]
 Strategy = Literal["auto", "exact", "hnsw"]
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_MOST_LINKS = 128
-"""M of hnswlib: more links a segment than that bring memory and nothing else."""
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "precision": get_args(Precision),
-    "decoder": get_args(DecoderName),
-    "strategy": get_args(Strategy),
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name, what it means, and what it can be; :data:`SETTINGS` has them all."""
+
+    name: str
+    meaning: str
+    default: str | int
+    forms: tuple[str, ...] = ()
+    """What its text looks like; capitals stand for something else. None: any text but the empty."""
+    is_closed: bool = True
+    """Whether anything but ``forms`` is refused here; else by whoever uses it."""
+    lowest: int = 0
+    highest: int = sys.maxsize
+
+    @property
+    def metavar(self) -> str:
+        """Its value in a help text."""
+        return "|".join(self.forms)
+
+    @property
+    def hint(self) -> str:
+        """What it can be, in a sentence."""
+        if isinstance(self.default, int):
+            above = f" and at most {self.highest}" if self.highest < sys.maxsize else ""
+            return f"it must be at least {self.lowest}{above}"
+        if self.forms:
+            return f"choose one of {', '.join(self.forms)}"
+        return f"c2v config set {self.name} VALUE"
+
+    def takes(self, value: str | int) -> bool:
+        """Whether it can be ``value``, which is of the type of its default."""
+        if isinstance(value, int):
+            return self.lowest <= value <= self.highest
+        if not self.forms or not self.is_closed:
+            return bool(value)
+        return any(re.fullmatch(form.replace(":N", r":\d+"), value) for form in self.forms)
+
+
+DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
+SETTINGS: dict[str, Setting] = {
+    one.name: one
+    for one in (
+        Setting("model", "the encoder; auto takes the library's own", "auto"),
+        Setting("library", "the library: a name, or a folder", "default"),
+        Setting("device", "where the encoder runs", "auto", DEVICES),
+        Setting("precision", "numbers the image tower computes with", "auto", get_args(Precision)),
+        Setting("decoder", "who reads the files", "auto", get_args(DecoderName)),
+        Setting(
+            "segment",
+            "how a video is cut into searchable pieces",
+            "auto",
+            ("auto", "whole", "SECONDS", "scene"),
+            is_closed=False,
+        ),
+        Setting("strategy", "how the vectors are searched", "auto", get_args(Strategy)),
+        Setting(
+            "hnsw_m",
+            "neighbours of a segment in the graph of --strategy hnsw, which is built again where "
+            "it has another number (M of Malkov and Yashunin 2018)",
+            16,
+            lowest=2,
+            highest=128,
+        ),
+        Setting(
+            "hnsw_ef_construction",
+            "how much of the graph is looked at while it is built, at least hnsw_m; it is built "
+            "again where it had another number (efConstruction)",
+            100,
+            lowest=2,
+        ),
+        Setting("hnsw_ef", "how much of the graph is looked at in a search (ef)", 1400, lowest=2),
+    )
 }
+"""Every setting, by name. The command line's help, :class:`Settings` and all checks read it."""
 
 
 def _folder(kind: Literal["data", "cache", "config"]) -> Path:
@@ -104,46 +170,38 @@ def models_dir() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings that can stand in ``config.toml``, resolved.
+    """The values of all :data:`SETTINGS`, resolved; what each means and can be stands there.
 
-    ``hnsw_*`` are the parameters of the approximate index (hnswlib's M, ef_construction, ef): the
-    first two shape its file, which is made again where they differ, the third the search.
+    >>> Settings(**DEFAULTS).strategy
+    'auto'
 
     Raises:
-        UsageError: a value that is not one of the choices.
+        UsageError: a value that its setting does not take.
     """
 
-    model: str = "auto"
-    library: str = "default"
-    device: str = "auto"
-    precision: Precision = "auto"
-    decoder: DecoderName = "auto"
-    segment: str = "auto"
-    strategy: Strategy = "auto"
-    hnsw_m: int = 16
-    hnsw_ef_construction: int = 100
-    hnsw_ef: int = 1400
+    model: str
+    library: str
+    device: str
+    precision: Precision
+    decoder: DecoderName
+    segment: str
+    strategy: Strategy
+    hnsw_m: int
+    hnsw_ef_construction: int
+    hnsw_ef: int
 
     def __post_init__(self) -> None:
-        for key, choices in _CHOICES.items():
-            value = getattr(self, key)
-            if value not in choices:
-                raise UsageError(f"{key} is {value!r}", hint=f"choose one of {', '.join(choices)}")
-        if not _DEVICE.fullmatch(self.device):
-            raise UsageError(
-                f"device is {self.device!r}", hint="choose auto, cpu, cuda, cuda:N or mps"
-            )
-        for key in ("model", "library", "segment"):
-            if not getattr(self, key):
-                raise UsageError(f"{key} is empty", hint=f"c2v config set {key} VALUE")
-        for key in ("hnsw_m", "hnsw_ef_construction", "hnsw_ef"):
-            if getattr(self, key) < 2:
-                raise UsageError(f"{key} is {getattr(self, key)}", hint="it must be at least 2")
-        if self.hnsw_m > _MOST_LINKS:
-            raise UsageError(f"hnsw_m is {self.hnsw_m}", hint=f"it is at most {_MOST_LINKS}")
+        for setting in SETTINGS.values():
+            value = getattr(self, setting.name)
+            if value == "":
+                raise UsageError(
+                    f"{setting.name} is empty", hint=f"c2v config set {setting.name} VALUE"
+                )
+            if not setting.takes(value):
+                raise UsageError(f"{setting.name} is {value!r}", hint=setting.hint)
 
 
-SETTING_NAMES: tuple[str, ...] = tuple(field.name for field in dataclasses.fields(Settings))
+DEFAULTS: dict[str, Any] = {setting.name: setting.default for setting in SETTINGS.values()}
 
 
 def config_path() -> Path:
@@ -160,17 +218,17 @@ def load_settings(**flags: str | int | None) -> Settings:
     Raises:
         UsageError: an unknown key, or a value that does not fit, naming where it stands.
     """
-    values: dict[str, str | int] = {}
+    values = dict(DEFAULTS)
     for key, value in _read_file(config_path()).items():
         values[key] = _convert(key, value, where=str(config_path()))
-    for key in SETTING_NAMES:
+    for key in SETTINGS:
         variable = ENVIRONMENT_PREFIX + key.upper()
         if os.environ.get(variable):
             values[key] = _convert(key, os.environ[variable], where=variable)
     for key, flag in flags.items():
         if flag is not None:
             values[key] = _convert(key, flag, where="--" + key.replace("_", "-"))
-    settings = Settings(**values)  # type: ignore[arg-type]
+    settings = Settings(**values)
     # Here and not where one of them is set: the other may be about to follow.
     if settings.hnsw_ef_construction < settings.hnsw_m:
         raise UsageError(
@@ -195,7 +253,7 @@ def set_config_value(key: str, value: str | None) -> Path:
     lines = [line for line in _text(path).splitlines() if not re.match(rf"\s*{key}\s*=", line)]
     if value is not None:
         converted = _convert(key, value, where="c2v config set")
-        Settings(**{key: converted})  # type: ignore[arg-type]
+        Settings(**{**DEFAULTS, key: converted})
         # JSON strings and integers are valid TOML values.
         lines.append(f"{key} = {json.dumps(converted, ensure_ascii=False)}")
     try:
@@ -241,16 +299,16 @@ def _read_file(path: Path) -> dict[str, object]:
 
 
 def _check_key(key: str, *, where: str) -> None:
-    if key not in SETTING_NAMES:
+    if key not in SETTINGS:
         raise UsageError(
-            f"unknown setting {key!r} ({where})", hint=f"settings are {', '.join(SETTING_NAMES)}"
+            f"unknown setting {key!r} ({where})", hint=f"settings are {', '.join(SETTINGS)}"
         )
 
 
 def _convert(key: str, value: object, *, where: str) -> str | int:
     """The value in the type of the setting; text from the environment may hold an integer."""
     _check_key(key, where=where)
-    wanted = get_type_hints(Settings)[key]
+    wanted = type(SETTINGS[key].default)
     if wanted is int and isinstance(value, str) and re.fullmatch(r"\d+", value.strip()):
         return int(value)
     if wanted is int and isinstance(value, int) and not isinstance(value, bool):

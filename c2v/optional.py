@@ -15,7 +15,7 @@ from c2v.errors import MissingPartError
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class OptionalPart:
     """An optional package: what it is called, and the extra that brings it."""
 
     title: str
@@ -24,13 +24,13 @@ class Part:
 
 
 PARTS: Final = {
-    "torch": Part("PyTorch", "clip"),
-    "open_clip": Part("open_clip", "clip"),
-    "hnswlib": Part("hnswlib", "hnsw", "it has no wheels and takes a C++ compiler"),
-    "decord": Part("decord", "decord", "it has wheels for x86-64 Linux and Windows only"),
-    "PIL": Part("Pillow", "clip"),
-    "matplotlib": Part("matplotlib", "train"),
-    "tensorboard": Part("tensorboard", "train"),
+    "torch": OptionalPart("PyTorch", "clip"),
+    "open_clip": OptionalPart("open_clip", "clip"),
+    "hnswlib": OptionalPart("hnswlib", "hnsw", "it has no wheels and takes a C++ compiler"),
+    "decord": OptionalPart("decord", "decord", "it has wheels for x86-64 Linux and Windows only"),
+    "PIL": OptionalPart("Pillow", "clip"),
+    "matplotlib": OptionalPart("matplotlib", "train"),
+    "tensorboard": OptionalPart("tensorboard", "train"),
 }
 """By the name under which they are imported."""
 

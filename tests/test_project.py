@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -94,3 +95,15 @@ def test_no_path_of_a_developer_in_the_project() -> None:
         if name.endswith((".py", ".md", ".toml", ".json")) and name != "tests/test_project.py":
             text = (ROOT / name).read_text(encoding="utf-8", errors="replace")
             assert not re.search(r"/work/(main|shared)|/root/", text), name
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """Whoever reads `Part` or `Opened` is to know which one is meant; a face's own are private."""
+    places: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "c2v").rglob("*.py")):
+        room = file.relative_to(ROOT / "c2v").parts[0]
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and room != "cli":
+                places.setdefault(node.name, []).append(str(file.relative_to(ROOT)))
+    assert len(places) > 100
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -22,7 +22,7 @@ def agreed(question: str) -> bool:
     return typer.confirm(printable(question), err=True)
 
 
-def require(session: Session, what: str, *, yes: bool) -> None:
+def require_consent(session: Session, what: str, *, yes: bool) -> None:
     """Go on only if ``what`` is wanted: by --yes, or by an answer.
 
     Args:

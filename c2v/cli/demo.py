@@ -47,13 +47,12 @@ def demo(
             f"{report.added + report.unchanged} videos in the library, "
             f"{report.seconds_of_video:.0f} s of video read in {report.elapsed_seconds:.1f} s"
         )
+        search = f"c2v search --library {shlex.quote(str(library))}"
         for answer in videos.search_many(QUERIES, top=3):
             session.out.print()
-            session.out.print(f'$ c2v search --top 3 "{answer.query}"', style="bold")
+            line = f'$ {search} --top 3 "{answer.query}"'
+            session.out.print(line, style="bold", soft_wrap=True)
             print_answer(session, answer, Format.TABLE)
     session.out.print()
-    session.out.print(
-        f'Try your own: c2v --library {shlex.quote(str(library))} search "..."',
-        soft_wrap=True,
-    )
+    session.out.print(f'Try your own: {search} "..."', soft_wrap=True)
     return EXIT_ERROR if report.failed else EXIT_OK

@@ -52,24 +52,30 @@ NormalizeFlag = Annotated[
 BankFlag = Annotated[
     str | None,
     typer.Option(
-        "--bank", metavar="FILE|NAME", help="Training captions for qb-norm.  \\[default: those of "
-        "the benchmark]", show_default=False,
+        "--bank",
+        metavar="FILE|NAME",
+        help="Training captions for qb-norm.  \\[default: those of the benchmark]",
+        show_default=False,
     ),
-]  # fmt: skip
+]
 PerQueryFlag = Annotated[
     Path | None,
     typer.Option(
-        "--per-query", metavar="FILE", help="CSV: each query's rank and winners.",
+        "--per-query",
+        metavar="FILE",
+        help="CSV: each query's rank and winners.",
         show_default=False,
     ),
-]  # fmt: skip
+]
 HtmlFlag = Annotated[
     Path | None,
     typer.Option(
-        "--html", metavar="FILE", help="Page: the worst failures, with pictures.",
+        "--html",
+        metavar="FILE",
+        help="Page: the worst failures, with pictures.",
         show_default=False,
     ),
-]  # fmt: skip
+]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -63,7 +63,6 @@ def finetune(
     # work to do; read when torch is first imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from c2v.services.finetuning import Wish
-    from c2v.services.finetuning import finetune as run_it
     from c2v.training.choices import Choices
 
     if overwrite and name is None:
@@ -72,18 +71,35 @@ def finetune(
             hint="add --name NAME; without --overwrite a new name is chosen",
         )
     choices = Choices(
-        head=head, train=train, init=init, epochs=epochs, batch=batch, micro_batch=micro_batch,
-        optimiser=optimizer, learning_rate=learning_rate, clip_rate=clip_learning_rate,
-        freeze=tuple(freeze or ()), projected=projections, validation=validation,
-        patience=patience, autocast=bf16, seed=seed,
-    )  # fmt: skip
+        head=head,
+        train=train,
+        init=init,
+        epochs=epochs,
+        batch=batch,
+        micro_batch=micro_batch,
+        optimiser=optimizer,
+        learning_rate=learning_rate,
+        clip_rate=clip_learning_rate,
+        freeze=tuple(freeze or ()),
+        projected=projections,
+        validation=validation,
+        patience=patience,
+        autocast=bf16,
+        seed=seed,
+    )
     wish = Wish(
-        data, choices, videos=videos, annotations=annotations, model=model, name=name,
-        resume=resume, overwrite=overwrite,
-    )  # fmt: skip
+        data,
+        choices,
+        videos=videos,
+        annotations=annotations,
+        model=model,
+        name=name,
+        resume=resume,
+        overwrite=overwrite,
+    )
     with session.videos(device=device) as library, stop_on_signals() as stop:
-        result, reports = run_it(library, wish, _Screen(session), stop)
-    if not reports:
+        result = library.finetune(wish, screen=_Screen(session), stop=stop)
+    if not result.leads:
         return EXIT_INTERRUPTED if result.outcome.interrupted else EXIT_OK
     code = report(session, result, style)
     # To torchrun any other code is a worker that failed, and has to be started again.

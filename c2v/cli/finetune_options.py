@@ -16,17 +16,21 @@ DataFlag = Annotated[
 VideosFlag = Annotated[
     Path | None,
     typer.Option(
-        "--videos", metavar="DIR", help="Where the videos are.  \\[default: beside the file, else "
-        "in the library]", show_default=False,
+        "--videos",
+        metavar="DIR",
+        help="Where the videos are.  \\[default: beside the file, else in the library]",
+        show_default=False,
     ),
-]  # fmt: skip
+]
 AnnotationsFlag = Annotated[
     Path | None,
     typer.Option(
-        "--annotations", metavar="DIR", help="A benchmark's own files.  \\[default: --videos]",
+        "--annotations",
+        metavar="DIR",
+        help="A benchmark's own files.  \\[default: --videos]",
         show_default=False,
     ),
-]  # fmt: skip
+]
 NameFlag = Annotated[
     str | None,
     typer.Option(
@@ -65,26 +69,31 @@ InitFlag = Annotated[
 EpochsFlag = Annotated[
     int | None,
     typer.Option(
-        "--epochs", min=1, help="Most passes over the videos.  \\[default: by size]",
+        "--epochs",
+        min=1,
+        help="Most passes over the videos.  \\[default: by size]",
         show_default=False,
     ),
-]  # fmt: skip
+]
 BatchFlag = Annotated[
     int | None,
     typer.Option(
-        "--batch", min=2, help="Videos a step, of all processes.  \\[default: by size]",
+        "--batch",
+        min=2,
+        help="Videos a step, of all processes.  \\[default: by size]",
         show_default=False,
     ),
-]  # fmt: skip
+]
 MicroBatchFlag = Annotated[
     int | None,
     typer.Option(
-        "--micro-batch", min=1,
+        "--micro-batch",
+        min=1,
         help="Videos in memory at once; the gradient stays that of the whole batch.  "
         "\\[default: 64]",
         show_default=False,
     ),
-]  # fmt: skip
+]
 OptimizerFlag = Annotated[str, typer.Option("--optimizer", metavar="adamw|bertadam")]
 LearningRateFlag = Annotated[
     float | None,
@@ -118,11 +127,12 @@ ValidationFlag = Annotated[
 PatienceFlag = Annotated[
     int,
     typer.Option(
-        "--patience", min=0,
+        "--patience",
+        min=0,
         help="Epochs to wait for a better one; 0: a sixth of all, at least 8, none after a "
         "perfect one.",
     ),
-]  # fmt: skip
+]
 SeedFlag = Annotated[int, typer.Option("--seed", min=0)]
 ResumeFlag = Annotated[
     bool,

@@ -2,34 +2,21 @@
 
 import shlex
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from c2v.cli.render import PlainFormat, failures_table, new_table, print_json
+from c2v.cli.render import MOST_LISTED, PlainFormat, failures_table, new_table, show
 from c2v.cli.session import Session
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
-    from c2v.training.finetune import Finetuned
+    from c2v.training.run import Finetuned
 
-MOST_LISTED = 20
-"""Videos that cannot be used, listed one by one."""
 _SHOWN = ("R@1", "R@5", "R@10", "MnR")
 
 
 def report(session: Session, result: "Finetuned", style: PlainFormat) -> int:
     """Print how a run ended; returns the exit code."""
-    from c2v.training.logs import CURVES_NAME, draw_curves
-    from c2v.training.naming import run_folder
-
-    folder = run_folder(result.name)
-    drawn = draw_curves(result.outcome.history, folder / CURVES_NAME, title=result.name)
-    if style is PlainFormat.JSON:
-        print_json(_as_dict(result, folder))
-    else:
-        _print_missing(session, result)
-        _print_result(session, result)
-        session.notice(f"logs{' and curves' if drawn else ''}: {folder}")
+    show(style, whole=result.as_dict, table=lambda: _print_report(session, result))
     if result.outcome.interrupted:
         say_interrupted(session, result.name, saved=True)
         return EXIT_INTERRUPTED
@@ -53,24 +40,10 @@ def _command_to_resume(arguments: list[str], name: str) -> str:
     return shlex.join(["c2v", *kept, "--resume"])
 
 
-def _as_dict(result: "Finetuned", folder: Path) -> dict[str, Any]:
-    outcome = result.outcome
-    return {
-        "name": result.name,
-        "model": str(result.directory) if result.directory else None,
-        "interrupted": outcome.interrupted,
-        "pairs": result.pairs,
-        "videos": result.videos,
-        "held_back": result.held_back,
-        "missing": [{"path": miss.path, "reason": miss.reason} for miss in result.missing],
-        "before": outcome.before,
-        "after": outcome.after,
-        "best_epoch": outcome.best_epoch,
-        "epochs": outcome.history[-1]["epoch"],
-        "elapsed_s": round(outcome.seconds, 3),
-        "logs": str(folder),
-        **result.planned.as_dict(),
-    }
+def _print_report(session: Session, result: "Finetuned") -> None:
+    _print_missing(session, result)
+    _print_result(session, result)
+    session.notice(f"log{' and curves' if result.curves else ''}: {result.logs}")
 
 
 def _print_missing(session: Session, result: "Finetuned") -> None:

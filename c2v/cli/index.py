@@ -1,12 +1,13 @@
 """``c2v index``: bring a library up to date with folders of video."""
 
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.consent import YesFlag, interactive, require
+from c2v.cli.consent import YesFlag, interactive, require_consent
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import (
     PlainFormat,
@@ -17,6 +18,7 @@ from c2v.cli.render import (
     show,
 )
 from c2v.cli.session import Session, command
+from c2v.config import SETTINGS
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
 
 
-class Sampling(str, Enum):
+class SamplingChoice(str, Enum):
     """Which pictures stand for the wanted times."""
 
     EXACT = "exact"
@@ -53,17 +55,17 @@ def index(
         str | None,
         typer.Option(
             "--segment",
-            metavar="auto|whole|SECONDS|scene",
+            metavar=SETTINGS["segment"].metavar,
             help="How a video is cut into searchable pieces.  \\[default: auto]",
             show_default=False,
         ),
     ] = None,
     sampling: Annotated[
-        Sampling, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
-    ] = Sampling.EXACT,
+        SamplingChoice, typer.Option("--sampling", help="Exact frames, or the nearest keyframes.")
+    ] = SamplingChoice.EXACT,
     decoder: Annotated[
         str | None,
-        typer.Option("--decoder", metavar="auto|pyav|decord", help="Who reads the files."),
+        typer.Option("--decoder", metavar=SETTINGS["decoder"].metavar, help="Who reads the files."),
     ] = None,
     device: DeviceFlag = None,
     precision: PrecisionFlag = None,
@@ -122,7 +124,7 @@ def index(
             max_megapixels=max_megapixels,
             progress=display,
             confirm_prune=_pruning(display, prune=prune, yes=yes),
-            confirm_rebuild=lambda what: require(session, what, yes=yes),
+            confirm_rebuild=lambda what: require_consent(session, what, yes=yes),
             fetch=lambda name: fetch_model(session, name, instead="c2v index --model mini"),
             stop=running(display),
         )
@@ -153,7 +155,8 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
             (report.added, "added"),
             (report.updated, "updated"),
             (report.moved, "moved"),
-            (report.unchanged, "unchanged"),
+            (report.reembedded, "re-embedded"),
+            (report.unchanged, "files unchanged" if report.reembedded else "unchanged"),
             (report.removed, "removed"),
             (len(report.failed), "failed"),
         )
@@ -177,7 +180,7 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
     _print_failures(session, "read in part", report.partly)
 
 
-def _print_failures(session: Session, title: str, failures: "list[Failure]") -> None:
+def _print_failures(session: Session, title: str, failures: "Sequence[Failure]") -> None:
     if not failures:
         return
     rows = ((str(failure.path), failure.reason) for failure in failures)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.consent import YesFlag, require
+from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.render import (
     PlainFormat,
     PlainFormatFlag,
@@ -21,7 +21,7 @@ from c2v.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from c2v.library import VideoRecord
-    from c2v.services.results import Status
+    from c2v.services.reports import Status
 
 
 def add_to(app: typer.Typer) -> None:
@@ -83,6 +83,8 @@ def _asking(session: Session, *, yes: bool) -> "Callable[[Sequence[VideoRecord]]
         from c2v.indexing.pruning import amount_of
 
         such = f"{'such as ' if len(doomed) > 1 else ''}{short_path(doomed[0].path)}"
-        require(session, f"remove forgets {amount_of(doomed)}, {such}; the files stay", yes=yes)
+        require_consent(
+            session, f"remove forgets {amount_of(doomed)}, {such}; the files stay", yes=yes
+        )
 
     return confirm

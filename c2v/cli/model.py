@@ -12,7 +12,7 @@ from c2v.config import set_config_value
 from c2v.errors import ModelError
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the encoder.", metavar="NAME")]
-OverwriteFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
+OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -68,7 +68,7 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
             session.out.print(f"{key.replace('_', ' '):12} {value}", soft_wrap=True)
 
 
-def pull(session: Session, name: NameArgument, overwrite: OverwriteFlag = False) -> None:
+def pull(session: Session, name: NameArgument, overwrite: OverwriteModelFlag = False) -> None:
     """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai.
 
     Host and size are named before the first connection.
@@ -96,7 +96,7 @@ def import_file(
     words: Annotated[
         int | None, typer.Option("--words", min=3, help="Most tokens of a text.")
     ] = None,
-    overwrite: OverwriteFlag = False,
+    overwrite: OverwriteModelFlag = False,
 ) -> None:
     """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
     from c2v.encoder.catalogue import import_checkpoint

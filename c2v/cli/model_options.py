@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from c2v.config import SETTINGS
+
 ModelFlag = Annotated[
     str | None,
     typer.Option(
@@ -14,7 +16,7 @@ DeviceFlag = Annotated[
     str | None,
     typer.Option(
         "--device",
-        metavar="auto|cpu|cuda|cuda:N|mps",
+        metavar=SETTINGS["device"].metavar,
         help="Where the encoder runs.  \\[env: C2V_DEVICE]",
         show_default=False,
     ),
@@ -23,7 +25,7 @@ PrecisionFlag = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        metavar="auto|fp32|bf16|fp16|int8",
+        metavar=SETTINGS["precision"].metavar,
         help="Numbers the image tower computes with.  \\[env: C2V_PRECISION]",
         show_default=False,
     ),

@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     Task,
     TaskID,
@@ -19,6 +17,7 @@ from rich.progress import (
 from rich.text import Text
 
 from c2v.cli.consent import agreed
+from c2v.cli.live import LiveDisplay
 from c2v.cli.render import clock
 from c2v.cli.session import stop_on_signals
 from c2v.cli.text import printable
@@ -47,7 +46,7 @@ class RateColumn(ProgressColumn):
         return Text.assemble((f"{rate:.0f}x ", "cyan"), (left, "progress.remaining"))
 
 
-class IndexDisplay:
+class IndexDisplay(LiveDisplay):
     """Implements :class:`c2v.indexing.report.IndexProgress` on a rich console.
 
     The length of a video is known once it is opened. Until then the total is estimated from the
@@ -55,14 +54,13 @@ class IndexDisplay:
     """
 
     def __init__(self, console: Console, *, shown: bool) -> None:
-        self._progress = Progress(
+        super().__init__(
+            console,
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
             RateColumn(),
-            console=console,
-            transient=True,
-            disable=not shown or not console.is_terminal,
+            shown=shown,
         )
         self._overall: TaskID | None = None
         self._files: dict[Path, TaskID] = {}
@@ -71,17 +69,9 @@ class IndexDisplay:
         self._opened_seconds = 0.0
 
     def __enter__(self) -> "IndexDisplay":
-        self._progress.start()
+        super().__enter__()
         self._overall = self._progress.add_task("scanning", total=None, overall=True)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def scanned(self, count: int) -> None:
         self._describe(f"scanning, {count} files")

@@ -26,7 +26,9 @@ RANK: Final = ("#", {"justify": "right", "style": "dim"})
 SCORE: Final = ("score", {"no_wrap": True})
 SCORE_BAR_CELLS = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-ROOMY_COLUMNS = 80
+MOST_LISTED = 20
+"""What cannot be used is listed one by one, up to so many."""
+_ROOMY_COLUMNS = 80
 """A terminal narrower than this shows no bars and no spans, so that paths stay readable."""
 
 
@@ -110,9 +112,9 @@ def new_table(
     show_header: bool = True,
 ) -> "Table":
     """A table as all of c2v's are. A column that is only named folds its text."""
-    from rich.table import Table
+    from c2v.cli.plain_table import PlainTable
 
-    table = Table(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
+    table = PlainTable(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
     for column in columns:
         name, options = column if isinstance(column, tuple) else (column, {"overflow": "fold"})
         table.add_column(name, **options)
@@ -185,7 +187,7 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     if not answer:
         session.notice(f"nothing found for {answer.query!r}")
         return
-    roomy = session.out.width >= ROOMY_COLUMNS
+    roomy = session.out.width >= _ROOMY_COLUMNS
     table = new_table(
         RANK,
         ("file", {"overflow": "fold", "ratio": 1 if session.out.is_terminal else None}),

@@ -1,4 +1,4 @@
-"""``c2v search`` and ``c2v describe``: text to video, video to video, video to text."""
+"""``c2v search``: text to video, and video to video."""
 
 import os
 from pathlib import Path
@@ -6,23 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import (
-    RANK,
-    SCORE,
-    Format,
-    FormatFlag,
-    new_table,
-    print_answer,
-    print_damage,
-    score_cell,
-    show,
-)
+from c2v.cli.model_options import DeviceFlag
+from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
+from c2v.config import SETTINGS
 from c2v.errors import EXIT_OK, UsageError
 
 if TYPE_CHECKING:
-    from c2v.services.results import Description
     from c2v.services.wanted import Wanted
 
 
@@ -30,9 +20,8 @@ _EXAMPLE = 'c2v search "a dog catching a frisbee"'
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     app.command("search")(command(search))
-    app.command("describe")(command(describe))
 
 
 def search(
@@ -66,7 +55,9 @@ def search(
     ] = None,
     strategy: Annotated[
         str | None,
-        typer.Option("--strategy", metavar="auto|exact|hnsw", help="How the vectors are searched."),
+        typer.Option(
+            "--strategy", metavar=SETTINGS["strategy"].metavar, help="How the vectors are searched."
+        ),
     ] = None,
     rerank: Annotated[
         int,
@@ -119,50 +110,3 @@ def _check_question(
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
     if rerank and video is not None:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")
-
-
-def describe(
-    session: Session,
-    video: Annotated[Path, typer.Argument(help="The clip to describe.")],
-    labels: Annotated[
-        Path,
-        typer.Option(
-            "--labels", metavar="FILE|-", help="Sentences to choose from: a line each, or a CSV."
-        ),
-    ],
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
-    min_score: Annotated[
-        float | None,
-        typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
-    ] = None,
-    model: ModelFlag = None,
-    device: DeviceFlag = None,
-    precision: PrecisionFlag = None,
-    style: FormatFlag = Format.TABLE,
-) -> None:
-    """Rank sentences by how well they describe a clip.
-
-    The clip need not be in a library; the encoder is the library's own, if there is one.
-    """
-    from c2v.search.labels import read_labels
-
-    if style in (Format.PATHS, Format.PATHS0):
-        raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
-    sentences = read_labels(labels)
-    with session.videos(device=device, precision=precision) as videos:
-        found = videos.describe(video, sentences, top=top, min_score=min_score, model=model)
-    show(
-        style,
-        whole=found.as_dict,
-        table=lambda: _print_labels(session, found),
-        rows=lambda: [label.as_dict() for label in found],
-        columns=("rank", "label", "score"),
-    )
-
-
-def _print_labels(session: Session, found: "Description") -> None:
-    table = new_table(RANK, "label", SCORE)
-    highest = max((label.score for label in found), default=0.0)
-    for label in found:
-        table.add_row(str(label.rank), label.label, score_cell(label.score, highest))
-    session.out.print(table)

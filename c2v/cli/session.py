@@ -51,9 +51,9 @@ class Session:
     quiet: bool = False
     verbose: bool = False
 
-    def settings(self, **flags: str | int | None) -> Settings:
-        """The settings of this call: flag > environment > config file > default."""
-        return load_settings(library=self.library, **flags)
+    def settings(self) -> Settings:
+        """The settings of this call: --library > environment > config file > default."""
+        return load_settings(library=self.library)
 
     def videos(self, *, library: str | None = None, **flags: str | None) -> "VideoLibrary":
         """The library that is meant, its settings resolved; remarks come out on standard error."""

@@ -16,7 +16,7 @@ ESCAPING = "c2v-escaping"
 _ASCII_FORMS = {"…": "...", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"', "×": "x"}
 _JOINERS = "\u200c\u200d"
 """Invisible, harmless, and part of words (Persian) and of emoji."""
-LONGEST = 600
+LONGEST_SENTENCE = 600
 """Characters of a sentence; of a longer one the middle is left out."""
 
 
@@ -61,9 +61,9 @@ def has_all(encoding: str, characters: str) -> bool:
 
 def shortened(text: str) -> str:
     """A sentence without its middle where that would fill the screen."""
-    if len(text) <= LONGEST:
+    if len(text) <= LONGEST_SENTENCE:
         return text
-    return f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 4 :]}"
+    return f"{text[: LONGEST_SENTENCE // 2]} [...] {text[-LONGEST_SENTENCE // 4 :]}"
 
 
 def _escaping(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -36,9 +36,18 @@ _MERGES: Final = CLIP_VOCABULARY - 512 - 2
 
 # Text options of open_clip that change the arithmetic and have no counterpart here.
 _UNSUPPORTED_TEXT: Final = (
-    "hf_model_name", "embed_cls", "ls_init_value", "qk_norm", "scaled_cosine_attn", "scale_heads",
-    "scale_attn_inner", "scale_attn", "scale_fc", "final_ln_after_pool", "use_pad_mask",
-)  # fmt: skip
+    "hf_model_name",
+    "embed_cls",
+    "ls_init_value",
+    "qk_norm",
+    "scaled_cosine_attn",
+    "scale_heads",
+    "scale_attn_inner",
+    "scale_attn",
+    "scale_fc",
+    "final_ln_after_pool",
+    "use_pad_mask",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +156,11 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture:
     elif (text.get("act_kwargs") or {}).get("approximate") == "tanh":
         activation = "gelu_tanh"
     pools: dict[str, Literal["end", "last", "first"]] = {
-        "argmax": "end", "eos": "end", "last": "last", "first": "first",
-    }  # fmt: skip
+        "argmax": "end",
+        "eos": "end",
+        "last": "last",
+        "first": "first",
+    }
     return TextArchitecture(
         vocab_size=int(text.get("vocab_size", CLIP_VOCABULARY)),
         context=int(text.get("context_length", 77)),
@@ -186,9 +198,9 @@ def text_config(
         raise ModelError("its tokenizer is not CLIP's own, which is the one c2v can build")
     if context is not None and not 2 <= context <= shape.context:
         raise ModelError(f"a text of {context} tokens does not fit its {shape.context} positions")
-    start, end = ("<|startoftext|>", "<|endoftext|>") if official else (
-        "<start_of_text>", "<end_of_text>"
-    )  # fmt: skip
+    start, end = "<start_of_text>", "<end_of_text>"
+    if official:
+        start, end = "<|startoftext|>", "<|endoftext|>"
     return TextConfig(
         family="clip",
         tokenizer="clip_bpe",

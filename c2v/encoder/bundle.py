@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.config import SETTINGS
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 _TEXTS_AT_ONCE = 256  # token features of many texts would fill the memory
 _SEGMENTS_AT_ONCE = 64
-PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 
 
 class Bundle:
@@ -54,10 +54,10 @@ class Bundle:
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
-        if precision not in PRECISIONS:
+        if not SETTINGS["precision"].takes(precision):
             raise UsageError(
                 f"--precision {precision} is not a precision",
-                hint=f"choose one of {', '.join(PRECISIONS)}",
+                hint=SETTINGS["precision"].hint,
             )
         self.directory = directory
         self.config = config
@@ -205,15 +205,20 @@ class Bundle:
         return vectors
 
     def check_parts(self) -> None:
-        """Say before any work that encoding videos takes parts that are not installed.
+        """Say before any work that videos cannot be encoded as it was asked for.
 
         Raises:
-            MissingPartError: naming the part, with the command that brings it.
+            MissingPartError: it takes a part that is not installed, with the command for it.
+            ModelError: the image tower has no such precision.
         """
         from c2v.encoder.heads import check_video_side, head_settings
 
         check_video_side(head_settings(self.config), of=self.name)
-        if self.config.image.family != "onnx":
+        if self.config.image.family == "onnx":
+            from c2v.encoder.towers.onnx_image import check_precision
+
+            check_precision(self.config, self.precision)
+        else:
             from c2v.encoder.towers.clip_image import check_parts
 
             check_parts(self.config, device=self.device, precision=self.precision)

@@ -23,7 +23,7 @@ FORMAT = 1
 CONFIG_NAME = "config.json"
 _LONGEST_SHOWN = 80
 
-Part = Literal["image", "text", "head", "other"]
+BundlePart = Literal["image", "text", "head", "other"]
 ImageFamily = Literal["open_clip", "onnx"]
 TextFamily = Literal["clip", "minilm"]
 TokenizerKind = Literal["clip_bpe", "wordpiece"]
@@ -89,7 +89,7 @@ class HeadConfig:
 class FileRecord:
     """One file of the bundle: the part it belongs to, its size and its BLAKE2b digest."""
 
-    part: Part
+    part: BundlePart
     size_bytes: int
     digest: str
 

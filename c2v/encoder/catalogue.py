@@ -8,6 +8,7 @@ Only this module leads to :mod:`c2v.encoder.sources`. Nothing here connects but
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from c2v.encoder.registry import (
     list_bundles,
 )
 from c2v.errors import ModelError, UnreachableError
-from c2v.optional import require
+from c2v.optional import has, require
 
 AUTO: Final = "auto"
 SMALL_NAME: Final = "mini"
@@ -90,6 +91,8 @@ def fetch_bundle(
     if find_bundle(name) is not None and not overwrite:
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
     source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
+    if "/" not in source and not has("open_clip"):
+        raise _unknown(name)  # a part that is missing would not make it one
     if source != DEFAULT_SOURCE:
         require(f"the model {source}", "torch", "open_clip")
     model = model_config(source.partition("/")[0])
@@ -222,16 +225,28 @@ def _second_best(reason: str) -> str:
 
 
 def _not_here(name: str) -> ModelError:
-    here = ", ".join(sorted({bundle.name for bundle in list_bundles()}))
     if (name == DEFAULT_NAME or "/" in name) and is_name(name):
         if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
             require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
         return ModelError(
             f"the model {name} is not on this machine",
-            hint=f"c2v model pull {name}, or a model that is here: {here}",
+            hint=f"c2v model pull {name}, or a model that is here: {', '.join(_names_here())}",
         )
+    return _unknown(name)
+
+
+def _unknown(name: str) -> ModelError:
+    """No model can have that name; the hint begins with those that look like it."""
+    here = _names_here()
+    near = difflib.get_close_matches(name[:200], {*here, DEFAULT_NAME}, n=3, cutoff=0.5)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
     shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
     return ModelError(
         f"there is no model named {shown!r}",
-        hint=f"models here: {here}; open_clip models are named ARCHITECTURE/TAG",
+        hint=f"{meant}models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of "
+        "open_clip's as ARCHITECTURE/TAG",
     )
+
+
+def _names_here() -> list[str]:
+    return sorted({bundle.name for bundle in list_bundles()})

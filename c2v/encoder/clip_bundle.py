@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.architecture import Preprocess, clip_merges, image_config, text_config
-from c2v.encoder.bundle_config import BundleConfig, HeadConfig, ImageConfig, Part, TextConfig
+from c2v.encoder.bundle_config import BundleConfig, BundlePart, HeadConfig, ImageConfig, TextConfig
 from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import tensor_shapes, write_tensors
 from c2v.encoder.text.tokenizer import MERGES_NAME
@@ -78,15 +78,15 @@ def write_clip_bundle(
     head = clip.head or HeadConfig("meanP", {"feature_dim": dim})
     with bundle_draft(target, overwrite=overwrite) as draft:
         visual, textual, extra = split_towers(clip.state)
-        check_towers(image, text, visual, textual)
-        files: dict[str, tuple[Part, Arrays]] = {
+        check_tower_tensors(image, text, visual, textual)
+        files: dict[str, tuple[BundlePart, Arrays]] = {
             IMAGE_NAME: ("image", visual),
             TEXT_NAME: ("text", textual),
             MERGES_NAME: ("text", clip_merges()),
             EXTRA_NAME: ("other", extra),
             HEAD_NAME: ("head", {key: to_numpy(value) for key, value in clip.head_state.items()}),
         }
-        parts: dict[str, Part] = {}
+        parts: dict[str, BundlePart] = {}
         for file, (part, tensors) in files.items():
             if tensors:
                 write_tensors(draft / file, tensors)
@@ -152,7 +152,9 @@ def _single(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(np.float32, copy=False) if array.dtype.kind == "f" else array
 
 
-def check_towers(image: ImageConfig, text: TextConfig, visual: Arrays, textual: Arrays) -> None:
+def check_tower_tensors(
+    image: ImageConfig, text: TextConfig, visual: Arrays, textual: Arrays
+) -> None:
     """Compare the weights of both towers with what their settings need.
 
     Raises:

@@ -6,18 +6,17 @@ A device that is asked for and is not there is an error, never a silent run on t
 from __future__ import annotations
 
 import platform
-import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Final
 
+from c2v.config import SETTINGS
 from c2v.errors import DeviceError, UsageError
 from c2v.optional import has, require
 
 _NVIDIA_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/usr/lib/wsl/lib/nvidia-smi")
 _GPU_NODES: Final = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
-_NAME = re.compile(r"auto|cpu|mps|cuda(?::(\d+))?")
 
 
 def check_device_name(device: str) -> str:
@@ -26,10 +25,8 @@ def check_device_name(device: str) -> str:
     Raises:
         UsageError: not ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     """
-    if not _NAME.fullmatch(device):
-        raise UsageError(
-            f"--device {device} is not a device", hint="choose auto, cpu, cuda, cuda:N or mps"
-        )
+    if not SETTINGS["device"].takes(device):
+        raise UsageError(f"--device {device} is not a device", hint=SETTINGS["device"].hint)
     return device
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from c2v.errors import UsageError
 
-LONGEST: Final = 100
+LONGEST_NAME: Final = 100
 _PART: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 _OWN: Final = re.compile(_PART)
 _ANY: Final = re.compile(rf"{_PART}(/{_PART})?")
@@ -19,14 +19,14 @@ _DEVICES: Final = frozenset({"con", "prn", "aux", "nul"}) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)
 }
 _RULE: Final = (
-    f"a name is up to {LONGEST} letters, digits, dots, single dashes, underscores and plus signs, "
-    "begins with a letter or digit and does not end with a dot"
+    f"a name is up to {LONGEST_NAME} letters, digits, dots, single dashes, underscores and plus "
+    "signs, begins with a letter or digit and does not end with a dot"
 )
 
 
 def is_name(text: str) -> bool:
     """Whether a bundle can be called that, fetched ones (``ARCHITECTURE/TAG``) included."""
-    return len(text) <= 2 * LONGEST and _ANY.fullmatch(text) is not None
+    return len(text) <= 2 * LONGEST_NAME and _ANY.fullmatch(text) is not None
 
 
 def check_bundle_name(name: str) -> str:
@@ -39,7 +39,7 @@ def check_bundle_name(name: str) -> str:
         kept = "by c2v" if name == "auto" else "by Windows"
         raise UsageError(f"{name!r} cannot name a model: that word is kept {kept}", hint=_RULE)
     if not _is_legal(name):
-        shown = name if len(name) <= LONGEST else f"{name[:40]}... ({len(name)} characters)"
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:40]}... ({len(name)} characters)"
         raise UsageError(f"{shown!r} cannot name a model", hint=_RULE)
     return name
 
@@ -52,7 +52,7 @@ def name_from(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9._+-]+", "-", plain)
-    words = re.sub(r"-{2,}", "-", words)[: LONGEST - 10]  # room for a number
+    words = re.sub(r"-{2,}", "-", words)[: LONGEST_NAME - 10]  # room for a number
     name = words.lstrip("._+-").rstrip(".-_+") or "model"
     return f"model-{name}" if name == "auto" or _is_device(name) else name
 
@@ -65,7 +65,7 @@ def same_but_for_case(name: str, names: Iterable[str]) -> str | None:
 
 def _is_legal(name: str) -> bool:
     return (
-        len(name) <= LONGEST
+        len(name) <= LONGEST_NAME
         and _OWN.fullmatch(name) is not None
         and not name.endswith(".")
         and _STANDS_FOR_SLASH not in name

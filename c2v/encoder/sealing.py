@@ -15,10 +15,10 @@ from c2v.encoder.bundle_config import (
     CONFIG_NAME,
     FORMAT,
     BundleConfig,
+    BundlePart,
     FileRecord,
     HeadConfig,
     ImageConfig,
-    Part,
     TextConfig,
 )
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
@@ -64,7 +64,7 @@ def seal_bundle(
     image: ImageConfig,
     text: TextConfig,
     head: HeadConfig,
-    parts: Mapping[str, Part],
+    parts: Mapping[str, BundlePart],
     source: str,
     licence: str,
 ) -> BundleConfig:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from c2v.encoder.bundle_config import HeadConfig, Part
+from c2v.encoder.bundle_config import BundlePart, HeadConfig
 from c2v.encoder.clip_bundle import (
     EXTRA_NAME,
     HEAD_NAME,
     IMAGE_NAME,
     ORIGIN_NAME,
     TEXT_NAME,
-    check_towers,
+    check_tower_tensors,
     dtype_names,
     split_towers,
     to_numpy,
@@ -75,7 +75,7 @@ def save_bundle(
         )
     target = bundle_folder(check_bundle_name(name))
     with bundle_draft(target, overwrite=overwrite) as draft:
-        parts: dict[str, Part] = {}
+        parts: dict[str, BundlePart] = {}
         for file, record in config.files.items():
             if record.part in ("image", "text") or file == EXTRA_NAME:
                 link_or_copy(parent.directory / file, draft / file)
@@ -108,13 +108,13 @@ def save_bundle(
 
 
 def _replace_towers(
-    draft: Path, parts: dict[str, Part], parent: Bundle, towers: Mapping[str, torch.Tensor]
+    draft: Path, parts: dict[str, BundlePart], parent: Bundle, towers: Mapping[str, torch.Tensor]
 ) -> None:
     """Put trained towers in the place of the linked ones."""
     if parent.config.image.family != "open_clip" or parent.config.text.family != "clip":
         raise ModelError(f"the towers of {parent.name} cannot be trained")
     visual, textual, extra = split_towers(towers)
-    check_towers(parent.config.image, parent.config.text, visual, textual)
+    check_tower_tensors(parent.config.image, parent.config.text, visual, textual)
     parts[EXTRA_NAME] = "other"
     for file, tensors in ((IMAGE_NAME, visual), (TEXT_NAME, textual), (EXTRA_NAME, extra)):
         # A new file, never written through the link into the parent's.

@@ -20,20 +20,29 @@ from c2v.evaluation.caption_text import read_text
 from c2v.files.reading import parse_json
 
 VIDEO_COLUMNS = (
-    "video", "video_id", "path", "file", "filename", "file_name", "video_path", "video_name",
-    "videoid", "clip", "clip_id",
-)  # fmt: skip
+    "video",
+    "video_id",
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "video_path",
+    "video_name",
+    "videoid",
+    "clip",
+    "clip_id",
+)
 CAPTION_COLUMNS = ("caption", "sentence", "text", "description", "captions", "sentences", "query")
 _DELIMITERS = ",;\t|"
 _SEPARATOR = re.compile(r'"?sep=(?P<mark>[^"\w\s]|\t)"?[;,]*', re.IGNORECASE)
 _LISTS = ("sentences", "annotations")
 _HEADER_HINT = f"begin with a line that names the columns: {VIDEO_COLUMNS[0]},{CAPTION_COLUMNS[0]}"
 
-Row = tuple[str, list[str]]
+CaptionRow = tuple[str, list[str]]
 """A video as the file names it, and its sentences; either may be empty."""
 
 
-def read_rows(file: Path) -> tuple[list[Row], str]:
+def read_rows(file: Path) -> tuple[list[CaptionRow], str]:
     """The rows of a captions file, in its order, and its encoding where that was guessed.
 
     Raises:
@@ -61,7 +70,7 @@ def read_rows(file: Path) -> tuple[list[Row], str]:
 # -- tables ---------------------------------------------------------------------------------------
 
 
-def _table(file: Path, text: str, delimiter: str | None) -> Iterator[Row]:
+def _table(file: Path, text: str, delimiter: str | None) -> Iterator[CaptionRow]:
     text, said = _without_separator_line(text)
     if said or delimiter is None:
         delimiter = said or _delimiter(text)
@@ -159,7 +168,7 @@ def _json_lines(file: Path, text: str) -> list[Any]:
     return rows
 
 
-def _object_rows(file: Path, content: Any) -> list[Row]:
+def _object_rows(file: Path, content: Any) -> list[CaptionRow]:
     if isinstance(content, dict):
         inside = next((content[key] for key in _LISTS if isinstance(content.get(key), list)), None)
         if inside is None:

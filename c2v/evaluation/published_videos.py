@@ -141,9 +141,12 @@ def _mean_colour(bundle: Bundle) -> NDArray[np.float32]:
 
 
 def _pictures(
-    path: str, sampling: PublishedSampling, sides: Iterable[int], *,
+    path: str,
+    sampling: PublishedSampling,
+    sides: Iterable[int],
+    *,
     on_problem: Callable[[str], None],
-) -> dict[int, NDArray[np.uint8]] | Missing:  # fmt: skip
+) -> dict[int, NDArray[np.uint8]] | Missing:
     """The frames of a video as pictures [T, side, side, 3] of each size, or why there are none."""
     if not Path(path).exists():
         return Missing(path, "no such file")

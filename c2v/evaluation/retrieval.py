@@ -110,8 +110,13 @@ class Measure:
     ties: Ties = "optimistic"
 
     @classmethod
-    def of(cls, *, normalize: str = "none", bank: Sequence[str] = (), ties: str = "optimistic",
-           ) -> Measure:  # fmt: skip
+    def of(
+        cls,
+        *,
+        normalize: str = "none",
+        bank: Sequence[str] = (),
+        ties: str = "optimistic",
+    ) -> Measure:
         """From words a user typed.
 
         Raises:
@@ -206,11 +211,17 @@ def evaluate_candidates(
         to_video = qb_norm(similarity, similarity_to(measure.bank))
     scores = Scores(to_video, to_text, owner, tuple(texts), candidates.paths)
     return Evaluation(
-        model=bundle.name, metrics=_metrics(scores, measure.ties), texts=len(texts),
-        videos=len(candidates.paths), missing=candidates.missing, normalize=measure.normalize,
-        protocol=protocol.name if protocol else "library", ties=measure.ties,
-        intervals=_intervals(scores, measure.ties), scores=scores,
-    )  # fmt: skip
+        model=bundle.name,
+        metrics=_metrics(scores, measure.ties),
+        texts=len(texts),
+        videos=len(candidates.paths),
+        missing=candidates.missing,
+        normalize=measure.normalize,
+        protocol=protocol.name if protocol else "library",
+        ties=measure.ties,
+        intervals=_intervals(scores, measure.ties),
+        scores=scores,
+    )
 
 
 def _metrics(scores: Scores, ties: Ties) -> RetrievalMetrics:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from c2v.errors import ChangedError, MediaError
 from c2v.indexing.engine import Failed, Indexed
 from c2v.indexing.plan import Job
-from c2v.indexing.report import Failure, IndexProgress, IndexReport
+from c2v.indexing.report import Failure, IndexProgress, Tally
 from c2v.library import Store
 from c2v.media.identity import CHANGED, is_named
 
@@ -19,11 +19,11 @@ COMMIT_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Committer:
-    """Stores what becomes of ``jobs``, counts it in ``report`` and tells it to ``progress``."""
+    """Stores what becomes of ``jobs``, counts it in ``tally`` and tells it to ``progress``."""
 
     library: Store
     jobs: Sequence[Job]
-    report: IndexReport
+    tally: Tally
     progress: IndexProgress
     _finished: list[Indexed] = field(default_factory=list)
     _finished_since: float = 0.0
@@ -67,14 +67,14 @@ class Committer:
         self._give_up(self.jobs[failed.number], failed.error)
 
     def _report(self, one: Indexed) -> None:
-        job, report = self.jobs[one.number], self.report
+        job, tally = self.jobs[one.number], self.tally
         if job.updates:
-            report.updated += 1
+            tally.updated += 1
         else:
-            report.added += 1
+            tally.added += 1
         if one.video.problems:
-            report.partly.append(Failure(job.file.path, "; ".join(one.video.problems)))
-        report.seconds_of_video += one.video.duration_seconds
+            tally.partly.append(Failure(job.file.path, "; ".join(one.video.problems)))
+        tally.seconds_of_video += one.video.duration_seconds
         self.progress.closed(job.file.path, failed=False)
 
     def _give_up(self, job: Job, error: MediaError) -> None:
@@ -86,5 +86,5 @@ class Committer:
             self.library.record_failure(
                 str(file.path), size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, reason=reason
             )
-        self.report.failed.append(Failure(file.path, reason, error.trace))
+        self.tally.failed.append(Failure(file.path, reason, error.trace))
         self.progress.closed(file.path, failed=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from c2v.config import DecoderName, Settings
+from c2v.config import SETTINGS, DecoderName, Settings
 from c2v.media.containers import MOST_MEGAPIXELS
 from c2v.media.sampling import Exactness, Sampling
 from c2v.media.segments import SegmentMode
@@ -47,7 +47,7 @@ class IndexOptions:
         Raises:
             UsageError: ``settings.segment`` is no way to cut a video.
         """
-        chosen = segment_is_chosen or settings.segment != Settings().segment
+        chosen = segment_is_chosen or settings.segment != SETTINGS["segment"].default
         return cls(
             segment=SegmentMode.parse(settings.segment) if chosen else None,
             decoder=settings.decoder,

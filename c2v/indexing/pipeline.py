@@ -22,12 +22,20 @@ from c2v.indexing.local import LocalEngine
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job, Plan, make_plan
 from c2v.indexing.pruning import choose_doomed
-from c2v.indexing.report import ConfirmPrune, Failure, IndexProgress, IndexReport, Silent, refuse
+from c2v.indexing.report import (
+    ConfirmPrune,
+    Failure,
+    IndexProgress,
+    IndexReport,
+    Silent,
+    Tally,
+    refuse,
+)
 from c2v.library import Store
 from c2v.media.scan import FoundVideo, ScanProblem, scan
 
 
-def index(
+def index_paths(
     library: Store,
     bundle: Bundle,
     roots: Sequence[Path],
@@ -51,9 +59,8 @@ def index(
     if not run.stop.is_set():
         run.apply(plan, confirm_prune)
         run.follow(engine or LocalEngine(bundle, options, run.stop), plan.jobs)
-    run.report.interrupted = run.stop.is_set()
-    run.report.elapsed_seconds = time.monotonic() - started
-    return run.report
+    elapsed = time.monotonic() - started
+    return run.tally.report(elapsed_seconds=elapsed, interrupted=run.stop.is_set())
 
 
 @dataclass(slots=True)
@@ -62,7 +69,7 @@ class _Run:
     options: IndexOptions
     progress: IndexProgress
     stop: threading.Event
-    report: IndexReport = field(default_factory=IndexReport)
+    tally: Tally = field(default_factory=Tally)
 
     def plan(self, roots: Sequence[Path]) -> Plan:
         problems: list[ScanProblem] = []
@@ -72,7 +79,7 @@ class _Run:
             exclude=self.options.exclude,
             hidden=self.options.hidden,
             on_problem=problems.append,
-            on_unmatched=self.report.unmatched.append,
+            on_unmatched=self.tally.unmatched.append,
         ):
             if self.stop.is_set():
                 break
@@ -81,7 +88,7 @@ class _Run:
                 self.progress.scanned(len(found))
         self.progress.scanned(len(found))
         folders = [Path(os.path.abspath(root)) for root in roots]  # noqa: PTH100 - links stay links
-        self.report.failed += [
+        self.tally.failed += [
             Failure(problem.path, problem.reason)
             for problem in problems
             if not (self.options.prune and problem.path in folders)  # what was in it is reported
@@ -111,26 +118,26 @@ class _Run:
                 size_bytes=copy.file.size_bytes,
                 mtime_ns=copy.file.mtime_ns,
             )
-        self.report.moved = len(plan.moves)
-        self.report.added = len(plan.copies)
-        self.report.unchanged = plan.unchanged + len(plan.touched)
-        self.report.failed += plan.unreadable
-        self.report.damaged = sorted(video.path for video in plan.damaged)
+        self.tally.moved = len(plan.moves)
+        self.tally.added = len(plan.copies)
+        self.tally.unchanged = plan.unchanged + len(plan.touched)
+        self.tally.failed += plan.unreadable
+        self.tally.damaged = sorted(video.path for video in plan.damaged)
         self._prune(plan, confirm_prune)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
         doomed, kept = choose_doomed(plan, prune=self.options.prune, confirm=confirm_prune)
-        self.report.failed += kept
+        self.tally.failed += kept
         self.library.remove_videos([video.id for video in doomed])
-        self.report.removed = len(doomed)
-        self.report.missing = len(plan.vanished) + len(plan.unplugged) - len(doomed)
+        self.tally.removed = len(doomed)
+        self.tally.missing = len(plan.vanished) + len(plan.unplugged) - len(doomed)
 
     def follow(self, engine: Engine, jobs: Sequence[Job]) -> None:
         """Let the engine do the jobs, commit what is finished, and tell of it."""
         if not jobs:
             return
         self.progress.planned(len(jobs), sum(job.file.size_bytes for job in jobs))
-        committer = Committer(self.library, jobs, self.report, self.progress)
+        committer = Committer(self.library, jobs, self.tally, self.progress)
         try:
             with closing(engine.run(jobs)) as outcomes:
                 for outcome in outcomes:

@@ -33,8 +33,10 @@ def choose_doomed(
         return plan.vanished, []
     folders = _by_folder(lost)
     names = ", ".join(str(folder) for folder in list(folders)[:3])
-    if confirm(f"{amount_of(lost)} gone with the whole folder, as on an unplugged drive: "
-               f"{names}{', ...' if len(folders) > 3 else ''}: drop?"):  # fmt: skip
+    if confirm(
+        f"{amount_of(lost)} gone with the whole folder, as on an unplugged drive: "
+        f"{names}{', ...' if len(folders) > 3 else ''}: drop?"
+    ):
         return plan.vanished + lost, []
     kept = [
         Failure(

@@ -22,7 +22,7 @@ class Failure:
         return {"path": str(self.path), "reason": self.reason}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
     """The outcome of a run; ``failed`` and ``partly`` are data, not exceptions."""
 
@@ -30,15 +30,18 @@ class IndexReport:
     updated: int = 0
     moved: int = 0
     unchanged: int = 0
+    """Files that did not have to be read."""
+    reembedded: int = 0
+    """Videos of the whole library whose vectors another head made anew of stored frame features."""
     removed: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    partly: list[Failure] = field(default_factory=list)
+    failed: tuple[Failure, ...] = ()
+    partly: tuple[Failure, ...] = ()
     """Videos that are indexed, but not every part of them could be read."""
-    damaged: list[str] = field(default_factory=list)
+    damaged: tuple[str, ...] = ()
     """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
     """Videos of the library below the given folders that are not on disk and were kept."""
-    unmatched: list[str] = field(default_factory=list)
+    unmatched: tuple[str, ...] = ()
     """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
@@ -51,6 +54,7 @@ class IndexReport:
             "updated": self.updated,
             "moved": self.moved,
             "unchanged": self.unchanged,
+            "reembedded": self.reembedded,
             "removed": self.removed,
             "missing": self.missing,
             "failed": [failure.as_dict() for failure in self.failed],
@@ -59,6 +63,41 @@ class IndexReport:
             "elapsed_s": round(self.elapsed_seconds, 3),
             "interrupted": self.interrupted,
         }
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run has come to so far; its words are those of :class:`IndexReport`."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    missing: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    partly: list[Failure] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    seconds_of_video: float = 0.0
+
+    def report(self, *, elapsed_seconds: float, interrupted: bool) -> IndexReport:
+        """The end of it."""
+        return IndexReport(
+            added=self.added,
+            updated=self.updated,
+            moved=self.moved,
+            unchanged=self.unchanged,
+            removed=self.removed,
+            missing=self.missing,
+            failed=tuple(self.failed),
+            partly=tuple(self.partly),
+            damaged=tuple(self.damaged),
+            unmatched=tuple(self.unmatched),
+            seconds_of_video=self.seconds_of_video,
+            elapsed_seconds=elapsed_seconds,
+            interrupted=interrupted,
+        )
 
 
 class IndexProgress(Protocol):

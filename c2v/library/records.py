@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.config import DEFAULTS
 from c2v.errors import C2VError
 
 UsedStrategy = Literal["exact", "hnsw"]
@@ -171,9 +172,9 @@ class HnswSettings:
     segments a graph is kept on disk; below, an exact scan is as fast and always right.
     """
 
-    m: int = 16
-    ef_construction: int = 100
-    ef: int = 1400
+    m: int = DEFAULTS["hnsw_m"]
+    ef_construction: int = DEFAULTS["hnsw_ef_construction"]
+    ef: int = DEFAULTS["hnsw_ef"]
     from_rows: int = 50_000
 
     def __post_init__(self) -> None:

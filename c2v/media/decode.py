@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from c2v.config import DecoderName
 from c2v.errors import UsageError
 from c2v.media.containers import MOST_MEGAPIXELS
@@ -13,7 +15,7 @@ from c2v.optional import has, require
 
 def decoder_names_available() -> tuple[DecoderName, ...]:
     """The names `choose_decoder` accepts on this machine."""
-    return ("auto", "pyav", "decord") if has("decord") else ("auto", "pyav")
+    return tuple(name for name in get_args(DecoderName) if name != "decord" or has("decord"))
 
 
 def choose_decoder(

@@ -144,9 +144,13 @@ def _scale(frame: VideoFrame, *, width: int, height: int) -> NDArray[np.uint8]:
 
     def scaled(colorspace: str | None) -> VideoFrame:
         return frame.reformat(
-            width=width, height=height, format="rgb24", interpolation=interpolation,
-            src_colorspace=colorspace, threads=1,
-        )  # fmt: skip
+            width=width,
+            height=height,
+            format="rgb24",
+            interpolation=interpolation,
+            src_colorspace=colorspace,
+            threads=1,
+        )
 
     untagged = frame.colorspace == _UNSPECIFIED_COLORSPACE
     try:

@@ -144,15 +144,24 @@ def sample(
             open_video(path, max_megapixels=max_megapixels) as video,
         ):
             layout = lay_out(
-                video, sampling, decoder=decoder, on_problem=problems.append, frames=frames,
+                video,
+                sampling,
+                decoder=decoder,
+                on_problem=problems.append,
+                frames=frames,
                 first_seconds=first_seconds,
-            )  # fmt: skip
+            )
             parts = list(
                 decode_range(
-                    layout, 0, len(layout.times), shape=shape, decoder=decoder,
-                    on_problem=problems.append, video=video,
+                    layout,
+                    0,
+                    len(layout.times),
+                    shape=shape,
+                    decoder=decoder,
+                    on_problem=problems.append,
+                    video=video,
                 )
-            )  # fmt: skip
+            )
         return SampledVideo(layout, _joined(parts), tuple(problems))
 
     try:

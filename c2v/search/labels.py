@@ -15,7 +15,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.errors import DataError
 from c2v.files.reading import read_input
 
-CAPTION_COLUMNS = ("caption", "label", "sentence", "text")
+LABEL_COLUMNS = ("caption", "label", "sentence", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ def read_labels(path: Path) -> list[str]:
 def _caption_column(text: str) -> list[str]:
     rows = csv.DictReader(text.splitlines())
     for name in rows.fieldnames or ():
-        if name.strip().lower() in CAPTION_COLUMNS:
+        if name.strip().lower() in LABEL_COLUMNS:
             return [row[name] or "" for row in rows]
     raise DataError(
         f"the labels file has the columns {', '.join(rows.fieldnames or ())}",
-        hint=f"name one of them {' or '.join(CAPTION_COLUMNS)}",
+        hint=f"name one of them {' or '.join(LABEL_COLUMNS)}",
     )
 
 

@@ -14,7 +14,6 @@ from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DamagedRowsError
 from c2v.library import Filter, SegmentRow, Store
-from c2v.search.rerank import rerank
 from c2v.search.results import Answer, Moment
 
 Ranked = list[tuple[float, SegmentRow]]
@@ -79,7 +78,7 @@ def find_all(
     started = time.perf_counter()
     with library.snapshot():
         if options.where.paths:
-            from c2v.search.filters import unmatched
+            from c2v.search.unmatched import unmatched
 
             for pattern in unmatched(library, options.where) if options.on_unmatched else ():
                 options.on_unmatched(pattern)  # type: ignore[misc]
@@ -107,6 +106,8 @@ def _answers(
     answers = []
     for query, (strategy, ranked) in zip(queries, _rank(library, queries, options), strict=True):
         if options.rerank:
+            from c2v.search.rerank import rerank
+
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
             ranked = first + ranked[options.rerank :]
         results = _locate(library, query, ranked[: options.top])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
+
+from c2v.search.sequences import ResultSequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Sequence[Moment]):
+class Answer(ResultSequence[Moment]):
     """The ranked moments for one query, as a sequence, and how they were found.
 
     >>> moment = Moment(1, "/v/dog.mp4", 0.31, 0.0, 12.0, 3.5, 12.0)
@@ -62,19 +63,6 @@ class Answer(Sequence[Moment]):
     results: tuple[Moment, ...]
     left_out: tuple[str, ...] = ()
     """Paths of videos of which segments were left out, because what is stored is damaged."""
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[Moment]:
-        return iter(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> Moment: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Moment, ...]: ...
-    def __getitem__(self, place: int | slice) -> Moment | tuple[Moment, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v search``."""

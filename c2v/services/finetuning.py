@@ -6,27 +6,28 @@ import dataclasses
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from c2v.errors import DataError
 from c2v.optional import has, remark
-from c2v.services.captions import odd_rows
 from c2v.services.encoders import Encoders
+from c2v.services.odd_captions import odd_rows
 from c2v.services.telling import Tell
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
+    from c2v.encoder.catalogue import Fetch
     from c2v.evaluation.captions import Captions
     from c2v.indexing.report import IndexProgress
     from c2v.library import Store
-    from c2v.services.video_library import VideoLibrary
+    from c2v.services.workspace import Workspace
     from c2v.training.choices import Choices
     from c2v.training.distributed import Group
-    from c2v.training.finetune import Finetuned, Run
     from c2v.training.loop import Watcher
+    from c2v.training.run import Finetuned, Run
 
 
 class Screen(Protocol):
@@ -41,8 +42,9 @@ class Screen(Protocol):
     def training(self, log: Watcher) -> AbstractContextManager[Watcher]:
         """The display of the run, which passes everything on to ``log``."""
 
-    def fetch(self, name: str) -> Path:
-        """Fetch a model for the videos that are indexed first."""
+    @property
+    def fetch(self) -> Fetch | None:
+        """Fetches a model for the videos that are indexed first; None fetches nothing."""
 
     def interrupted(self, name: str, *, saved: bool) -> None:
         """The run was broken off, and can go on where something was saved."""
@@ -64,12 +66,9 @@ class Wish:
 
 
 def finetune(
-    library: VideoLibrary, wish: Wish, screen: Screen, stop: threading.Event
-) -> tuple[Finetuned, bool]:
-    """Train a model on ``library``, in each of the processes that torchrun started.
-
-    Returns:
-        What came of it, and whether this process is the one that reports it.
+    space: Workspace, wish: Wish, screen: Screen | None, stop: threading.Event | None
+) -> Finetuned:
+    """Train a model on the library, in each of the processes that torchrun started.
 
     Raises:
         DataError: the captions cannot be used, or are of too few videos.
@@ -79,7 +78,8 @@ def finetune(
         KeyboardInterrupt: ``stop`` was set before there was anything to train on.
     """
     captions = _captions(wish)
-    return _Job(library, wish, screen, *captions).run(stop)
+    shown = screen or _NoScreen(space.telling.notice)
+    return _Job(space, wish, shown, *captions).run(stop or threading.Event())
 
 
 def _captions(wish: Wish) -> tuple[Captions, Captions | None]:
@@ -115,6 +115,15 @@ def _processes(wanted: str) -> Iterator[tuple[Group, str]]:
         yield group, where
 
 
+def _unlogged() -> str:
+    """A line about logs that a part is missing for; empty where none is."""
+    kinds = {"matplotlib": "no picture of the curves", "tensorboard": "no TensorBoard log"}
+    lost = {module: kind for module, kind in kinds.items() if not has(module)}
+    if not lost:
+        return ""
+    return remark(f"the run is logged in log.csv, with {' and '.join(lost.values())}", *lost)
+
+
 class _Nobody:
     """A watcher that says nothing."""
 
@@ -124,42 +133,70 @@ class _Nobody:
     def validated(self, report: Any) -> None: ...
 
 
+class _NoScreen:
+    """Shows nothing: implements :class:`Screen`. Nothing is fetched."""
+
+    fetch = None
+
+    def __init__(self, notice: Tell) -> None:
+        self._notice = notice
+
+    def notice(self, text: str) -> None:
+        self._notice(text)
+
+    def indexing(self) -> AbstractContextManager[IndexProgress]:
+        from c2v.indexing.report import Silent
+
+        return nullcontext(Silent())
+
+    def training(self, log: Watcher) -> AbstractContextManager[Watcher]:
+        return nullcontext(log)
+
+    def interrupted(self, name: str, *, saved: bool) -> None:
+        self._notice(f"the run {name} was interrupted{'' if saved else ' before it began'}")
+
+
 class _Job:
     """One call: its captions, and how they are to be learnt."""
 
     def __init__(
         self,
-        library: VideoLibrary,
+        space: Workspace,
         wish: Wish,
         screen: Screen,
         captions: Captions,
         later: Captions | None,
     ) -> None:
-        self.library, self.wish, self.screen = library, wish, screen
+        self.space, self.wish, self.screen = space, wish, screen
         self.captions, self.later = captions, later
         # Text towers run on the CPU whatever the head is trained on.
-        on_cpu = dataclasses.replace(library.settings, device="cpu")
+        on_cpu = dataclasses.replace(space.settings, device="cpu")
         self.encoders = Encoders(on_cpu, notice=screen.notice)
 
-    def run(self, stop: threading.Event) -> tuple[Finetuned, bool]:
+    def run(self, stop: threading.Event) -> Finetuned:
         with (
-            _processes(self.library.settings.device) as (group, where),
+            _processes(self.space.settings.device) as (group, where),
             self._named(group) as called,
         ):
-            from c2v.training.finetune import Run
+            from c2v.training.run import Run
 
             notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
             run = Run(
-                name=called, watcher=_Nobody(), group=group, stop=stop, device=where,
-                resume=self.wish.resume or group.attempt > 0, overwrite=self.wish.overwrite,
-            )  # fmt: skip
+                name=called,
+                watcher=_Nobody(),
+                group=group,
+                stop=stop,
+                device=where,
+                resume=self.wish.resume or group.attempt > 0,
+                overwrite=self.wish.overwrite,
+            )
             run.check()
             if run.resume and not run.begun:
                 notice(f"there is no checkpoint of {called}: from the beginning")
             for sentence in odd_rows(self.captions):
                 notice(sentence)
             try:
-                return self._train(run, notice), group.leads
+                return self._train(run, notice)
             except KeyboardInterrupt:
                 if group.leads:
                     self.screen.interrupted(called, saved=run.begun)
@@ -168,8 +205,8 @@ class _Job:
     @contextmanager
     def _named(self, group: Group) -> Iterator[str]:
         """The name of the run, the same in all processes; the first one keeps others off it."""
-        from c2v.training.finetune import Run
         from c2v.training.naming import named_run, runs_of
+        from c2v.training.run import Run
 
         wish, notice = self.wish, self.screen.notice
         if not group.leads:
@@ -193,15 +230,15 @@ class _Job:
     def _train(self, run: Run, notice: Tell) -> Finetuned:
         from c2v.evaluation.library_names import in_library
         from c2v.library.refusals import check_towers
-        from c2v.training.finetune import check_texts, finetune
-        from c2v.training.logs import RunLog
+        from c2v.training.logs import RunLog, draw_curves
         from c2v.training.naming import write_record
+        from c2v.training.run import check_texts, train_bundle
 
         if run.group.leads:
             self._check_early()
             self._index_missing(run)
         run.group.wait()
-        library = self.library.store
+        library = self.space.store
         bundle = self._start(library)
         captions = in_library(library, self.captions)
         later = in_library(library, self.later) if self.later else None
@@ -210,12 +247,14 @@ class _Job:
             notice(odd)
         choices = self.wish.choices
         if not run.group.leads:
-            return finetune(library, bundle, captions, choices, run, validation=later)
+            return train_bundle(library, bundle, captions, choices, run, validation=later)
         write_record(run.name, self.wish.data)
-        if not has("tensorboard", "matplotlib"):
-            notice(remark("the run leaves fewer logs", "tensorboard", "matplotlib"))
+        if odd := _unlogged():
+            notice(odd)
         with RunLog(run.folder) as log, self.screen.training(log) as run.watcher:
-            return finetune(library, bundle, captions, choices, run, validation=later)
+            result = train_bundle(library, bundle, captions, choices, run, validation=later)
+        curves = draw_curves(result.outcome.history, run.folder, title=run.name)
+        return dataclasses.replace(result, curves=curves)
 
     def _start(self, library: Store) -> Bundle:
         """The encoder to start from: the one asked for, else the library's own."""
@@ -226,11 +265,11 @@ class _Job:
     def _check_early(self) -> None:
         """What cannot be done is said before videos are indexed for it."""
         from c2v.library.refusals import check_towers
-        from c2v.training.finetune import check_choices
+        from c2v.training.run import check_choices
 
         if self._is_filled():
-            bundle = self._start(self.library.store)
-            check_towers(self.library.store, bundle.name, bundle.towers_fingerprint)
+            bundle = self._start(self.space.store)
+            check_towers(self.space.store, bundle.name, bundle.towers_fingerprint)
         elif self.wish.model is not None:
             bundle = self.encoders.named(self.wish.model)
         else:
@@ -238,14 +277,16 @@ class _Job:
         check_choices(self.wish.choices, bundle, self.captions)
 
     def _is_filled(self) -> bool:
-        return self.library.exists and self.library.store.model is not None
+        return self.space.exists and self.space.store.model is not None
 
     def _index_missing(self, run: Run) -> None:
         """Bring those videos into the library that are on disk and not in it."""
+        from c2v.services.filling import IndexArguments, fill
+
         model = self.wish.model
         known: set[str] = set()
         if self._is_filled():
-            store = self.library.store
+            store = self.space.store
             known = {video.path for video in store.videos()}
             known |= {failure.path for failure in store.failures()}
             model = None  # never re-embed somebody's library on the way
@@ -259,8 +300,12 @@ class _Job:
             return
         self.screen.notice(f"indexing {len(new)} videos that are not in the library yet")
         with self.screen.indexing() as progress:
-            self.library.index(
-                new, model=model, progress=progress, fetch=self.screen.fetch, stop=run.stop
-            )
+            how: IndexArguments = {
+                "model": model,
+                "progress": progress,
+                "fetch": self.screen.fetch,
+                "stop": run.stop,
+            }
+            fill(self.space, new, how)
         if run.stop.is_set():
             raise KeyboardInterrupt

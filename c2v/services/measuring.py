@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from c2v.errors import UsageError
 from c2v.evaluation.datasets import BENCHMARKS, SPLITS, load_captions
@@ -17,9 +17,11 @@ from c2v.evaluation.retrieval import (
     evaluate_candidates,
     evaluate_library,
 )
-from c2v.services.captions import odd_rows
-from c2v.services.results import Comparison
+from c2v.services.keywords import check_keywords
+from c2v.services.odd_captions import odd_rows
+from c2v.services.reports import Comparison
 from c2v.services.telling import Telling
+from c2v.services.workspace import Workspace
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
@@ -29,35 +31,65 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int], None]
 
 
-class Measuring:
-    """One measurement: which captions, and how they are measured.
+class EvaluateArguments(TypedDict, total=False):
+    """What is measured, and how; all of it may be left out."""
+
+    videos: Path | None
+    """The folder of the videos; None is beside the file, else in the library."""
+    annotations: Path | None
+    """The folder of a benchmark's own files; None is ``videos``."""
+    split: str
+    """``train``, ``val`` or ``test`` of a benchmark; ``test``."""
+    models: Sequence[str]
+    """Encoders, set side by side; none is the library's own."""
+    protocol: str
+    """``library`` ranks its videos; ``clip4clip`` and ``clip2video`` read the files as those
+    papers do."""
+    normalize: str
+    """``none``, ``dual-softmax`` or ``qb-norm``."""
+    bank: str | None
+    """Training captions for ``qb-norm``; None is those of the benchmark."""
+    ties: str
+    """``optimistic``, ``average``, ``pessimistic`` or ``legacy``."""
+    on_progress: OnProgress | None
+    """With a paper's protocol, told how many videos of how many are read."""
+
+
+def measure(space: Workspace, data: str, how: EvaluateArguments) -> Comparison:
+    """Measure encoders on the captions ``data``: over the library, or as a paper does.
 
     Raises:
-        DataError: the captions cannot be read.
+        DataError: the captions cannot be read, or not one of their videos can be ranked.
         UsageError: an unknown split, protocol, normalisation or kind of ties.
     """
+    check_keywords(how, EvaluateArguments, of="evaluate")
+    measuring = _Measuring(data, how, space.telling)
+    models = tuple(how.get("models", ()))
+    if measuring.paper is None:
+        space.encoder()  # what is wrong with the library is said first
+        return measuring.over_library(space.store, space.encoders_named(models))
+    on_progress = how.get("on_progress") or (lambda _done, _total: None)
+    return measuring.over_files(measuring.paper, space.encoders_named(models), on_progress)
 
-    def __init__(
-        self,
-        data: str,
-        *,
-        videos: Path | None,
-        annotations: Path | None,
-        split: str,
-        protocol: str,
-        normalize: str,
-        bank: str | None,
-        ties: str,
-        telling: Telling,
-    ) -> None:
-        self.captions = _load(data, split=split, videos=videos, annotations=annotations)
+
+class _Measuring:
+    """One measurement: which captions, and how they are measured."""
+
+    def __init__(self, data: str, how: EvaluateArguments, telling: Telling) -> None:
+        videos, annotations = how.get("videos"), how.get("annotations")
+        normalize = how.get("normalize", "none")
+        self.captions = _load(
+            data, split=how.get("split", "test"), videos=videos, annotations=annotations
+        )
         self.paper = published_protocol(
-            protocol, data=data, first_seconds=self.captions.first_seconds
+            how.get("protocol", "library"), data=data, first_seconds=self.captions.first_seconds
         )
         for sentence in odd_rows(self.captions):
             telling.notice(sentence)
-        banked = _bank(bank, data, normalize, videos=videos, annotations=annotations)
-        self.measure = Measure.of(normalize=normalize, bank=banked, ties=ties)
+        banked = _bank(how.get("bank"), data, normalize, videos=videos, annotations=annotations)
+        self.measure = Measure.of(
+            normalize=normalize, bank=banked, ties=how.get("ties", "optimistic")
+        )
         self._telling = telling
 
     def over_library(self, library: Store, bundles: Sequence[Bundle]) -> Comparison:

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from c2v.errors import C2VError, DataError, UsageError
+from c2v.services.reports import Removed
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
     from c2v.library import Store, VideoRecord
+    from c2v.services.workspace import Workspace
 
 
-def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
+def remove_videos(
+    space: Workspace,
+    paths: Sequence[str],
+    *,
+    dry_run: bool,
+    confirm: Callable[[Sequence[VideoRecord]], None] | None,
+) -> Removed:
+    """Forget the videos that ``paths`` mean and their failures; the files stay."""
+    library = space.store
+    doomed = _videos_meant(library, paths)
+    if not dry_run:
+        if confirm is not None:
+            confirm(doomed)
+        library.remove_videos([video.id for video in doomed])
+        library.clear_failures([video.path for video in doomed])
+        give_back_room(library, space.telling)
+    return Removed(tuple(video.path for video in doomed), dry_run)
+
+
+def _videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
     """The videos that paths, folders and patterns mean, each once.
 
     Raises:
@@ -33,13 +54,6 @@ def videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
             hint="c2v status shows the library; --library names another one",
         )
     return [videos[place] for place in chosen]
-
-
-def remove_videos(library: Store, doomed: Sequence[VideoRecord], telling: Telling) -> None:
-    """Forget these videos and their failures; the files stay."""
-    library.remove_videos([video.id for video in doomed])
-    library.clear_failures([video.path for video in doomed])
-    give_back_room(library, telling)
 
 
 def give_back_room(library: Store, telling: Telling) -> None:

@@ -10,6 +10,7 @@ from c2v.config import Strategy
 from c2v.errors import UsageError
 from c2v.library import Filter
 from c2v.search.ranking import SearchOptions
+from c2v.services.keywords import check_keywords
 from c2v.services.places import several
 
 
@@ -35,7 +36,9 @@ def options_of(
 
     Raises:
         UsageError: a number that makes no sense.
+        TypeError: a keyword that there is not.
     """
+    check_keywords(wanted, Wanted, of="search")
     if wanted.get("top", 1) < 1 or wanted.get("rerank", 0) < 0:
         raise UsageError("top is at least 1 and rerank at least 0", hint="leave them out")
     within = tuple(os.fspath(path) for path in several(wanted.get("within", ())))

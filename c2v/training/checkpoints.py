@@ -12,14 +12,14 @@ import torch  # noqa: TID253
 from c2v.errors import DataError
 from c2v.files.drafts import file_draft, settle
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write beside, sync, rename. ``content`` is tensors and plain values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with file_draft(path) as draft:
-        torch.save({"format": FORMAT, **content}, draft)
+        torch.save({"format": CHECKPOINT_FORMAT, **content}, draft)
 
 
 def remove_drafts(folder: Path) -> None:
@@ -57,7 +57,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         # What torch says of it is advice to whoever calls torch.
         raise _unreadable(path, "it is damaged, or no checkpoint of c2v") from error
-    if content.get("format") != FORMAT:
+    if content.get("format") != CHECKPOINT_FORMAT:
         raise DataError(
             f"the checkpoint {path} is of another version of c2v",
             hint="start afresh with --overwrite",

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.heads.base import HeadModule
 from c2v.errors import UsageError
 from c2v.training.recipe import (
     SMALL_PAIRS,
     Optimiser,
-    Part,
     Recipe,
+    TrainedPart,
     batch_for,
     epochs_for,
 )
-from c2v.training.start import choose_start, head_kind
+from c2v.training.start import choose_start, first_head, head_kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +32,13 @@ class Choices:
     learning_rate: float | None = None
     clip_rate: float | None = None
     layers: int | None = None
+    """Of the temporal transformer; for scripts alone."""
     projected: bool = True
     freeze: tuple[str, ...] = ()
     validation: float = 0.1
     patience: int = 0
     micro_batch: int | None = None
     autocast: bool = False
-    noise: float | None = None
     seed: int = 0
 
 
@@ -50,6 +51,18 @@ class Planned:
     projected: bool
     small: bool
     layers: int | None
+
+    def first_head(self, bundle: Bundle) -> HeadModule:
+        """What is trained, with its first weights."""
+        return first_head(
+            bundle,
+            head=self.head,
+            start=self.recipe.init,
+            projected=self.projected,
+            small=self.small,
+            seed=self.recipe.seed,
+            layers=self.layers,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -77,27 +90,34 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         "learning_rate": choices.learning_rate,
         "clip_rate": choices.clip_rate,
         "micro_batch": choices.micro_batch,
-        "noise": 0.0 if train == "all" else choices.noise,
+        "noise": 0.0 if train == "all" else None,
     }
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
     recipe = Recipe(
-        train=train, init=start, epochs=choices.epochs or epochs_for(videos, batch), batch=batch,
+        train=train,
+        init=start,
+        epochs=choices.epochs or epochs_for(videos, batch),
+        batch=batch,
         optimiser=choices.optimiser,  # type: ignore[arg-type]
-        validation=choices.validation, patience=choices.patience, freeze=patterns,
-        freeze_layers=layers, autocast=choices.autocast, seed=choices.seed,
+        validation=choices.validation,
+        patience=choices.patience,
+        freeze=patterns,
+        freeze_layers=layers,
+        autocast=choices.autocast,
+        seed=choices.seed,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
     head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 
 
-def _train(choices: Choices, bundle: Bundle, *, small: bool) -> Part:
+def _train(choices: Choices, bundle: Bundle, *, small: bool) -> TrainedPart:
     trainable = bundle.config.text.family == "clip" and bundle.config.image.family == "open_clip"
     if choices.train is None:
         return "head" if small or not trainable else "all"
-    if choices.train not in get_args(Part):
+    if choices.train not in get_args(TrainedPart):
         raise UsageError(f"--train {choices.train}", hint="head or all")
     if choices.train == "all" and not trainable:
         raise UsageError(

@@ -39,17 +39,22 @@ class DecodedFrames:
 
 
 def decoded_frames(
-    bundle: Bundle, paths: Sequence[str], *, first_seconds: float | None, group: Group,
+    bundle: Bundle,
+    paths: Sequence[str],
+    *,
+    first_seconds: float | None,
+    group: Group,
     on_progress: Callable[[int, int], None],
-) -> DecodedFrames:  # fmt: skip
+) -> DecodedFrames:
     """Twelve frames of each video, evenly over it, at the size of the image tower.
 
     The first of several processes writes the file, the others wait for it. ``first_seconds`` is
     how much of a video counts, None for all of it.
     """
     base = cache_dir() / "training" / _key(bundle, paths, first_seconds)
-    files = _Files(base.with_suffix(".npy"), base.with_suffix(".seen.npy"),
-                   base.with_suffix(".json"))  # fmt: skip
+    files = _Files(
+        base.with_suffix(".npy"), base.with_suffix(".seen.npy"), base.with_suffix(".json")
+    )
     if group.leads and not all(file.exists() for file in (files.pixels, files.seen, files.reasons)):
         _write(bundle, paths, files, first_seconds=first_seconds, on_progress=on_progress)
     group.wait()
@@ -82,9 +87,13 @@ def _key(bundle: Bundle, paths: Sequence[str], first_seconds: float | None) -> s
 
 
 def _write(
-    bundle: Bundle, paths: Sequence[str], files: _Files, *, first_seconds: float | None,
+    bundle: Bundle,
+    paths: Sequence[str],
+    files: _Files,
+    *,
+    first_seconds: float | None,
     on_progress: Callable[[int, int], None],
-) -> None:  # fmt: skip
+) -> None:
     files.pixels.parent.mkdir(parents=True, exist_ok=True)
     side = bundle.config.image.side
     shape = (len(paths), FRAMES, side, side, 3)
@@ -105,9 +114,13 @@ def _write(
 
 
 def _decode(
-    bundle: Bundle, path: str, pixels: NDArray[np.uint8], present: NDArray[np.bool_],
-    *, first_seconds: float | None,
-) -> None:  # fmt: skip
+    bundle: Bundle,
+    path: str,
+    pixels: NDArray[np.uint8],
+    present: NDArray[np.bool_],
+    *,
+    first_seconds: float | None,
+) -> None:
     """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video.
 
     A frame that cannot be read is left out; ``present`` says so.

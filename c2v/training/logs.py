@@ -15,10 +15,19 @@ from c2v.training.loop import EpochReport, StepReport
 CSV_NAME = "log.csv"
 CURVES_NAME = "curves.png"
 EVENTS_NAME = "tensorboard"
-COLUMNS = (
-    "epoch", "step", "loss", "t2v_R@1", "t2v_R@5", "t2v_R@10", "v2t_R@1", "v2t_R@5", "v2t_R@10",
-    "t2v_MnR", "seconds",
-)  # fmt: skip
+CSV_COLUMNS = (
+    "epoch",
+    "step",
+    "loss",
+    "t2v_R@1",
+    "t2v_R@5",
+    "t2v_R@10",
+    "v2t_R@1",
+    "v2t_R@5",
+    "v2t_R@10",
+    "t2v_MnR",
+    "seconds",
+)
 
 
 class RunLog:
@@ -60,7 +69,7 @@ class RunLog:
         if epochs and path.is_file():
             kept = path.read_text(encoding="utf-8").splitlines()[: 1 + epochs]
         self._file = path.open("w", newline="", encoding="utf-8")
-        self._file.write("".join(f"{line}\n" for line in kept or [",".join(COLUMNS)]))
+        self._file.write("".join(f"{line}\n" for line in kept or [",".join(CSV_COLUMNS)]))
         self._file.flush()
         events = self._folder / EVENTS_NAME
         if not epochs:
@@ -111,10 +120,10 @@ def _events(folder: Path, *, first_step: int) -> Any:
     return SummaryWriter(str(folder), purge_step=first_step)
 
 
-def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> bool:
-    """Loss and validation recall by epoch as a PNG; False where matplotlib is not installed."""
+def draw_curves(history: list[dict[str, Any]], folder: Path, *, title: str) -> Path | None:
+    """Loss and validation recall by epoch as a PNG; None where matplotlib is not installed."""
     if not has("matplotlib"):
-        return False
+        return None
     keep_caches_here()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -140,5 +149,6 @@ def draw_curves(history: list[dict[str, Any]], path: Path, *, title: str) -> boo
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(title)
+    path = folder / CURVES_NAME
     figure.savefig(path, dpi=120)
-    return True
+    return path

@@ -126,10 +126,17 @@ class Trainer:
     """
 
     def __init__(
-        self, trainee: Trainee, material: Material, recipe: Recipe, *, folder: Path,
-        identity: str, watcher: Watcher, group: Group | None = None,
+        self,
+        trainee: Trainee,
+        material: Material,
+        recipe: Recipe,
+        *,
+        folder: Path,
+        identity: str,
+        watcher: Watcher,
+        group: Group | None = None,
         stop: threading.Event | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.trainee = trainee
         self.material = material
         self.recipe = recipe
@@ -254,11 +261,15 @@ class Trainer:
         self.progress.seconds += time.monotonic() - started
         self.watcher.stepped(
             StepReport(
-                step=step + 1, steps=self.steps, epoch=epoch + 1, loss=loss,
-                pairs=len(batch.flat_texts), rate=share * self.recipe.learning_rate,
+                step=step + 1,
+                steps=self.steps,
+                epoch=epoch + 1,
+                loss=loss,
+                pairs=len(batch.flat_texts),
+                rate=share * self.recipe.learning_rate,
                 scale=float(self.trainee.log_scale.detach().exp()),
             )
-        )  # fmt: skip
+        )
 
     # -- validation and checkpoints -------------------------------------------------------------
 
@@ -329,7 +340,10 @@ class Trainer:
         first, second = content["best"]
         self._best = (first, second)
         self.progress = Progress(
-            step=content["step"], best_epoch=content["best_epoch"],
-            loss_sum=content["loss_sum"], history=content["history"],
-            seconds=content["seconds"], finished=content["finished"],
-        )  # fmt: skip
+            step=content["step"],
+            best_epoch=content["best_epoch"],
+            loss_sum=content["loss_sum"],
+            history=content["history"],
+            seconds=content["seconds"],
+            finished=content["finished"],
+        )

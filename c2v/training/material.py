@@ -10,7 +10,7 @@ from c2v.evaluation.captions import Captions
 from c2v.evaluation.stored import Missing, StoredVideos, find_videos, read_features
 from c2v.library import Store
 from c2v.training.loop import Material
-from c2v.training.pairs import Pairs, split
+from c2v.training.pairs import Pairs, hold_out
 from c2v.training.recipe import validation_count
 
 
@@ -25,9 +25,14 @@ class Gathered:
 
 
 def gather(
-    library: Store, captions: Captions, later: Captions | None, *, share: float, seed: int,
+    library: Store,
+    captions: Captions,
+    later: Captions | None,
+    *,
+    share: float,
+    seed: int,
     unreadable: Collection[Missing] = (),
-) -> Gathered:  # fmt: skip
+) -> Gathered:
     """The videos of both files that the library has.
 
     Args:
@@ -55,7 +60,7 @@ def gather(
     pairs = Pairs.of(both, stored.paths)
     if later is None:
         count = validation_count(len(pairs.videos), share)
-        train, held = split(pairs.videos, count=count, seed=seed)
+        train, held = hold_out(pairs.videos, count=count, seed=seed)
     else:
         last = frozenset(later.paths)
         held = [n for n, path in enumerate(pairs.videos) if path in last]
@@ -71,6 +76,8 @@ def gather(
 
 def _joined(first: Captions, second: Captions) -> Captions:
     return replace(
-        first, paths=first.paths + second.paths, texts=first.texts + second.texts,
+        first,
+        paths=first.paths + second.paths,
+        texts=first.texts + second.texts,
         unclear={**first.unclear, **second.unclear},
-    )  # fmt: skip
+    )

@@ -73,13 +73,9 @@ def named_run(
     """
     if name is None and (resume or again):
         name = next(
-            (
-                record.name
-                for record in runs_of(data)
-                if resume or record.launcher == os.getppid()
-            ),
+            (record.name for record in runs_of(data) if resume or record.launcher == os.getppid()),
             None,
-        )  # fmt: skip
+        )
     if name is not None:
         with sole_owner(run_folder(name)) as alone:
             if not alone:
@@ -131,8 +127,10 @@ def _read(file: Path) -> RunRecord | None:
     try:
         content = parse_json(read_plain(file).decode("utf-8"))
         return RunRecord(
-            file.parent.name, str(content["data"]), float(content["begun"]),
+            file.parent.name,
+            str(content["data"]),
+            float(content["begun"]),
             int(content["launcher"]),
-        )  # fmt: skip
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None

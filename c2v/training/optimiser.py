@@ -18,13 +18,15 @@ BETAS = (0.9, 0.98)
 EPSILON = 1e-6
 TOWERS = "towers."
 _STEMS = (
-    "positional_embedding", "token_embedding.", "visual.class_embedding",
-    "visual.positional_embedding", "visual.conv1.", "visual.ln_pre.",
-)  # fmt: skip
+    "positional_embedding",
+    "token_embedding.",
+    "visual.class_embedding",
+    "visual.positional_embedding",
+    "visual.conv1.",
+    "visual.ln_pre.",
+)
 _BLOCK = "transformer.resblocks."
-_TAIL = (
-    "ln_final.", "text_projection", "visual.ln_post.", "visual.proj", "logit_scale",
-)  # fmt: skip
+_TAIL = ("ln_final.", "text_projection", "visual.ln_post.", "visual.proj", "logit_scale")
 
 
 def freeze(module: nn.Module, recipe: Recipe) -> None:
@@ -87,9 +89,13 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
     ]
     if recipe.optimiser == "bertadam":
         return BertAdam(
-            described, lr=recipe.learning_rate, total_steps=steps, warmup=recipe.warmup,
-            betas=BETAS, eps=EPSILON,
-        )  # fmt: skip
+            described,
+            lr=recipe.learning_rate,
+            total_steps=steps,
+            warmup=recipe.warmup,
+            betas=BETAS,
+            eps=EPSILON,
+        )
     return torch.optim.AdamW(described, lr=recipe.learning_rate, betas=BETAS, eps=EPSILON)
 
 

@@ -38,7 +38,7 @@ class Pairs:
         return found
 
 
-def split(videos: Sequence[str], *, count: int, seed: int) -> tuple[list[int], list[int]]:
+def hold_out(videos: Sequence[str], *, count: int, seed: int) -> tuple[list[int], list[int]]:
     """Numbers of the videos to train on, and of those held back, each ascending.
 
     Videos are drawn by the hash of their name, so that one more video in the file does not move

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from c2v.errors import UsageError
 
-Part = Literal["head", "all"]
+TrainedPart = Literal["head", "all"]
 Start = Literal["identity", "clip", "model"]
 Optimiser = Literal["adamw", "bertadam"]
 
@@ -33,7 +33,7 @@ FEWEST_VALIDATION = 8
 class Recipe:
     """Everything that shapes the weights that come out."""
 
-    train: Part
+    train: TrainedPart
     init: Start
     epochs: int
     batch: int = 64

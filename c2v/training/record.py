@@ -35,17 +35,30 @@ def identity(bundle: Bundle, given: Gathered, planned: Planned) -> str:
     pairs, material = given.pairs, given.material
     names = [Path(path).name for path in pairs.videos]
     content: Sequence[Any] = (
-        bundle.fingerprint, names, pairs.texts, pairs.owner, list(material.train),
-        list(material.held_back), frames.hexdigest(), planned.as_dict(),
-    )  # fmt: skip
+        bundle.fingerprint,
+        names,
+        pairs.texts,
+        pairs.owner,
+        list(material.train),
+        list(material.held_back),
+        frames.hexdigest(),
+        planned.as_dict(),
+    )
     encoded = json.dumps(content, sort_keys=True).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def save(
-    name: str, folder: Path, *, parent: Bundle, trainee: Trainee, planned: Planned,
-    outcome: Outcome, data: dict[str, Any], overwrite: bool,
-) -> Path:  # fmt: skip
+    name: str,
+    folder: Path,
+    *,
+    parent: Bundle,
+    trainee: Trainee,
+    planned: Planned,
+    outcome: Outcome,
+    data: dict[str, Any],
+    overwrite: bool,
+) -> Path:
     """Write the bundle, with a record of data, settings, seed and metrics; returns its folder."""
     head = trainee.module.get_submodule("head")
     assert isinstance(head, HeadModule)
@@ -73,10 +86,15 @@ def save(
 
         towers = tower_state(trainee)
     return save_bundle(
-        name, parent=parent, head=settings, head_state=head.state_dict(), towers=towers,
-        documents={METRICS_NAME: document}, source=f"fine-tuned from {parent.name}",
+        name,
+        parent=parent,
+        head=settings,
+        head_state=head.state_dict(),
+        towers=towers,
+        documents={METRICS_NAME: document},
+        source=f"fine-tuned from {parent.name}",
         overwrite=overwrite,
-    )  # fmt: skip
+    )
 
 
 def facts(captions: Captions, given: Gathered) -> dict[str, Any]:

@@ -57,9 +57,15 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
 
 
 def first_head(
-    bundle: Bundle, *, head: str | None, start: Start, projected: bool, small: bool, seed: int,
-    layers: int | None = None, centers: int | None = None,
-) -> HeadModule:  # fmt: skip
+    bundle: Bundle,
+    *,
+    head: str | None,
+    start: Start,
+    projected: bool,
+    small: bool,
+    seed: int,
+    layers: int | None = None,
+) -> HeadModule:
     """The head with its first weights.
 
     Raises:
@@ -73,7 +79,6 @@ def first_head(
         type=head_kind(kind),
         feature_dim=bundle.feature_dim,
         layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
-        centers=centers or 5,
         # The published mask lets the last difference see padding, so that the vector of a video
         # depends on the longest one beside it. New weights need not be trained so.
         strict_difference_mask=True,
@@ -104,8 +109,9 @@ def head_kind(name: str) -> HeadType:
 
 def _own_head(bundle: Bundle, *, projected: bool) -> HeadModule:
     described = bundle.config.head
-    settings = HeadSettings.from_dict({**described.settings, "type": head_kind(described.type),
-                                       "feature_dim": bundle.feature_dim})  # fmt: skip
+    settings = HeadSettings.from_dict(
+        {**described.settings, "type": head_kind(described.type), "feature_dim": bundle.feature_dim}
+    )
     arrays = read_tensors(bundle.directory / HEAD_NAME)
     state = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
     return _with_projections(settings, state, projected=projected or settings.projected)

@@ -76,9 +76,14 @@ def backward(
 
 
 def _cached(
-    trainee: Trainee, batch: PairBatch, mine: PairBatch, pieces: Sequence[PairBatch], draw: Draw,
-    settings: StepSettings, group: Group,
-) -> Tensor:  # fmt: skip
+    trainee: Trainee,
+    batch: PairBatch,
+    mine: PairBatch,
+    pieces: Sequence[PairBatch],
+    draw: Draw,
+    settings: StepSettings,
+    group: Group,
+) -> Tensor:
     with torch.no_grad():
         done = [_embed(trainee, piece, draw, settings) for piece in pieces]
     branches = range(len(settings.branch_weights))
@@ -123,9 +128,15 @@ def _autocast(trainee: Trainee, settings: StepSettings) -> AbstractContextManage
 
 
 def _loss(
-    trainee: Trainee, batch: PairBatch, mine: PairBatch, texts: Parts, segments: Parts,
-    place: list[int], settings: StepSettings, group: Group,
-) -> Tensor:  # fmt: skip
+    trainee: Trainee,
+    batch: PairBatch,
+    mine: PairBatch,
+    texts: Parts,
+    segments: Parts,
+    place: list[int],
+    settings: StepSettings,
+    group: Group,
+) -> Tensor:
     """The loss of the whole batch, from this process's vectors and those of the others."""
     device = texts[0].device
     first = group.share(len(batch.videos)).start

@@ -24,7 +24,7 @@ from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
 from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
-from c2v.training.start import clip_state, first_head, first_scale
+from c2v.training.start import clip_state, first_scale
 from c2v.training.trainee import Draw, Parts, Trainee
 
 
@@ -36,10 +36,18 @@ class TowerTrainee(nn.Module):
     """
 
     def __init__(
-        self, towers: Clip, head: HeadModule, *, frames: DecodedFrames, rows: NDArray[np.int64],
-        ids: NDArray[np.int64], mask: NDArray[np.bool_], mean: Sequence[float],
-        std: Sequence[float], scale: float,
-    ) -> None:  # fmt: skip
+        self,
+        towers: Clip,
+        head: HeadModule,
+        *,
+        frames: DecodedFrames,
+        rows: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        mask: NDArray[np.bool_],
+        mean: Sequence[float],
+        std: Sequence[float],
+        scale: float,
+    ) -> None:
         super().__init__()
         self.towers = towers
         self.head = head
@@ -95,18 +103,21 @@ def tower_trainee(
             f"--train all: the towers of {bundle.name} are frozen and cannot be trained",
             hint="--train head, or another --model",
         )
-    head = first_head(
-        bundle, head=planned.head, start=planned.recipe.init, projected=planned.projected,
-        small=planned.small, seed=planned.recipe.seed, layers=planned.layers,
-    )  # fmt: skip
+    head = planned.first_head(bundle)
     ids, mask = bundle.tokenizer.encode(list(pairs.texts))
     rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
     return TowerTrainee(
-        _towers(bundle, state), head, frames=frames, rows=rows, ids=ids, mask=mask,
-        mean=image.mean, std=image.std,
+        _towers(bundle, state),
+        head,
+        frames=frames,
+        rows=rows,
+        ids=ids,
+        mask=mask,
+        mean=image.mean,
+        std=image.std,
         scale=first_scale(bundle, head, np.eye(2), np.eye(2), np.arange(2)),
-    ).to(device)  # fmt: skip
+    ).to(device)
 
 
 def tower_state(trainee: Trainee) -> dict[str, Tensor]:
@@ -123,10 +134,14 @@ def check_trainable(bundle: Bundle) -> None:
     vision = bundle.config.image.settings["vision_cfg"]
     known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
     plain = (
-        bundle.config.image.settings["quick_gelu"] and text.causal and text.pool == "end"
-        and text.activation == "quick_gelu" and not text.projection_bias
-        and set(vision) <= known and isinstance(vision["layers"], int)
-    )  # fmt: skip
+        bundle.config.image.settings["quick_gelu"]
+        and text.causal
+        and text.pool == "end"
+        and text.activation == "quick_gelu"
+        and not text.projection_bias
+        and set(vision) <= known
+        and isinstance(vision["layers"], int)
+    )
     if not plain:
         raise ModelError(
             f"the towers of {bundle.name} are not OpenAI's CLIP: only their head can be trained",
@@ -140,17 +155,23 @@ def _towers(bundle: Bundle, state: dict[str, Tensor]) -> Clip:
     text = TextArchitecture.from_settings(bundle.config.text.settings)
     vision = bundle.config.image.settings["vision_cfg"]
     shape = ClipShape(
-        feature_dim=bundle.feature_dim, vision_width=vision["width"],
-        vision_layers=vision["layers"], patch_size=vision["patch_size"],
-        image_size=vision["image_size"], text_width=text.width, text_layers=text.layers,
-        context_length=text.context, vocab_size=text.vocab_size,
-    )  # fmt: skip
+        feature_dim=bundle.feature_dim,
+        vision_width=vision["width"],
+        vision_layers=vision["layers"],
+        patch_size=vision["patch_size"],
+        image_size=vision["image_size"],
+        text_width=text.width,
+        text_layers=text.layers,
+        context_length=text.context,
+        vocab_size=text.vocab_size,
+    )
     with torch.device("meta"):
         towers = Clip(shape)
     state = {**state}
     state.setdefault("logit_scale", torch.tensor(math.log(100.0)))
-    state = {name: value.reshape(()) if name == "logit_scale" else value
-             for name, value in state.items()}  # fmt: skip
+    state = {
+        name: value.reshape(()) if name == "logit_scale" else value for name, value in state.items()
+    }
     try:
         towers.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:

@@ -41,9 +41,13 @@ class Validation:
 
 
 def validate(
-    trainee: Trainee, texts: Sequence[int], owner: Sequence[int], videos: Sequence[int],
-    *, mixing: Sequence[float] | None = None,
-) -> Validation:  # fmt: skip
+    trainee: Trainee,
+    texts: Sequence[int],
+    owner: Sequence[int],
+    videos: Sequence[int],
+    *,
+    mixing: Sequence[float] | None = None,
+) -> Validation:
     """Rank ``videos`` for ``texts``; ``owner`` holds the place in ``videos`` of each text's.
 
     A head of one branch has nothing to mix. ``mixing`` fixes what is tried.

@@ -19,7 +19,7 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.indexing.decoding import DecodePool
 from c2v.indexing.events import Closed, Decoded, Failed
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.library import open_store
@@ -50,7 +50,7 @@ def measure(folder: Path, *, runs: int, short: bool) -> list[Row]:
         ):
             library.set_model(model_record(bundle))
             started = time.perf_counter()
-            index(library, bundle, [folder / "clips"], options=IndexOptions())
+            index_paths(library, bundle, [folder / "clips"], options=IndexOptions())
             together.append(time.perf_counter() - started)
     return [
         compare(

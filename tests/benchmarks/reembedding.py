@@ -20,7 +20,7 @@ from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import init_from_clip
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.library import open_store
 from tests.benchmarks.measure import Row, compare
@@ -76,7 +76,7 @@ def times(
         ):
             library.set_model(model_record(plain))
             started = time.perf_counter()
-            index(library, plain, [videos], options=IndexOptions())
+            index_paths(library, plain, [videos], options=IndexOptions())
             afresh.append(time.perf_counter() - started)
             started = time.perf_counter()
             reembed(library, temporal)

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.reembedding import model_record
 from c2v.library import SegmentRow, open_store
 
@@ -143,7 +143,7 @@ def ask(
         library.set_model(model_record(bundle))
         started = time.process_time()
         paths = sorted({question.path for question in questions})
-        index(library, bundle, paths, options=IndexOptions(exactness=sampling))
+        index_paths(library, bundle, paths, options=IndexOptions(exactness=sampling))
         seconds = time.process_time() - started
         places = library.segments_of([video.id for video in library.videos()])
         segments = sorted(

@@ -21,7 +21,7 @@ from c2v.evaluation.published import published_rows
 from c2v.evaluation.published_videos import ProtocolName
 from c2v.evaluation.retrieval import Evaluation, Scores
 from c2v.evaluation.stored import Missing
-from c2v.services.results import Comparison
+from c2v.services.reports import Comparison
 
 
 def evaluation(

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 from c2v.cli.app import run
+from c2v.config import load_settings
 from c2v.evaluation.captions import Captions
+from c2v.services.video_library import VideoLibrary
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 WORDS = {
@@ -230,3 +232,21 @@ def test_under_torchrun_a_missing_video_is_no_failed_worker(
     monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "0")
     assert run(options(data, "together", epochs=1)) == 0
     assert capsys.readouterr().out.count('"reason": "no such file"') == 2
+
+
+def test_a_script_gets_what_the_command_prints(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from c2v.services.finetuning import Wish
+    from c2v.training.choices import Choices
+
+    choices = Choices(head="clip2video", epochs=1, patience=1, batch=4)
+    with VideoLibrary(load_settings(library=str(data.parent / "library"))) as videos:
+        result = videos.finetune(Wish(str(data), choices, name="script"))
+    assert run(options(data, "command", epochs=1)) == 0
+    printed, mine = json.loads(capsys.readouterr().out), result.as_dict()
+    assert list(mine) == list(printed)
+    for different in ("name", "model", "logs", "elapsed_s"):
+        mine.pop(different), printed.pop(different)
+    assert json.loads(json.dumps(mine)) == printed
+    assert (result.logs / "log.csv").is_file()

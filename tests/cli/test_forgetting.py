@@ -16,11 +16,11 @@ import pytest
 
 from c2v.encoder.bundle import load_bundle
 from c2v.encoder.heads import HeadSettings
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.report import Silent
 from c2v.library import open_store
 from c2v.library.refusals import amount
@@ -114,7 +114,9 @@ def test_a_stopped_rebuild_keeps_what_it_had_not_reached(
     with open_store(library) as opened, opened.writer():
         options = IndexOptions(reread=True, workers=1, batch_size=1)
         bundle = load_bundle("mini", device="cpu")
-        report = index(opened, bundle, [videos], options=options, progress=StopAtFirst(), stop=stop)
+        report = index_paths(
+            opened, bundle, [videos], options=options, progress=StopAtFirst(), stop=stop
+        )
     assert report.interrupted
     assert 1 <= report.updated < len(ALL)
     assert names(library) == list(ALL)
@@ -235,7 +237,9 @@ def test_another_head_forgets_nothing(c2v: Run, shelf: tuple[Path, Path]) -> Non
     videos, library = shelf
     mini = load_bundle("mini", device="cpu")
     settings = HeadSettings(type="seqTransf", feature_dim=mini.feature_dim, layers=1)
-    save_bundle("other", parent=mini, head=settings, head_state=init_random(settings, seed=1))
+    save_bundle(
+        "other", parent=mini, head=settings, head_state=random_head(settings, seed=1).state_dict()
+    )
     done = c2v("index", videos / "b", "-L", library, "--model", "other")
     assert "embedding the library again" in done.stderr
     assert names(library) == list(ALL)

@@ -70,8 +70,6 @@ def place(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 str(folder / "library"),
                 "-m",
                 "mini",
-                "--precision",
-                "fp32",
                 "-q",
             ]
         )

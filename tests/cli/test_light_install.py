@@ -143,6 +143,13 @@ def test_an_explicit_wish_for_a_missing_part(
     assert not (c2v_home / "data" / "libraries").exists(), "nothing was begun"
 
 
+def test_what_is_no_model_needs_no_part(light: Light) -> None:
+    done = light.c2v("model", "pull", "nope", code=1)
+    error, hint = done.stderr.splitlines()
+    assert error == "error: there is no model named 'nope'"
+    assert hint.startswith("hint: models here: mini; to be fetched: ViT-B-32")
+
+
 def test_a_trained_head_answers_sentences_and_reads_no_video(
     light: Light, demo_videos: Path, c2v_home: Path
 ) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -60,6 +61,28 @@ def test_demo_shows_four_searches(c2v: Run, tmp_path: Path) -> None:
     firsts = [line.split()[1] for line in shown.splitlines() if line.startswith("1 ")]
     names = [Path(path).name for path in firsts]
     assert names == ["garage.mp4", "photographer.mp4", "departure.mp4", "downtown.mpg"]
+    (line,) = [line for line in shown.splitlines() if line.startswith("$") and "rocket" in line]
+    copied = c2v(*shlex.split(line)[2:], "--format", "json").stdout  # as it is printed
+    assert Path(json.loads(copied)["results"][0]["path"]).name == "departure.mp4"
+
+
+def test_tables_in_a_pipe_end_with_their_last_word(
+    c2v: Run, demo_library: Path, demo_videos: Path, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("a motorcycle in a garage\na rocket\n")
+    captions = tmp_path / "captions.csv"
+    captions.write_text(f"video,caption\n{demo_videos}/garage.mp4,a motorcycle\n")
+    for words in (
+        ("search", "a cat"),
+        ("describe", demo_videos / "garage.mp4", "--labels", labels),
+        ("status",),
+        ("model", "list"),
+        ("evaluate", "--data", captions),
+    ):
+        lines = c2v(*words, "-L", demo_library).stdout.splitlines()
+        assert lines
+        assert lines == [line.rstrip() for line in lines], words
 
 
 def test_json_is_the_contract(c2v: Run, demo_library: Path) -> None:

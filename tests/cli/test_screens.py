@@ -23,7 +23,7 @@ import pytest
 import typer
 
 from c2v.cli.app import app, run
-from c2v.cli.text import ESCAPING, LONGEST, printable, shortened
+from c2v.cli.text import ESCAPING, LONGEST_SENTENCE, printable, shortened
 from c2v.config import models_dir
 from c2v.encoder.catalogue import locate_bundle
 
@@ -253,5 +253,5 @@ def test_texts_of_every_kind() -> None:
     assert printable("\ud800") == "\\ud800"
     assert printable("a\u200db\u00a0c\u202fd") == "a\u200db\u00a0c\u202fd"
     assert "x\udcffy€".encode("cp437", ESCAPING) == b"x\xffy\\u20ac"
-    assert len(shortened("x" * 5000)) <= LONGEST
+    assert len(shortened("x" * 5000)) <= LONGEST_SENTENCE
     assert shortened("short") == "short"

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from c2v.encoder.catalogue import import_checkpoint
-from c2v.encoder.names import LONGEST, check_bundle_name, is_name, name_from
+from c2v.encoder.names import LONGEST_NAME, check_bundle_name, is_name, name_from
 from c2v.encoder.registry import find_bundle
 from c2v.errors import ModelError, UsageError
-from c2v.training.finetune import Run
+from c2v.training.run import Run
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from c2v.training.finetune import Run
         "", ".", "..", "a/b", "a\\b", "../up", "/etc", ".hidden", "a.", "v1...", "auto", "CON",
         "nul",
         "Com1", "lpt9.v2", "aux.safetensors", "a--b", "a b", "a\0b", "a\n", "naïve", "-x", "C:",
-        "x" * (LONGEST + 1), "x" * 5000, "~", "~root", "\ud83d",
+        "x" * (LONGEST_NAME + 1), "x" * 5000, "~", "~root", "\ud83d",
     ],
 )  # fmt: skip
 def test_names_that_cannot_be_are_one_sentence(name: str) -> None:
@@ -35,7 +35,7 @@ def test_names_that_cannot_be_are_one_sentence(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "ViT-B-32", "my_model.v2", "console", "com10", "x" * LONGEST]
+    "name", ["a", "ViT-B-32", "my_model.v2", "console", "com10", "x" * LONGEST_NAME]
 )
 def test_names_that_can_be(name: str) -> None:
     assert check_bundle_name(name) == name
@@ -47,7 +47,7 @@ def test_names_that_can_be(name: str) -> None:
         ("captions", "captions"), ("My captions (final).v2", "My-captions-final-.v2"),
         ("Frühling", "Fruhling"), ("字幕", "model"), ("", "model"), ("...", "model"),
         ("con", "model-con"), ("NUL.2", "model-NUL.2"), ("auto", "model-auto"), ("a -- b", "a-b"),
-        ("-rf", "rf"), ("x" * 300, "x" * (LONGEST - 10)),
+        ("-rf", "rf"), ("x" * 300, "x" * (LONGEST_NAME - 10)),
     ],
 )  # fmt: skip
 def test_a_name_follows_from_any_file_name(text: str, name: str) -> None:

@@ -205,6 +205,59 @@ def test_int8_is_refused_where_it_cannot_be_done(tiny_folder: Path) -> None:
         make_clip_tower(tiny_folder, config, device="mps", precision="int8")
     with pytest.raises(UsageError, match="int4"):
         load_bundle(tiny_folder, precision="int4")
+    config.image.settings["vision_cfg"]["attentional_pool"] = True
+    assert VisionShape.of(config.image) is None
+    with pytest.raises(ModelError, match="int8 was asked for, which tiny cannot do$") as caught:
+        Bundle(tiny_folder, config, precision="int8").check_parts()  # before any work
+    assert "--precision auto" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16", "fp16"])
+def test_a_precision_that_the_shipped_tower_has_not_is_refused(name: str) -> None:
+    bundle = load_bundle("mini", precision=name)
+    assert bundle.embed_text(["a dog"]).shape == (1, 512)  # no picture, no such wish
+    with pytest.raises(ModelError, match=f"{name} was asked for, .*mini .*computes in int8") as no:
+        bundle.check_parts()
+    assert "--precision auto" in no.value.hint
+    with pytest.raises(ModelError, match=name):
+        bundle.encode_frames(np.zeros((1, 224, 224, 3), np.uint8))
+
+
+def test_the_precision_of_the_shipped_tower_is_what_is_said_of_it() -> None:
+    rounded = load_bundle("mini", precision="int8")
+    rounded.check_parts()
+    images = probe_images(224)
+    np.testing.assert_array_equal(
+        rounded.encode_frames(images), load_bundle("mini").encode_frames(images)
+    )
+    assert b"DequantizeLinear" in (rounded.directory / "image.onnx").read_bytes()
+
+
+def test_an_answer_is_kept_for_as_long_as_what_it_is_about_stays(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions of what the choices run on, and of nothing else, are part of its name."""
+    import importlib.metadata
+
+    from c2v.encoder.bundle_config import read_config
+
+    config = read_config(tiny_folder)
+    graph = (REFERENCE, ROUNDED)
+    both = (*graph, Choice("torch", "bf16"))
+    versions = {"onnxruntime": "1", "torch": "1"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.__getitem__)
+
+    def names() -> tuple[Path, Path]:
+        return tuple(precision.note_path(config, "cpu", one) for one in (graph, both))  # type: ignore[return-value]
+
+    first = names()
+    assert first[0] != first[1]
+    versions["torch"] = "2"
+    assert (names()[0] == first[0], names()[1] == first[1]) == (True, False)
+    del versions["torch"]  # it is not installed
+    assert precision.note_path(config, "cpu", graph) == first[0]
+    versions["onnxruntime"] = "2"
+    assert precision.note_path(config, "cpu", graph) != first[0]
 
 
 def test_probe_images_look_like_photographs() -> None:

@@ -18,7 +18,7 @@ from c2v.indexing.assembly import BatchSize
 from c2v.indexing.decoding import DecodePool, split
 from c2v.indexing.events import Closed, Decoded
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.plan import Job
 from c2v.indexing.reembedding import model_record
 from c2v.library import open_store
@@ -49,8 +49,8 @@ def features_of(
     """By file and start: times, features and vector of every segment."""
     with open_store(place, create=True) as library:
         library.set_model(model_record(bundle))
-        report = index(library, bundle, [folder], options=options)
-        assert (report.failed, report.partly) == ([], [])
+        report = index_paths(library, bundle, [folder], options=options)
+        assert (report.failed, report.partly) == ((), ())
         rows = library.segments_of([video.id for video in library.videos()])
         segments = [row for one in rows.values() for row in one]
         ids = [row.segment_id for row in segments]

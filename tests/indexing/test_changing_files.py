@@ -24,7 +24,7 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.errors import ChangedError, MediaError
 from c2v.indexing import committer, decoding, local, pipeline
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.query_clip import embed_clip
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.report import IndexReport, Silent
@@ -131,8 +131,8 @@ def test_files_that_traded_names_after_the_scan(
 ) -> None:
     """The plan is made from the scan's sizes and time stamps: they are not what is stored."""
     acting = Acting(lambda: swap(folder / "a.mp4", folder / "c.mp4"), scanned=True)
-    report = index(library, bundle, [folder], options=ONE, progress=acting)
-    assert (acting.acted, report.added, report.failed) == (1, 3, [])
+    report = index_paths(library, bundle, [folder], options=ONE, progress=acting)
+    assert (acting.acted, report.added, report.failed) == (1, 3, ())
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
 
 
@@ -147,11 +147,11 @@ def test_files_that_traded_names_between_plan_and_reading(
         return plan
 
     monkeypatch.setattr(pipeline, "make_plan", late)
-    report = index(library, bundle, [folder], options=ONE)
-    assert (report.added, report.failed) == (3, [])
+    report = index_paths(library, bundle, [folder], options=ONE)
+    assert (report.added, report.failed) == (3, ())
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
     monkeypatch.setattr(pipeline, "make_plan", make)
-    assert index(library, bundle, [folder], options=ONE).unchanged == 3
+    assert index_paths(library, bundle, [folder], options=ONE).unchanged == 3
 
 
 @pytest.mark.parametrize("when", ["begun", "ended"])
@@ -181,9 +181,9 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
             other.replace(file)
 
     calls = at_decoding(monkeypatch, "b.mp4", replace, when=when)
-    report = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
     assert calls == [2]
-    assert (report.added, report.failed, report.partly) == (3, [], [])
+    assert (report.added, report.failed, report.partly) == (3, (), ())
     monkeypatch.undo()
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
 
@@ -193,12 +193,12 @@ def test_a_file_renamed_while_it_is_read_is_found_by_the_next_run(
 ) -> None:
     file, new = folder / "b.mp4", folder / "d.mp4"
     at_decoding(monkeypatch, "b.mp4", lambda _: file.rename(new), when="begun")
-    report = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
     assert [failure.path.name for failure in report.failed] == ["b.mp4"]
     assert library.failures() == []  # nothing is known of a file that is not there
     assert_true(library, bundle, folder / "a.mp4", folder / "c.mp4")
-    report = index(library, bundle, [folder], options=ONE)
-    assert (report.added, report.unchanged, report.failed) == (1, 2, [])
+    report = index_paths(library, bundle, [folder], options=ONE)
+    assert (report.added, report.unchanged, report.failed) == (1, 2, ())
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "acd"))
 
 
@@ -208,11 +208,11 @@ def test_a_file_replaced_before_the_commit(
     """Read whole, waiting for others to share a transaction with: its name goes to another."""
     monkeypatch.setattr(committer, "COMMIT_SECONDS", 1e9)
     acting = Acting(lambda: (folder.parent / "other.mp4").replace(folder / "a.mp4"), opened="c.mp4")
-    report = index(library, bundle, [folder], options=ONE, progress=acting)
+    report = index_paths(library, bundle, [folder], options=ONE, progress=acting)
     assert acting.acted
     assert [failure.path.name for failure in report.failed] in ([], ["a.mp4"])
     assert library.failures() == []
-    index(library, bundle, [folder], options=ONE)
+    index_paths(library, bundle, [folder], options=ONE)
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
 
 
@@ -224,14 +224,14 @@ def test_a_file_that_grows_is_left_to_the_next_run(
             file.write(b"\0" * 100)
 
     calls = at_decoding(monkeypatch, "b.mp4", grow, when="begun")
-    report = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
     assert calls == [2]  # at once a second time, and no third
     (failure,) = report.failed
     assert failure.path.name == "b.mp4"
     assert "changed while it was read" in failure.reason
     assert library.failures() == []
     monkeypatch.undo()
-    assert index(library, bundle, [folder], options=ONE).added == 1
+    assert index_paths(library, bundle, [folder], options=ONE).added == 1
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
 
 
@@ -244,11 +244,11 @@ def test_damage_met_in_a_file_that_is_being_written_is_not_remembered(
         (folder / "b.mp4").write_bytes(whole[: len(whole) // 3])
 
     at_decoding(monkeypatch, "b.mp4", cut, when="begun")
-    report = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
     assert [failure.path.name for failure in report.failed] == ["b.mp4"]
     monkeypatch.undo()
     (folder / "b.mp4").write_bytes(whole)
-    assert index(library, bundle, [folder], options=ONE).added == 1
+    assert index_paths(library, bundle, [folder], options=ONE).added == 1
     assert_true(library, bundle, *(folder / f"{name}.mp4" for name in "abc"))
 
 
@@ -266,10 +266,10 @@ def test_a_long_file_shared_between_workers_is_dropped_whole(
 
     at_decoding(monkeypatch, "long.mp4", replace, when="begun")
     options = IndexOptions(workers=2, segment=SegmentMode.parse("whole"), batch_size=4)
-    report = index(library, bundle, [long], options=options)
+    report = index_paths(library, bundle, [long], options=options)
     if report.failed:  # both tries met a change
         assert library.failures() == []
-        report = index(library, bundle, [long], options=options)
+        report = index_paths(library, bundle, [long], options=options)
     monkeypatch.undo()
     assert report.added == 1
     assert_true(library, bundle, long)
@@ -279,7 +279,7 @@ WAITING = """
 import sys
 from pathlib import Path
 from c2v.encoder.bundle import load_bundle
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.reembedding import model_record
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.report import Silent
@@ -297,7 +297,7 @@ bundle = load_bundle("mini", device="cpu")
 with open_store(Path(sys.argv[1]), create=True) as library, library.writer():
     library.set_model(model_record(bundle))
     options = IndexOptions(workers=1, batch_size=1)
-    report = index(library, bundle, [Path(sys.argv[2])], options=options, progress=Waiting())
+    report = index_paths(library, bundle, [Path(sys.argv[2])], options=options, progress=Waiting())
     print(report.added, len(report.failed), flush=True)
 """
 
@@ -407,7 +407,7 @@ def test_an_unforeseen_exception_is_its_files_failure(
 
     monkeypatch.setattr(module, where, odd)
     options = IndexOptions(segment=SegmentMode.parse("scene")) if where == "find_cuts" else ONE
-    report = index(library, bundle, [folder], options=options)
+    report = index_paths(library, bundle, [folder], options=options)
     (failure,) = report.failed
     assert failure.path.name == "b.mp4"
     assert failure.reason == "unexpected ValueError: 31 is not a valid Type"
@@ -429,13 +429,13 @@ def test_what_is_no_files_fault_ends_the_run(
 
     monkeypatch.setattr(sampled, "look", broken)
     with pytest.raises(error):
-        index(library, bundle, [folder], options=ONE)
+        index_paths(library, bundle, [folder], options=ONE)
     assert library.failures() == []
 
 
 def test_a_file_that_goes_away_after_the_scan(library: Store, bundle: Bundle, folder: Path) -> None:
     acting = Acting((folder / "b.mp4").unlink, scanned=True)
-    report: IndexReport = index(library, bundle, [folder], options=ONE, progress=acting)
+    report: IndexReport = index_paths(library, bundle, [folder], options=ONE, progress=acting)
     assert report.added == 2
     assert [(f.path.name, f.reason) for f in report.failed] == [
         ("b.mp4", "cannot be read: there is no such file")
@@ -454,7 +454,7 @@ def test_numbers_that_are_not_finite_are_one_files_failure(
         return segments(assembly, bundle)
 
     monkeypatch.setattr(local, "to_segments", poisoned)
-    report = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
     assert (report.added, [f.path.name for f in report.failed]) == (2, ["b.mp4"])
     assert "not finite" in report.failed[0].reason
 
@@ -472,14 +472,14 @@ def test_times_of_other_centuries(
         os.utime(file, (seconds, seconds))
     except (OverflowError, OSError):
         pytest.skip("this file system has no such times")
-    report = index(library, bundle, [folder], options=ONE)
-    assert (report.added, report.failed) == (3, [])
-    again = index(library, bundle, [folder], options=ONE)
+    report = index_paths(library, bundle, [folder], options=ONE)
+    assert (report.added, report.failed) == (3, ())
+    again = index_paths(library, bundle, [folder], options=ONE)
     assert (again.unchanged, again.added, again.updated) == (3, 0, 0)
     text = folder / "text.mp4"
     text.write_text("no video, and with an odd time\n" * 10)
     os.utime(text, (seconds, seconds))
-    assert len(index(library, bundle, [folder], options=ONE).failed) == 1
+    assert len(index_paths(library, bundle, [folder], options=ONE).failed) == 1
     assert [failure.path for failure in library.failures()] == [str(text)]
 
 

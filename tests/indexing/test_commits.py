@@ -17,7 +17,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.errors import C2VError
 from c2v.indexing import committer, local
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.reembedding import model_record
 from c2v.library import open_store
 
@@ -69,7 +69,7 @@ def test_killed_inside_a_commit_each_video_is_there_once(tmp_path: Path, folder:
     with open_store(place) as library, library.writer():
         assert len(library.videos()) == 3  # the first group; of the second not a row
         assert library.counts().segments == 3
-        report = index(library, bundle, [folder], options=IndexOptions())
+        report = index_paths(library, bundle, [folder], options=IndexOptions())
         assert (report.unchanged, report.added) == (3, COUNT - 3)
         paths = [video.path for video in library.videos()]
         assert sorted(paths) == sorted(str(path) for path in folder.iterdir())
@@ -95,7 +95,7 @@ def test_what_was_finished_is_kept_when_the_run_breaks(
     with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         with pytest.raises(C2VError, match="roof"):
-            index(library, bundle, [folder], options=IndexOptions(batch_size=1))
+            index_paths(library, bundle, [folder], options=IndexOptions(batch_size=1))
         assert len(library.videos()) == 2
 
 
@@ -107,7 +107,7 @@ def test_small_videos_share_a_transaction(
     with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         before = generations(tmp_path / "library")
-        report = index(library, bundle, [folder], options=IndexOptions())
+        report = index_paths(library, bundle, [folder], options=IndexOptions())
         assert report.added == COUNT
         assert generations(tmp_path / "library") == before + 1
 

@@ -21,11 +21,11 @@ from c2v.indexing.committer import Committer
 from c2v.indexing.engine import Advanced, Failed, Indexed, Opened, Outcome
 from c2v.indexing.local import LocalEngine
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.plan import Job
 from c2v.indexing.query_clip import embed_clip
 from c2v.indexing.reembedding import model_record
-from c2v.indexing.report import IndexReport, Silent
+from c2v.indexing.report import Silent, Tally
 from c2v.library import open_store
 from c2v.media.identity import content_id
 from c2v.media.sampling import Sampling
@@ -212,7 +212,7 @@ def ready(fakes: ModuleType, texts: Path) -> tuple[Committer, list[Indexed]]:
     jobs = jobs_of(texts)
     made = [one for one in fakes.FakeEngine().run(jobs) if isinstance(one, Indexed)]
     assert len(made) == 5
-    return Committer(fakes.FakeStore(), jobs, IndexReport(), Told()), made
+    return Committer(fakes.FakeStore(), jobs, Tally(), Told()), made
 
 
 def test_finished_videos_are_stored_together(
@@ -235,7 +235,7 @@ def test_finished_videos_are_stored_together(
     writer.commit()
     names = [[Path(path).name for path in paths] for paths in writer.library.commits]
     assert names == [["0.mp4", "1.mp4", "2.mp4"], ["3.mp4"]]
-    assert (writer.report.added, writer.report.seconds_of_video) == (4, 8.0)
+    assert (writer.tally.added, writer.tally.seconds_of_video) == (4, 8.0)
     assert writer.progress.ended == [(f"{number}.mp4", False) for number in range(4)]
     writer.commit()
     assert len(writer.library.commits) == 2  # of nothing there is no transaction
@@ -250,7 +250,7 @@ def test_a_file_that_is_another_by_then_is_not_stored(
     (texts / "0.mp4").write_bytes(b"another, longer video")
     writer.commit()
     assert [Path(video.path).name for video in writer.library.videos()] == ["1.mp4"]
-    (failure,) = writer.report.failed
+    (failure,) = writer.tally.failed
     assert failure.reason == "changed while it was read; the next run tries it again"
     assert writer.library.failures() == []  # it is not remembered
 
@@ -260,13 +260,13 @@ def test_failures_are_remembered_at_once_and_problems_told(
 ) -> None:
     writer, made = ready
     writer.fail(Failed(4, MediaError("is a text file", trace="line 1")))
-    assert [(f.reason, f.trace) for f in writer.report.failed] == [("is a text file", "line 1")]
+    assert [(f.reason, f.trace) for f in writer.tally.failed] == [("is a text file", "line 1")]
     assert [failure.reason for failure in writer.library.failures()] == ["is a text file"]
     writer.jobs[0:1] = [replace(writer.jobs[0], updates=True)]
     writer.add(replace(made[0], video=replace(made[0].video, problems=("a gap", "an end"))))
     writer.commit()
-    assert (writer.report.updated, writer.report.added) == (1, 0)
-    assert [one.reason for one in writer.report.partly] == ["a gap; an end"]
+    assert (writer.tally.updated, writer.tally.added) == (1, 0)
+    assert [one.reason for one in writer.tally.partly] == ["a gap; an end"]
     assert writer.progress.ended == [("4.mp4", True), ("0.mp4", False)]
 
 
@@ -276,7 +276,7 @@ def test_what_was_finished_is_stored_when_the_engine_breaks(
     monkeypatch.setattr(committer, "COMMIT_SECONDS", 1e9)
     store, engine = fakes.FakeStore(), fakes.FakeEngine(most=2)
     with pytest.raises(RuntimeError, match="the engine broke"):
-        index(store, fakes.FakeBundle(), [texts], options=ONE, engine=engine)
+        index_paths(store, fakes.FakeBundle(), [texts], options=ONE, engine=engine)
     assert engine.closed
     assert len(store.videos()) == 2
     assert len(store.commits) == 1
@@ -297,7 +297,7 @@ def test_the_engine_is_closed_before_the_last_commit(
     put, closed = store.put_video, []
     monkeypatch.setattr(store, "put_video", lambda *of: (closed.append(engine.closed), put(*of)))
     with pytest.raises(RuntimeError, match="no screen"):
-        index(
+        index_paths(
             store, fakes.FakeBundle(), [texts], options=ONE, engine=engine, progress=Broken()
         )  # fmt: skip
     assert closed == [True, True, True]
@@ -315,8 +315,8 @@ def test_a_file_alone_has_the_features_that_the_index_stores(
     with open_store(tmp_path / "library", create=True) as library:
         library.set_model(model_record(bundle))
         options = IndexOptions(segment=SegmentMode("whole"), batch_size=8, workers=1)
-        report = index(library, bundle, [folder, still], options=options)
-        assert (report.added, report.failed) == (5, [])
+        report = index_paths(library, bundle, [folder, still], options=options)
+        assert (report.added, report.failed) == (5, ())
         for video in library.videos():
             (row,) = library.segments_of([video.id])[video.id]
             _, features = library.features([row.segment_id])[row.segment_id]

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from c2v.indexing.options import IndexOptions
-from c2v.indexing.pipeline import index
+from c2v.indexing.pipeline import index_paths
 from c2v.indexing.plan import Plan, make_plan
 from c2v.indexing.report import refuse
 from c2v.media.identity import content_id
@@ -182,7 +182,7 @@ def test_whatever_happens_to_files(
             assert_every_missing_video_has_one_place(disk, plan)
 
             engine = fakes.FakeEngine()
-            report = index(
+            report = index_paths(
                 disk.store, fakes.FakeBundle(), [disk.root], options=options,
                 confirm_prune=agree if options.prune else refuse, engine=engine,
             )  # fmt: skip
@@ -197,7 +197,7 @@ def test_whatever_happens_to_files(
 
             if disk.store.damaged & disk.store.rows.keys():
                 # Only what is at its place is looked at: rows that moved are met by the next run.
-                index(
+                index_paths(
                     disk.store, fakes.FakeBundle(), [disk.root], engine=fakes.FakeEngine(),
                     options=IndexOptions(segment=options.segment),
                 )  # fmt: skip
@@ -223,7 +223,7 @@ def test_reread_makes_a_job_of_every_file(
             assert sorted(job.file.path for job in plan.jobs) == [f.path for f in disk.found()]
             assert (plan.unchanged, plan.touched, plan.copies) == (0, [], [])
             assert_every_missing_video_has_one_place(disk, plan)
-            index(
+            index_paths(
                 disk.store, fakes.FakeBundle(), [disk.root], options=options,
                 engine=fakes.FakeEngine(),
             )  # fmt: skip
@@ -234,7 +234,7 @@ def started(disk: Disk, fakes: ModuleType, **contents: bytes) -> dict[str, int]:
     """Files indexed once, and the id of each."""
     for name, content in contents.items():
         disk.happen("write", f"a/{name}.mp4", content)
-    index(
+    index_paths(
         disk.store, fakes.FakeBundle(), [disk.root], options=IndexOptions(),
         engine=fakes.FakeEngine(),
     )  # fmt: skip
@@ -306,11 +306,11 @@ def test_a_damaged_video_whose_place_another_takes(fakes: ModuleType) -> None:
         disk.happen("damage", "a/x.mp4")
         disk.happen("touch", "a/x.mp4")
         disk.happen("delete", "a/y.mp4")
-        report = index(
+        report = index_paths(
             disk.store, fakes.FakeBundle(), [disk.root], options=IndexOptions(),
             engine=fakes.FakeEngine(),
         )  # fmt: skip
-        assert (report.damaged, report.moved) == ([str(disk.root / "a/x.mp4")], 1)
+        assert (report.damaged, report.moved) == ((str(disk.root / "a/x.mp4"),), 1)
         assert {Path(v.path).stem: v.id for v in disk.store.videos()} == {"x": first["y"]}
 
 

@@ -79,6 +79,12 @@ def fill_store(store: Store, videos: int, each: int = 4, *, seed: int = 0) -> ND
     return vectors
 
 
+def segment_ids(store: Store, *video_ids: int) -> list[int]:
+    """Ids of the segments of these videos (of all, if none are named), ascending."""
+    of = store.segments_of(video_ids or [one.id for one in store.videos()])
+    return sorted(row.segment_id for rows in of.values() for row in rows)
+
+
 @pytest.fixture
 def fill(library: SqliteStore) -> Callable[..., NDArray[np.float32]]:
     """:func:`fill_store` of the test's library."""

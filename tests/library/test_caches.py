@@ -15,13 +15,13 @@ from c2v.errors import C2VError
 from c2v.library import HnswSettings, ModelRecord
 from c2v.library.records import Identity
 from c2v.library.sqlite import caches, hnsw, parts
-from c2v.library.sqlite.cachefile import UntrustedCacheError, read_record, write_record
+from c2v.library.sqlite.cachefile import UntrustedCacheError, read_cache_file, write_cache_file
 from c2v.library.sqlite.hnsw import load_graph
 from c2v.library.sqlite.matrix import load_matrix
 from c2v.library.sqlite.parts import block_sum
 from c2v.library.sqlite.store import SqliteStore
 
-from .conftest import DIM, MODEL, segments, unit_rows, video
+from .conftest import DIM, MODEL, segment_ids, segments, unit_rows, video
 
 Fill = Callable[..., NDArray[np.float32]]
 SMALL = HnswSettings(from_rows=200)
@@ -142,7 +142,7 @@ def test_a_database_put_back_from_a_backup(
     for seed in (21, 22):
         with SqliteStore.open(folder, hnsw=SMALL) as library:
             library.put_video(video("/later"), segments(unit_rows(50, seed=seed)))
-            vectors = library.vectors(library.segment_ids_of([v.id for v in library.videos()]))
+            vectors = library.vectors(segment_ids(library))
             library.refresh()
             assert library.problems() == []
         ids = np.array(sorted(vectors))
@@ -291,8 +291,8 @@ def test_a_matrix_too_large_for_memory_is_scanned_in_sqlite(
 def test_a_record_is_whole_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "record"
     arrays = {"a": np.arange(5, dtype=np.int64), "b": np.zeros((0, 3), np.bool_)}
-    write_record(path, b"magic-01", {"x": [1, "é"]}, arrays)
-    header, back = read_record(path, b"magic-01")
+    write_cache_file(path, b"magic-01", {"x": [1, "é"]}, arrays)
+    header, back = read_cache_file(path, b"magic-01")
     assert header == {"x": [1, "é"]}
     assert back["b"].shape == (0, 3)
     np.testing.assert_array_equal(back["a"], arrays["a"])
@@ -304,7 +304,7 @@ def test_a_record_is_whole_or_refused(tmp_path: Path) -> None:
         ):
             path.write_bytes(damaged)
             with pytest.raises(UntrustedCacheError):
-                read_record(path, b"magic-01")
+                read_cache_file(path, b"magic-01")
     assert [p.name for p in tmp_path.iterdir()] == ["record"]
 
 

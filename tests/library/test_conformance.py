@@ -273,8 +273,12 @@ def test_one_model_at_a_time(store: Store) -> None:
         store.set_model(other)
     assert caught.value.exit_code == 3
     assert "--model other" in caught.value.hint
-    with pytest.raises(LibraryError, match="other towers"):
+    with pytest.raises(
+        LibraryError, match="holds frames as toy saw them, of no use to other"
+    ) as no:
         store.replace_vectors(other, iter(()))
+    assert "2 videos" in no.value.hint
+    assert "c2v index --model other" in no.value.hint
     store.record_failure("/broken", size_bytes=1, mtime_ns=1, reason="broken")
     store.reset(other)
     assert store.model == other

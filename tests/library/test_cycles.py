@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from c2v.library import HnswSettings, ModelRecord
 from c2v.library.sqlite.store import SqliteStore
 
-from .conftest import MODEL, segments, unit_rows, video
+from .conftest import MODEL, segment_ids, segments, unit_rows, video
 
 PATHS = st.sampled_from([f"/films/{name}.mp4" for name in "abcdef"])
 QUERIES = unit_rows(2, seed=123)
@@ -93,7 +93,7 @@ class Cycles(RuleBasedStateMachine):
             key: vector
             for path, vectors in turned.items()
             for key, vector in zip(
-                self.library.segment_ids_of([self.id_of(path)]).tolist(), vectors, strict=True
+                segment_ids(self.library, self.id_of(path)), vectors, strict=True
             )
         }
         head = ModelRecord(f"head {self.heads}", f"h{self.heads}", "towers-1", 8, 16)
@@ -113,7 +113,7 @@ class Cycles(RuleBasedStateMachine):
         for line, query in zip(found.segment_ids.tolist(), QUERIES, strict=True):
             assert len(set(line)) == len(line)
             for key in line:
-                number = self.library.segment_ids_of([places[key].video_id]).tolist().index(key)
+                number = segment_ids(self.library, places[key].video_id).index(key)
                 mine = self.expected[places[key].path][number]
                 np.testing.assert_array_equal(mine, vectors[key])
                 assert query.shape == mine.shape

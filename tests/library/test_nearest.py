@@ -19,7 +19,7 @@ from c2v.library.sqlite import nearest, parts
 from c2v.library.sqlite.hnsw import build_graph, load_graph
 from c2v.library.sqlite.matrix import Matrix
 from c2v.library.sqlite.parts import MemoryPart
-from c2v.library.sqlite.projection import learn_projection
+from c2v.library.sqlite.principal_components import learn_projection
 from c2v.library.sqlite.store import SqliteStore
 
 from .conftest import DIM, MODEL, segments, unit_rows, video

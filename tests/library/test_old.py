@@ -21,6 +21,8 @@ from c2v.errors import LibraryError
 from c2v.library.sqlite import schema
 from c2v.library.sqlite.store import SqliteStore
 
+from .conftest import segment_ids
+
 OLD = Path(__file__).parent / "old"
 VERSIONS = sorted(folder.name for folder in OLD.glob("v*"))
 MODELS = ("mini", "tuned")
@@ -128,7 +130,7 @@ def test_a_moved_file_is_known_and_a_new_head_needs_no_video(
     from c2v.indexing.reembedding import model_record, reembed
 
     with SqliteStore.open(old / "tuned") as library:
-        ids = library.segment_ids_of([video.id for video in library.videos()])
+        ids = segment_ids(library)
         before = library.vectors(ids)
         reembed(library, load_bundle("tuned", device="cpu"))
         assert library.model == model_record(load_bundle("tuned", device="cpu"))

@@ -16,7 +16,7 @@ from c2v.errors import LibraryError
 from c2v.library import HnswSettings
 from c2v.library.sqlite.store import SqliteStore
 
-from .conftest import MODEL, segments, unit_rows, video
+from .conftest import MODEL, segment_ids, segments, unit_rows, video
 
 ROOT = Path(__file__).parents[2]
 SMALL = HnswSettings(from_rows=200)
@@ -132,14 +132,14 @@ def check_whole(folder: Path) -> int:
         videos = library.videos()
         assert len({v.path for v in videos}) == len(videos)
         for v in videos:
-            ids = library.segment_ids_of([v.id]).tolist()
+            ids = segment_ids(library, v.id)
             stored = library.vectors(ids)
             right = unit_rows(4, seed=int(v.path[1:-4]))
             np.testing.assert_array_equal(np.stack([stored[key] for key in ids]), right)
         if videos:
             query = unit_rows(1, seed=10**6)
             exact = library.nearest(query, 10, strategy="exact")
-            every = library.segment_ids_of([v.id for v in videos])
+            every = np.array(segment_ids(library))
             stored = library.vectors(every)
             scores = np.stack([stored[key] for key in every.tolist()]) @ query[0]
             assert exact.segment_ids[0].tolist() == every[np.argsort(-scores)[:10]].tolist()

@@ -11,7 +11,7 @@ from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import write_tensors
 from c2v.encoder.text.wordpiece import VOCABULARY_NAME, WordPieceTokenizer
 from c2v.encoder.towers.minilm_numpy import TENSORS_NAME, MiniLM
-from c2v.encoder.towers.onnx_image import IMAGE_NAME
+from c2v.encoder.towers.onnx_image import GRAPH_NAME
 from tests.mini import sources
 from tests.mini.calibration import PHOTOS, calibrate
 from tests.mini.ensemble import fit_ensemble
@@ -57,7 +57,7 @@ def train_bundle(
     on_step(f"{len(photos.paths)} photos, {VIEWS} views each, through EfficientNet-Lite0")
     ranges = calibrate(network, evenly(photos.paths, PHOTOS), seed=recipe.seed)
     with tempfile.TemporaryDirectory() as scratch:
-        graph = Path(scratch) / IMAGE_NAME
+        graph = Path(scratch) / GRAPH_NAME
         write_image_graph(graph, network, ranges)
         views = photo_features(graph, photos.paths, views=VIEWS, seed=recipe.seed)
     on_step(f"{MEMBERS} trainings of {recipe.passes} passes over the captions")
@@ -67,7 +67,7 @@ def train_bundle(
     card = target / CARD_NAME
     card_text = card.read_text(encoding="utf-8") if card.is_file() else ""
     with bundle_draft(target, overwrite=True) as draft:
-        write_image_graph(draft / IMAGE_NAME, network, ranges, photo_side)
+        write_image_graph(draft / GRAPH_NAME, network, ranges, photo_side)
         write_tensors(draft / TENSORS_NAME, text_tensors | projection_tensors(caption_side))
         (draft / TENSORS_NAME).chmod(0o644)  # safetensors writes private files
         (draft / VOCABULARY_NAME).write_text(vocabulary, encoding="utf-8", newline="\n")
@@ -89,7 +89,7 @@ def train_bundle(
             ),
             text=text,
             head=HeadConfig("meanP", {"feature_dim": recipe.feature_dim}),
-            parts={IMAGE_NAME: "image", TENSORS_NAME: "text", VOCABULARY_NAME: "text"},
+            parts={GRAPH_NAME: "image", TENSORS_NAME: "text", VOCABULARY_NAME: "text"},
             source=_SOURCE,
             licence=_LICENCE,
         )

@@ -14,7 +14,7 @@ from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HeadConfig
 from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
 from c2v.library import Filter, NewVideo, SegmentData, Store, open_store
@@ -45,7 +45,7 @@ def make_bundle(folder: Path, head: str) -> Bundle:
         source="a test",
         licence="none",
         head=HeadConfig(kind, described),
-        head_state=init_random(settings) if head != "meanP" else {},
+        head_state=random_head(settings).state_dict() if head != "meanP" else {},
         vector_dim=settings.vector_dim,
     )
     write_clip_bundle(folder, name=head, clip=source)

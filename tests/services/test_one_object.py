@@ -13,6 +13,8 @@ from types import ModuleType
 import pytest
 
 import c2v
+from c2v.cli.app import run
+from c2v.encoder.bundle import load_bundle
 from c2v.errors import DataError, LibraryError, MediaError, UsageError
 from c2v.services.video_library import VideoLibrary
 
@@ -31,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
     place = tmp_path_factory.mktemp("library") / "library"
     with c2v.open(place) as videos:
         report = videos.index(folder, model="mini")
-    assert (report.added, report.failed) == (3, [])
+    assert (report.added, report.failed) == (3, ())
     return place
 
 
@@ -178,3 +180,42 @@ def test_notices_go_where_they_are_wanted(place: Path) -> None:
         for _ in range(2):
             assert len(videos.search("a dog", within="no/such/folder")) == 0
     assert problems == ["--in no/such/folder: no video of the library is there"]
+
+
+def test_a_keyword_that_there_is_not_is_refused(library: VideoLibrary, folder: Path) -> None:
+    with pytest.raises(TypeError, match=r"search\(\) got an .*'topp'; did you mean 'top'\?"):
+        library.search("a dog", topp=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"index\(\) got an unexpected .*'workerss'"):
+        library.index(folder, workerss=2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"evaluate\(\) got an unexpected .*'colour'"):
+        library.evaluate("captions.csv", colour="red")  # type: ignore[call-arg]
+
+
+def test_a_report_is_what_it_was_when_the_run_ended(library: VideoLibrary, folder: Path) -> None:
+    report = library.index(folder)
+    assert (report.unchanged, report.reembedded) == (3, 0)
+    with pytest.raises(AttributeError):
+        report.added = 3  # type: ignore[misc]
+    assert isinstance(report.failed, tuple)
+
+
+def test_another_head_embeds_again_and_says_how_many(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("torch")
+    from c2v.encoder.heads.build import new_head
+    from c2v.encoder.heads.settings import HeadSettings
+    from c2v.encoder.trained_bundle import save_bundle
+
+    mini = load_bundle("mini")
+    for name in ("first", "second"):
+        settings = HeadSettings(type="clip2video", feature_dim=mini.feature_dim)
+        save_bundle(name, parent=mini, head=settings, head_state=new_head(settings).state_dict())
+    with c2v.open(tmp_path / "library") as videos:
+        videos.index([folder / "short.mp4", folder / "long.mp4"], model="mini")
+        report = videos.index(folder / "short.mp4", model="first")
+    assert (report.reembedded, report.unchanged, report.added) == (2, 1, 0)
+    assert report.as_dict()["reembedded"] == 2
+    words = ["index", str(folder), "-L", str(tmp_path / "library"), "--model", "second"]
+    assert run(words) == 0
+    assert capsys.readouterr().out.startswith("1 added, 2 re-embedded, 2 files unchanged; ")

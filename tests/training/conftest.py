@@ -13,7 +13,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.evaluation.captions import Captions
 from c2v.library import Store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Finetuned, Run, finetune
+from c2v.training.run import Finetuned, Run, train_bundle
 
 FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 
@@ -59,6 +59,6 @@ def train(
     def run(choices: Choices = FAST, *, name: str = "tuned", **options: Any) -> Finetuned:
         data = options.pop("captions", captions)
         options.setdefault("watcher", toys.Watch())
-        return finetune(library, bundle, data, choices, Run(name=name, **options))
+        return train_bundle(library, bundle, data, choices, Run(name=name, **options))
 
     return run

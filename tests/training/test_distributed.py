@@ -14,7 +14,7 @@ import pytest
 
 from c2v.library import open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, train_bundle
 
 WORKER = '''
 """Gradients of one step, by every process of the group; the first one writes them."""
@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from c2v.encoder.heads.build import build_head
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.training.distributed import joined
 from c2v.training.ragged import Ragged
@@ -47,7 +47,7 @@ features = Features(
     Ragged(tokens, device=torch.device("cpu")), Ragged(rows, device=torch.device("cpu")),
     segments, 0.3,
 )
-head = build_head(settings, init_random(settings, seed=2))
+head = build_head(settings, random_head(settings, seed=2).state_dict())
 trainee = HeadTrainee(head, features, scale=20.0)
 texts = tuple((2 * n, 2 * n + 1)[: 1 + n % 2] for n in range(COUNT))
 with joined(torch.device("cpu")) as group:
@@ -119,7 +119,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.library import open_store
 from c2v.training.choices import Choices
 from c2v.training.distributed import joined
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, train_bundle
 
 torch.set_num_threads(1)
 folder = Path(sys.argv[2])
@@ -138,7 +138,7 @@ with joined(torch.device("cpu")) as group, open_store(folder / "library") as lib
     watch = Deadly()
     run = Run(name="killed", watcher=watch, group=group, resume=group.attempt > 0)
     choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
-    result = finetune(library, load_bundle("tiny", device="cpu"), captions, choices, run)
+    result = train_bundle(library, load_bundle("tiny", device="cpu"), captions, choices, run)
     if group.leads:
         facts = {"attempt": group.attempt, "done": watch.done, "size": group.size,
                  "losses": [row["loss"] for row in result.outcome.history]}
@@ -175,6 +175,6 @@ def test_a_killed_process_resumes_and_ends_like_one_process(tmp_path: Path, toys
     with open_store(tmp_path / "library") as library:
         run = Run(name="alone", watcher=toys.Watch())  # type: ignore[attr-defined]
         choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
-        alone = finetune(library, bundle, captions, choices, run)
+        alone = train_bundle(library, bundle, captions, choices, run)
     losses = [row["loss"] for row in alone.outcome.history[1:]]
     assert killed["losses"][1:] == pytest.approx(losses, rel=1e-4)

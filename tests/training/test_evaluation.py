@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.heads.initialise import init_random
+from c2v.encoder.heads.initialise import random_head
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.errors import DataError, LibraryError, UsageError
@@ -52,7 +52,9 @@ def other(bundle: Bundle) -> Bundle:
     settings = HeadSettings(
         type="clip2video", feature_dim=32, layers=1, strict_difference_mask=True
     )
-    save_bundle("other", parent=bundle, head=settings, head_state=init_random(settings, seed=1))
+    save_bundle(
+        "other", parent=bundle, head=settings, head_state=random_head(settings, seed=1).state_dict()
+    )
     return load_bundle("other", device="cpu")
 
 

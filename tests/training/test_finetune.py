@@ -24,12 +24,12 @@ from c2v.indexing.reembedding import reembed
 from c2v.library import Store
 from c2v.training.choices import Choices, plan
 from c2v.training.distributed import Group
-from c2v.training.finetune import Finetuned, Run, check_texts, finetune
 from c2v.training.objective import batch_loss, best_segment, contrast
 from c2v.training.optimiser import freeze
-from c2v.training.pairs import split
+from c2v.training.pairs import hold_out
 from c2v.training.ragged import Ragged
 from c2v.training.recipe import Recipe, validation_count
+from c2v.training.run import Finetuned, Run, check_texts, train_bundle
 from c2v.training.start import first_head
 from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
@@ -155,7 +155,7 @@ def test_never_worse_than_zero_shot(
 
 def _held_back(captions: Captions) -> list[str]:
     videos = captions.videos
-    _, held = split(videos, count=validation_count(len(videos), 0.1), seed=0)
+    _, held = hold_out(videos, count=validation_count(len(videos), 0.1), seed=0)
     return [videos[number] for number in held]
 
 
@@ -211,7 +211,7 @@ def test_long_videos_and_several_captions(toys: ModuleType, tmp_path: Path, bund
     captions = toys.captions_for(tmp_path, 12, a_video=3)
     run = Run(name="long", watcher=toys.Watch())
     with toys.fill_library(tmp_path / "long", bundle, captions, segments=6) as library:
-        result = finetune(library, bundle, captions, FAST, run)
+        result = train_bundle(library, bundle, captions, FAST, run)
     assert result.pairs == 36
     assert result.outcome.history[-1]["loss"] < result.outcome.history[1]["loss"]
 
@@ -222,7 +222,7 @@ def test_videos_that_are_not_there_are_reported(
     gone = captions.videos[4]
     run = Run(name="gappy", watcher=toys.Watch())
     with toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone]) as library:
-        result = finetune(library, bundle, captions, FAST, run)
+        result = train_bundle(library, bundle, captions, FAST, run)
     assert [(miss.path, miss.reason) for miss in result.missing] == [(gone, "no such file")]
     assert result.pairs == 23
 
@@ -240,9 +240,9 @@ def _trainee(count: int = 8, kind: str = "clip2video") -> HeadTrainee:
         strict_difference_mask=True,
     )
     from c2v.encoder.heads.build import build_head
-    from c2v.encoder.heads.initialise import init_random
+    from c2v.encoder.heads.initialise import random_head
 
-    head = build_head(settings, init_random(settings, seed=2))
+    head = build_head(settings, random_head(settings, seed=2).state_dict())
     random = np.random.default_rng(0)
     frames = [random.standard_normal((3 + n % 3, 32)).astype(np.float16) for n in range(count)]
     tokens = [random.standard_normal((2 + n % 4, 32)).astype(np.float32) for n in range(count)]
@@ -288,8 +288,8 @@ def test_freezing_by_name() -> None:
 
 def test_a_video_keeps_its_side_when_others_come() -> None:
     few = [f"/a/{n}.mp4" for n in range(40)]
-    _, held = split(few, count=8, seed=0)
-    _, later = split([*few, "/a/x.mp4"], count=8, seed=0)
+    _, held = hold_out(few, count=8, seed=0)
+    _, later = hold_out([*few, "/a/x.mp4"], count=8, seed=0)
     assert len({few[n] for n in held} & {[*few, "/a/x.mp4"][n] for n in later}) >= 7
 
 
@@ -329,7 +329,7 @@ def test_nothing_is_better_than_perfect(
         for patience, epochs in ((0, 1), (12, 6)):
             choices = replace(FAST, patience=patience)
             run = Run(name="easy", watcher=toys.Watch(), overwrite=True)
-            result = finetune(library, bundle, captions, choices, run)
+            result = train_bundle(library, bundle, captions, choices, run)
             assert result.outcome.history[-1]["epoch"] == epochs
 
 
@@ -339,7 +339,7 @@ def test_two_videos_are_too_few(toys: ModuleType, tmp_path: Path, bundle: Bundle
         toys.fill_library(tmp_path / "few", bundle, captions) as library,
         pytest.raises(DataError, match="nothing to tell") as caught,
     ):
-        finetune(library, bundle, captions, FAST, Run(name="few", watcher=toys.Watch()))
+        train_bundle(library, bundle, captions, FAST, Run(name="few", watcher=toys.Watch()))
     assert "at least three" in caught.value.hint
 
 

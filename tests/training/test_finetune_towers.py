@@ -20,7 +20,7 @@ from c2v.evaluation.captions import Captions, read_captions
 from c2v.evaluation.retrieval import evaluate_library
 from c2v.library import Store, open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Finetuned, Run, finetune, run_folder
+from c2v.training.run import Finetuned, Run, run_folder, train_bundle
 
 ALL = Choices(head="meanP", train="all", epochs=3, batch=4, clip_rate=1e-3, seed=1,
               patience=12)  # fmt: skip
@@ -65,7 +65,7 @@ def tune(
     *, name: str = "all",
 ) -> Finetuned:  # fmt: skip
     run = Run(name=name, watcher=toys.Watch(), overwrite=True)
-    return finetune(library, bundle, captions, choices, run)
+    return train_bundle(library, bundle, captions, choices, run)
 
 
 def test_before_the_first_step_it_is_the_bundle(

@@ -19,7 +19,7 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.indexing.reembedding import model_record
 from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Run, finetune
+from c2v.training.run import Run, train_bundle
 
 FRAMES = 12
 HELD_OUT_TAKE = 2
@@ -91,7 +91,7 @@ def test_a_head_that_sees_time_tells_motions_apart(
     for head in ("clip2video", "meanP"):
         choices = Choices(head=head, epochs=EPOCHS, layers=1)
         data = _captions(tmp_path, motion, held_out=False)
-        finetune(library, mini, data, choices, Run(name=head, watcher=toys.Watch()))
+        train_bundle(library, mini, data, choices, Run(name=head, watcher=toys.Watch()))
         held_out = _captions(tmp_path, motion, held_out=True)
         found = evaluate_library(library, load_bundle(head, device="cpu"), held_out)
         recalls[head] = found.metrics.text_to_video.recall_at_1

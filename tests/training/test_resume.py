@@ -19,7 +19,7 @@ from c2v.errors import DataError, ModelError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.library import Store
 from c2v.training.choices import Choices
-from c2v.training.finetune import Finetuned, Run, finetune, run_folder
+from c2v.training.run import Finetuned, Run, run_folder, train_bundle
 
 FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 Train = Callable[..., Finetuned]
@@ -135,11 +135,11 @@ def test_logs_go_on_where_the_checkpoint_stands(
 
     run = Run(name="cut", watcher=Deadly(run_folder("cut")))
     with run.watcher, pytest.raises(OSError, match="killed"):
-        finetune(library, bundle, captions, FAST, run)
+        train_bundle(library, bundle, captions, FAST, run)
     lines = (run_folder("cut") / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
     with RunLog(run_folder("cut")) as log:
-        finetune(library, bundle, captions, FAST, Run(name="cut", watcher=log, resume=True))
+        train_bundle(library, bundle, captions, FAST, Run(name="cut", watcher=log, resume=True))
     lines = (run_folder("cut") / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", *map(str, range(7))]
 

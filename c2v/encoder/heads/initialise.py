@@ -21,11 +21,6 @@ WEIGHT_STD = 0.02
 _TEXT_BLOCKS = "transformer.resblocks."
 
 
-def init_random(settings: HeadSettings, *, seed: int = 0) -> State:
-    """Linear layers and embeddings N(0, 0.02), biases 0, norms 1 and 0; the rest as torch does."""
-    return _state(_random_head(settings, seed))
-
-
 def init_from_clip(
     settings: HeadSettings, clip_state: Mapping[str, Tensor], *, seed: int = 0
 ) -> tuple[HeadSettings, State]:
@@ -44,7 +39,7 @@ def init_from_clip(
     Raises:
         ModelError: the text tower is not as wide as the features, or has too few positions.
     """
-    head = _random_head(settings, seed)
+    head = random_head(settings, seed=seed)
     _copy_from_clip(head, settings, clip_state)
     return settings, _state(head)
 
@@ -70,7 +65,7 @@ def init_identity(
             "tightTransf scores pairs, it cannot start as meanP",
             hint="start it from CLIP (--init clip)",
         )
-    head = _random_head(settings, seed)
+    head = random_head(settings, seed=seed)
     if clip_state is not None and _fits(settings, clip_state):
         _copy_from_clip(head, settings, clip_state)
     with torch.no_grad():
@@ -112,7 +107,8 @@ def _silence_lstm(lstm: nn.LSTM) -> None:
         parameter[2 * width : 3 * width] = 0.0
 
 
-def _random_head(settings: HeadSettings, seed: int) -> HeadModule:
+def random_head(settings: HeadSettings, *, seed: int = 0) -> HeadModule:
+    """Linear layers and embeddings N(0, 0.02), biases 0, norms 1 and 0; the rest as torch does."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = new_head(settings)

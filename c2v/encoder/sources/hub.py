@@ -249,7 +249,8 @@ def _unreachable(name: str, why: str) -> UnreachableError:
     return UnreachableError(
         name,
         f"is not on this machine and {why}",
-        hint=f"use --model mini, or c2v model import FILE --name {name.replace('/', '-')}",
+        hint="c2v index --model mini PATH needs no network, and c2v model import FILE --name "
+        f"{name.replace('/', '-')} takes a file",
     )
 
 
@@ -257,7 +258,8 @@ def _refused(name: str, error: Exception) -> ModelError:
     first = (str(error).strip() or type(error).__name__).splitlines()[0]
     return ModelError(
         f"{name} could not be fetched from {endpoint()}: {first}",
-        hint="try again, use --model mini, or c2v model import FILE",
+        hint="try again; c2v index --model mini PATH needs no network, and c2v model import FILE "
+        "--name NAME takes a file",
     )
 
 

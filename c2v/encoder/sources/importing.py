@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OFFICIAL_WORDS: Final = 32  # max_words of CLIP2Video and of most CLIP4Clip recipes
 _CLIP_PREFIX: Final = "clip."
 
-State = Mapping[str, "torch.Tensor"]
+Checkpoint = Mapping[str, "torch.Tensor"]
 
 
 def checkpoint_source(
@@ -54,7 +54,7 @@ def checkpoint_source(
             fit the architecture, or fit more than one.
         MissingPartError: PyTorch or open_clip is not installed.
     """
-    state: State = load_state(file)
+    state: Checkpoint = load_state(file)
     if architecture is not None and all(key.startswith(_CLIP_PREFIX) for key in state):
         # Said to be a bare CLIP: the prefix is the name of an attribute, not the official layout.
         state = {key.removeprefix(_CLIP_PREFIX): value for key, value in state.items()}

@@ -26,10 +26,18 @@ _ALONE = "save the model's state dict alone: torch.save(model.state_dict(), FILE
 _FOREIGN = re.compile(r"GLOBAL ([\w.]+)")
 _DTYPES = frozenset(
     {
-        torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32,
-        torch.int16, torch.int8, torch.uint8, torch.bool,
+        torch.float64,
+        torch.float32,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.int16,
+        torch.int8,
+        torch.uint8,
+        torch.bool,
     }
-)  # fmt: skip
+)
 
 
 def load_state(path: str | Path) -> dict[str, Tensor]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import ModelError
+
+if TYPE_CHECKING:
+    from c2v.encoder.bundle_config import BundleConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ class TextTower(Protocol):
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
         """Ids [N, L] and mask [N, L] (True up to the end token) to features; any N."""
         ...
+
+
+def no_such_precision(config: BundleConfig, precision: str, where: str = "") -> ModelError:
+    """Numbers were asked for that the image tower of a bundle cannot compute with."""
+    return ModelError(
+        f"--precision {precision} was asked for, which {config.name} cannot do{where}",
+        hint="--precision auto (or c2v config unset precision), or another --model",
+    )
 
 
 def require_keys(

@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from c2v.encoder.bundle_config import BundleConfig
-from c2v.encoder.towers import ImageTower
+from c2v.encoder.towers import ImageTower, no_such_precision
 from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
 from c2v.encoder.towers.precision import Choice, ProbedTower, choices_on, note_path
-from c2v.errors import ModelError
 from c2v.optional import has, require
 
 TORCH_TOWER = ("torch", "open_clip")
@@ -30,24 +29,23 @@ def make_clip_tower(
     make = partial(_make, directory, config, device)
     if precision == "auto":
         choices = choices_on(device, has_graph=has_graph, has_torch=has(*TORCH_TOWER))
-        return ProbedTower(make, choices, note=note_path(config, device), on_cpu=device == "cpu")
+        note = note_path(config, device, choices)
+        return ProbedTower(make, choices, note=note, on_cpu=device == "cpu")
     on_graph = _on_graph(config, device=device, precision=precision)
-    if precision == "int8" and not on_graph:
-        raise ModelError(
-            f"--precision int8 was asked for, which {config.name} cannot do on {device}",
-            hint="--precision auto",
-        )
     return make(Choice("onnx" if on_graph else "torch", precision), None)
 
 
 def check_parts(config: BundleConfig, *, device: str, precision: str) -> None:
-    """Say before any work that a tower takes PyTorch.
+    """Say before any work that a tower takes PyTorch, or has no such precision.
 
     Raises:
-        MissingPartError: it does, and PyTorch or open_clip is not installed.
+        ModelError: ``int8`` for a tower or on a device that has no such way.
+        MissingPartError: it takes PyTorch or open_clip, which is not installed.
     """
-    if precision == "int8" or _on_graph(config, device=device, precision=precision):
+    if _on_graph(config, device=device, precision=precision):
         return
+    if precision == "int8":
+        raise no_such_precision(config, precision, "" if device == "auto" else f" on {device}")
     wish = f"--precision {precision}" if device in ("auto", "cpu") else f"--device {device}"
     if VisionShape.of(config.image) is None:
         wish = f"the model {config.name}"

@@ -108,9 +108,14 @@ class OnnxClipTower:
     """
 
     def __init__(
-        self, tensors: Mapping[str, NDArray[Any]], shape: VisionShape, config: ImageConfig, *,
-        precision: str, threads: int | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        tensors: Mapping[str, NDArray[Any]],
+        shape: VisionShape,
+        config: ImageConfig,
+        *,
+        precision: str,
+        threads: int | None = None,
+    ) -> None:
         """Take the weights of a tower, all of them and in fp32.
 
         Raises:
@@ -255,10 +260,16 @@ class _TowerGraph(OnnxGraph):
         levels, scales = round_blocks(matrix)
         inputs = [x, self.constant(name, levels), self.constant(f"{name}.scale", scales.ravel())]
         return self.apply(
-            "MatMulNBits", *inputs, *(["", "", offset] if bias else []), contrib=True,
-            K=matrix.shape[1], N=len(matrix), bits=8, block_size=_BLOCK,
+            "MatMulNBits",
+            *inputs,
+            *(["", "", offset] if bias else []),
+            contrib=True,
+            K=matrix.shape[1],
+            N=len(matrix),
+            bits=8,
+            block_size=_BLOCK,
             accuracy_level=4,  # of activations: 8 bits
-        )  # fmt: skip
+        )
 
     def _gelu(self, x: str) -> str:
         if self._shape.quick_gelu:
@@ -271,9 +282,14 @@ class _TowerGraph(OnnxGraph):
     def _add_and_norm(self, x: str, more: str, name: str) -> tuple[str, str]:
         """The sum of two rows of tokens, and that sum normed."""
         normed, _, _, total = self.apply_many(
-            "SkipLayerNormalization", x, more, *self._pair(name),
-            outputs=4, contrib=True, epsilon=_EPSILON,
-        )  # fmt: skip
+            "SkipLayerNormalization",
+            x,
+            more,
+            *self._pair(name),
+            outputs=4,
+            contrib=True,
+            epsilon=_EPSILON,
+        )
         return total, normed
 
     def _pair(self, name: str) -> tuple[str, str]:

@@ -111,9 +111,14 @@ class TorchImageTower:
     """
 
     def __init__(
-        self, visual: torch.nn.Module, *, mean: tuple[float, ...], std: tuple[float, ...],
-        device: str, precision: str,
-    ) -> None:  # fmt: skip
+        self,
+        visual: torch.nn.Module,
+        *,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: str,
+        precision: str,
+    ) -> None:
         """Take a module in fp32 and bring it to ``device`` and ``precision`` (not ``auto``)."""
         import torch
 
@@ -134,9 +139,12 @@ class TorchImageTower:
         """The image tower of a bundle, in a precision that is not ``auto``."""
         visual = load_visual(config.image.settings, directory / IMAGE_WEIGHTS)
         return cls(
-            visual, mean=config.image.mean, std=config.image.std, device=device,
+            visual,
+            mean=config.image.mean,
+            std=config.image.std,
+            device=device,
             precision=precision,
-        )  # fmt: skip
+        )
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N.

@@ -157,8 +157,9 @@ class ClipTextTower:
         heads = self.architecture.heads
         qkv = linear(
             self._norm(x, prefix + "ln_1"),
-            w[prefix + "attn.in_proj_weight"], w[prefix + "attn.in_proj_bias"],
-        )  # fmt: skip
+            w[prefix + "attn.in_proj_weight"],
+            w[prefix + "attn.in_proj_bias"],
+        )
         qkv = qkv.reshape(n, length, 3, heads, width // heads).transpose(2, 0, 3, 1, 4)
         q, k, v = qkv  # each [n, heads, L, W / heads]
         scores = (q * np.float32((width // heads) ** -0.5)) @ k.swapaxes(-1, -2)  # [n, heads, L, L]
@@ -169,9 +170,10 @@ class ClipTextTower:
             context, w[prefix + "attn.out_proj.weight"], w[prefix + "attn.out_proj.bias"]
         )
         inner = linear(
-            self._norm(x, prefix + "ln_2"), w[prefix + "mlp.c_fc.weight"],
+            self._norm(x, prefix + "ln_2"),
+            w[prefix + "mlp.c_fc.weight"],
             w[prefix + "mlp.c_fc.bias"],
-        )  # fmt: skip
+        )
         inner = self._activation(inner)
         return x + linear(inner, w[prefix + "mlp.c_proj.weight"], w[prefix + "mlp.c_proj.bias"])
 

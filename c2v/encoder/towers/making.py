@@ -19,8 +19,9 @@ def make_image_tower(
         ModelError: the tower cannot run in this precision.
     """
     if config.image.family == "onnx":
-        from c2v.encoder.towers.onnx_image import OnnxImageTower
+        from c2v.encoder.towers.onnx_image import OnnxImageTower, check_precision
 
+        check_precision(config, precision)
         return OnnxImageTower.load(directory, config)
     from c2v.encoder.towers.clip_image import make_clip_tower
 

@@ -62,9 +62,12 @@ class OnnxGraph:
         return names
 
     def session(
-        self, *, source: tuple[str, str, Sequence[int | str]], result: str,
+        self,
+        *,
+        source: tuple[str, str, Sequence[int | str]],
+        result: str,
         options: SessionOptions,
-    ) -> InferenceSession:  # fmt: skip
+    ) -> InferenceSession:
         """A session on the CPU that computes ``result`` from ``source`` (name, type, shape).
 
         The arrays of the constants are shared with the session, not copied. Whatever ONNX Runtime

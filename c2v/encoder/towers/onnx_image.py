@@ -14,14 +14,27 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.towers import no_such_precision
 from c2v.encoder.towers.onnx_runtime import onnx_runtime
 from c2v.errors import ModelError
 
 if TYPE_CHECKING:
     from c2v.encoder.towers.onnx_runtime import InferenceSession, SessionOptions
 
-IMAGE_NAME = "image.onnx"
+GRAPH_NAME = "image.onnx"
+PRECISION = "int8"
+"""Of every such file: its maker rounded it, and it runs as it is."""
 _BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
+
+
+def check_precision(config: BundleConfig, precision: str) -> None:
+    """Refuse a precision that was asked for and is not the file's own.
+
+    Raises:
+        ModelError: it is not ``auto``, and not that of the file.
+    """
+    if precision not in ("auto", PRECISION):
+        raise no_such_precision(config, precision, f": it computes in {PRECISION}")
 
 
 class OnnxImageTower:
@@ -47,7 +60,7 @@ class OnnxImageTower:
             ModelError: the file is absent or damaged.
         """
         return cls(
-            make_session(directory / IMAGE_NAME, threads=threads), feature_dim=config.feature_dim
+            make_session(directory / GRAPH_NAME, threads=threads), feature_dim=config.feature_dim
         )
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -34,6 +34,7 @@ from c2v.optional import has
 
 Runtime = Literal["onnx", "torch"]
 
+_PACKAGES: dict[Runtime, str] = {"onnx": "onnxruntime", "torch": "torch"}
 MIN_COSINE = 0.999  # of features in lower precision to those in fp32
 _PROBE_IMAGES = 4
 _EXAMPLES = 4
@@ -220,13 +221,17 @@ def probe_images(side: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
 
 
-def note_path(config: BundleConfig, device: str) -> Path:
-    """Where the answer for these weights on this machine is kept."""
+def note_path(config: BundleConfig, device: str, choices: tuple[Choice, ...]) -> Path:
+    """Where the answer for these weights, these choices and this machine is kept.
+
+    Another version of a runtime may be faster, or round otherwise: it is asked again. What none of
+    the choices runs on does not count.
+    """
     import importlib.metadata
     import platform
 
-    packages = ("torch", "onnxruntime") if has("torch") else ("onnxruntime",)
-    versions = [importlib.metadata.version(name) for name in packages]
+    packages = sorted({_PACKAGES[choice.runtime] for choice in choices})
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in packages]
     machine = [device, platform.machine(), _processor(), *versions]
     text = "|".join([config.towers_fingerprint, *machine])
     key = hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

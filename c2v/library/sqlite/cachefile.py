@@ -33,7 +33,7 @@ class UntrustedCacheError(Exception):
     """
 
 
-def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Arrays) -> None:
+def write_cache_file(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Arrays) -> None:
     """Write a JSON header and some arrays as one checksummed file."""
     layout = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
     text = json.dumps({**header, "arrays": layout}).encode()
@@ -50,8 +50,8 @@ def write_record(path: Path, magic: bytes, header: Mapping[str, Any], arrays: Ar
             file.write(chunk)
 
 
-def read_record(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:
-    """The header and arrays of ``write_record``.
+def read_cache_file(path: Path, magic: bytes) -> tuple[dict[str, Any], Arrays]:
+    """The header and arrays of ``write_cache_file``.
 
     Raises:
         UntrustedCacheError: absent, truncated, of another kind, or changed by as little as one bit.

@@ -160,7 +160,7 @@ class Caches:
 
     def oldest_generation(self, identity: Identity) -> int:
         """The earliest generation that a cache on disk was made at."""
-        stored = (matrix.stored_identity(self.folder), hnsw.stored_identity(self.folder))
+        stored = (matrix.matrix_identity(self.folder), hnsw.graph_identity(self.folder))
         found = (identity, *stored)
         return min(one.generation for one in found if one is not None)
 
@@ -169,7 +169,7 @@ class Caches:
 
         Without hnswlib nothing uses it, and it is not looked at.
         """
-        if not (self.folder / hnsw.INDEX_NAME).exists() or not has("hnswlib"):
+        if not (self.folder / hnsw.GRAPH_INDEX).exists() or not has("hnswlib"):
             return []
         try:
             hnsw.load_graph(self.folder, identity, self._settings)
@@ -182,7 +182,7 @@ class Caches:
         self._matrix = self._graph = self._followed = self._refused = None
         with self._writable(wanted=True) as folder:
             if folder is not None:
-                for name in (matrix.INDEX_NAME, hnsw.INDEX_NAME):
+                for name in (matrix.MATRIX_INDEX, hnsw.GRAPH_INDEX):
                     with suppress(OSError):  # what cannot be deleted is still not trusted
                         (folder / name).unlink(missing_ok=True)
 

@@ -114,5 +114,8 @@ def _can_be_frames(start: float, end: float, times: bytes, features: bytes) -> b
     if len(times) % 4 or len(features) % 2:
         return False
     seconds, numbers = np.frombuffer(times, "<f4"), np.frombuffer(features, "<f2")
-    return bool(np.isfinite((start, end)).all() and np.isfinite(seconds).all()
-                and np.isfinite(numbers).all())  # fmt: skip
+    return bool(
+        np.isfinite((start, end)).all()
+        and np.isfinite(seconds).all()
+        and np.isfinite(numbers).all()
+    )

@@ -27,14 +27,13 @@ from c2v.library.sqlite.cachefile import (
     Arrays,
     UntrustedCacheError,
     file_crc,
-    read_record,
+    read_cache_file,
     remove_others,
-    write_record,
+    write_cache_file,
 )
 from c2v.library.sqlite.matrix import Matrix
-from c2v.library.sqlite.projection import learn_projection
 
-INDEX_NAME = "hnsw.index"
+GRAPH_INDEX = "hnsw.index"
 GRAPH_FILES = "hnsw-*.bin"
 _MAGIC = b"c2vHNSW1"
 _SEED = 100
@@ -185,7 +184,7 @@ class Graph:
                 raise UntrustedCacheError("it answers differently")
         # RuntimeError is what hnswlib raises of a file, MemoryError of one that does not fit.
         except (UntrustedCacheError, OSError, RuntimeError, MemoryError) as error:
-            for path in (folder / INDEX_NAME, folder / name):
+            for path in (folder / GRAPH_INDEX, folder / name):
                 path.unlink(missing_ok=True)
             raise UnreadableGraphError(f"{name} cannot be read back: {error}") from error
         remove_others(folder, GRAPH_FILES + "*", {name})
@@ -206,7 +205,7 @@ class Graph:
         if self._projection is not None:
             arrays["projection"] = self._projection
         try:
-            write_record(path.with_name(INDEX_NAME), _MAGIC, described, arrays)
+            write_cache_file(path.with_name(GRAPH_INDEX), _MAGIC, described, arrays)
         except OSError:
             path.unlink()
             raise
@@ -215,6 +214,8 @@ class Graph:
 def build_graph(matrix: Matrix, settings: HnswSettings) -> Graph:
     """A new graph over all living rows of ``matrix``."""
     import hnswlib
+
+    from c2v.library.sqlite.principal_components import learn_projection
 
     projection = learn_projection(matrix)
     ids = matrix.ids[matrix.alive]
@@ -241,12 +242,12 @@ def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Grap
     Raises:
         UntrustedCacheError: absent, damaged, or of another library, model, dim or parameters.
     """
-    header, arrays = read_record(folder / INDEX_NAME, _MAGIC)
+    header, arrays = read_cache_file(folder / GRAPH_INDEX, _MAGIC)
     found = Identity(**header["identity"])
     if not found.same_vectors(identity):
-        raise UntrustedCacheError(f"{INDEX_NAME} is of another library or model")
+        raise UntrustedCacheError(f"{GRAPH_INDEX} is of another library or model")
     if (header["m"], header["ef_construction"]) != (settings.m, settings.ef_construction):
-        raise UntrustedCacheError(f"{INDEX_NAME} was built with other parameters")
+        raise UntrustedCacheError(f"{GRAPH_INDEX} was built with other parameters")
     path = folder / header["file"]
     try:
         if path.stat().st_size != header["size"] or file_crc(path) != header["crc"]:
@@ -265,10 +266,10 @@ def load_graph(folder: Path, identity: Identity, settings: HnswSettings) -> Grap
     )
 
 
-def stored_identity(folder: Path) -> Identity | None:
+def graph_identity(folder: Path) -> Identity | None:
     """What the graph on disk was made of; None when there is none that can be read."""
     try:
-        header, _ = read_record(folder / INDEX_NAME, _MAGIC)
+        header, _ = read_cache_file(folder / GRAPH_INDEX, _MAGIC)
     except UntrustedCacheError:
         return None
     return Identity(**header["identity"])
@@ -277,7 +278,7 @@ def stored_identity(folder: Path) -> Identity | None:
 def serving_graph(folder: Path, matrix: Matrix, settings: HnswSettings) -> Identity | None:
     """The identity of the graph on disk if it may stay as it is, found without loading it."""
     try:
-        header, arrays = read_record(folder / INDEX_NAME, _MAGIC)
+        header, arrays = read_cache_file(folder / GRAPH_INDEX, _MAGIC)
         size = (folder / header["file"]).stat().st_size
     except (UntrustedCacheError, OSError):
         return None

@@ -29,14 +29,14 @@ from numpy.typing import NDArray
 from c2v.library.records import Identity
 from c2v.library.sqlite.cachefile import (
     UntrustedCacheError,
-    read_record,
+    read_cache_file,
     remove_others,
-    write_record,
+    write_cache_file,
 )
-from c2v.library.sqlite.parts import FilePart, MemoryPart, Part, TablePart, write_part
+from c2v.library.sqlite.parts import FilePart, MatrixPart, MemoryPart, TablePart, write_part
 from c2v.library.sqlite.segment_table import SegmentTable
 
-INDEX_NAME = "matrix.index"
+MATRIX_INDEX = "matrix.index"
 _PATTERN = "matrix-*.f32*"
 _MAGIC = b"c2vMTRX1"
 CHECK_BYTES = 64 << 20
@@ -57,7 +57,7 @@ class Matrix:
     ids: NDArray[np.int64]
     alive: NDArray[np.bool_]
     damaged: NDArray[np.bool_]
-    parts: tuple[Part, ...]
+    parts: tuple[MatrixPart, ...]
     sums: tuple[NDArray[np.uint64], ...]
 
     @property
@@ -125,10 +125,10 @@ def before_beginning(identity: Identity) -> Identity:
     return replace(identity, generation=0, stamp=0)
 
 
-def stored_identity(folder: Path) -> Identity | None:
+def matrix_identity(folder: Path) -> Identity | None:
     """What the matrix on disk was made of; None when there is none that can be read."""
     try:
-        header, _ = read_record(folder / INDEX_NAME, _MAGIC)
+        header, _ = read_cache_file(folder / MATRIX_INDEX, _MAGIC)
     except UntrustedCacheError:
         return None
     return Identity(**header["identity"])
@@ -140,10 +140,10 @@ def load_matrix(folder: Path, identity: Identity) -> Matrix:
     Raises:
         UntrustedCacheError: absent, damaged, or of another library, model or dim.
     """
-    header, arrays = read_record(folder / INDEX_NAME, _MAGIC)
+    header, arrays = read_cache_file(folder / MATRIX_INDEX, _MAGIC)
     found = Identity(**header["identity"])
     if not found.same_vectors(identity):
-        raise UntrustedCacheError(f"{INDEX_NAME} is of another library or model")
+        raise UntrustedCacheError(f"{MATRIX_INDEX} is of another library or model")
     ids, alive = arrays["ids"], arrays["alive"]
     damaged = arrays.get("damaged")  # absent from what earlier versions wrote
     if damaged is None:
@@ -154,7 +154,7 @@ def load_matrix(folder: Path, identity: Identity) -> Matrix:
         for (name, rows), part_sums in zip(header["parts"], sums, strict=True)
     )
     if sum(part.rows for part in parts) != len(ids):
-        raise UntrustedCacheError(f"{INDEX_NAME} lists other rows than its parts")
+        raise UntrustedCacheError(f"{MATRIX_INDEX} lists other rows than its parts")
     return Matrix(found, ids, alive, damaged, parts, sums)
 
 
@@ -166,7 +166,7 @@ def save_index(folder: Path, matrix: Matrix) -> None:
     }
     arrays = {"ids": matrix.ids, "alive": matrix.alive, "damaged": matrix.damaged}
     arrays |= {f"sums{number}": sums for number, sums in enumerate(matrix.sums)}
-    write_record(folder / INDEX_NAME, _MAGIC, header, arrays)
+    write_cache_file(folder / MATRIX_INDEX, _MAGIC, header, arrays)
     remove_others(folder, _PATTERN, {str(part.file) for part in matrix.parts})
 
 
@@ -174,7 +174,7 @@ def is_on_disk(folder: Path, matrix: Matrix) -> bool:
     """Whether the index on disk is of this generation and its files are there."""
     names = [part.file for part in matrix.parts if part.file is not None]
     there = all((folder / name).exists() for name in names)
-    return there and stored_identity(folder) == matrix.identity
+    return there and matrix_identity(folder) == matrix.identity
 
 
 def catch_up(
@@ -254,7 +254,7 @@ def _extended(
 ) -> Matrix:
     """``kept`` and one more part with the ``new_rows`` segments whose id is above ``after``."""
     dim = kept.identity.dim
-    part: Part
+    part: MatrixPart
     sums = np.empty(0, np.uint64)
     if folder is not None:
         chunks = segments.vector_rows(after=after, dim=dim)

@@ -28,7 +28,7 @@ _FOLDER_MODE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenDatabase:
     """A connection, and why nothing can be written through it ("" when it can)."""
 
     connection: sqlite3.Connection
@@ -93,7 +93,7 @@ def make_folder(directory: Path) -> None:
         ) from error
 
 
-def open_database(directory: Path, *, create: bool = False) -> Opened:
+def open_database(directory: Path, *, create: bool = False) -> OpenDatabase:
     """Open ``directory/library.db``; with ``create`` make it where there is none.
 
     Raises:
@@ -117,7 +117,7 @@ def open_database(directory: Path, *, create: bool = False) -> Opened:
             return _checked(opened, path, create=False)
 
 
-def _checked(opened: Opened, path: Path, *, create: bool) -> Opened:
+def _checked(opened: OpenDatabase, path: Path, *, create: bool) -> OpenDatabase:
     try:
         _check_and_migrate(opened, path, create=create)
     except BaseException:
@@ -143,10 +143,10 @@ def _require(path: Path) -> None:
 
 
 def _no_library(path: Path) -> LibraryError:
-    from c2v.config import Settings, data_dir
+    from c2v.config import DEFAULTS, data_dir
 
     folder = path.parent
-    is_default = folder == data_dir() / "libraries" / Settings().library
+    is_default = folder == data_dir() / "libraries" / str(DEFAULTS["library"])
     place = "" if is_default else f" --library {shlex.quote(str(folder))}"
     return LibraryError(
         f"there is no library in {folder}", hint=f"make one: c2v index FOLDER{place}"
@@ -180,14 +180,14 @@ def _clear_unmade(path: Path) -> None:
         path.unlink()
 
 
-def _connect(path: Path, *, create: bool) -> Opened:
+def _connect(path: Path, *, create: bool) -> OpenDatabase:
     """A writable connection where the medium allows it, else a read-only one."""
     there = path.exists()
     writable = os.access(path.parent, os.W_OK) and (not there or os.access(path, os.W_OK))
     if there and not writable:
         return _connect_read_only(path, os.strerror(errno.EACCES))
     try:
-        return Opened(_connect_writable(path, new=not there or path.stat().st_size == 0), "")
+        return OpenDatabase(_connect_writable(path, new=not there or path.stat().st_size == 0), "")
     except sqlite3.OperationalError as error:
         if create or not schema.is_for_want_of_room(error):
             raise
@@ -210,7 +210,7 @@ def _connect_writable(path: Path, *, new: bool) -> sqlite3.Connection:
     return connection
 
 
-def _connect_read_only(path: Path, because: str, *, lacks_room: bool = False) -> Opened:
+def _connect_read_only(path: Path, because: str, *, lacks_room: bool = False) -> OpenDatabase:
     """Open on a read-only medium, or a full one.
 
     WAL needs a shared-memory file beside the database. Where it can neither be found nor made, the
@@ -237,7 +237,7 @@ def _connect_read_only(path: Path, because: str, *, lacks_room: bool = False) ->
     except BaseException:
         connection.close()
         raise
-    return Opened(connection, because, lacks_room)
+    return OpenDatabase(connection, because, lacks_room)
 
 
 def _open_uri(path: Path, query: str) -> sqlite3.Connection:
@@ -252,7 +252,7 @@ def _open_uri(path: Path, query: str) -> sqlite3.Connection:
     )
 
 
-def _check_and_migrate(opened: Opened, path: Path, *, create: bool) -> None:
+def _check_and_migrate(opened: OpenDatabase, path: Path, *, create: bool) -> None:
     """Refuse what is not ours or too new; bring what is older up to date."""
     newest = len(schema.MIGRATIONS)
     connection = opened.connection

@@ -49,7 +49,7 @@ def block_sum(block: NDArray[np.float32]) -> int:
     return (total + (int(words[-1]) if words.size > even else 0)) & 0xFFFFFFFFFFFFFFFF
 
 
-class Part(Protocol):
+class MatrixPart(Protocol):
     """Some consecutive rows of the matrix."""
 
     @property
@@ -96,7 +96,7 @@ class FilePart:
         self._vectors: NDArray[np.float32] = flat.reshape(rows, dim)
 
     def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
-        """See Part."""
+        """See MatrixPart."""
         turn = self._next_turn(stride)
         step = block_rows(self._vectors.shape[1])
         first_scan, self._scanned = not self._scanned, True
@@ -139,7 +139,7 @@ class FilePart:
         return end
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """See Part."""
+        """See MatrixPart."""
         taken: NDArray[np.float32] = self._vectors[rows]
         return taken
 
@@ -154,13 +154,13 @@ class MemoryPart:
         self.rows = len(vectors)
 
     def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
-        """See Part; memory needs no check."""
+        """See MatrixPart; memory needs no check."""
         step = block_rows(self._vectors.shape[1])
         for start in range(0, self.rows, step):
             yield self._vectors[start : start + step]
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """See Part."""
+        """See MatrixPart."""
         taken: NDArray[np.float32] = self._vectors[rows]
         return taken
 
@@ -180,12 +180,12 @@ class TablePart:
         self.rows = len(ids)
 
     def blocks(self, *, stride: int) -> Iterator[NDArray[np.float32]]:
-        """See Part; this is the truth itself."""
+        """See MatrixPart; this is the truth itself."""
         for _, vectors, _ in self._segments.vector_rows(after=int(self._ids[0]) - 1, dim=self._dim):
             yield vectors
 
     def take(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        """See Part."""
+        """See MatrixPart."""
         keys = self._ids[rows].tolist()
         found = self._segments.vectors(keys, dim=self._dim)
         nothing = np.zeros(self._dim, np.float32)  # as a damaged row is in ``blocks``

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from c2v.config import SETTINGS
 from c2v.errors import DamagedRowsError, UsageError
 from c2v.library.filters import Filter, chosen_by_path
 from c2v.library.records import (
@@ -35,12 +36,11 @@ from c2v.library.sqlite.video_table import VideoTable
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
-_STRATEGIES = ("auto", "exact", "hnsw")
 _Passing = tuple[NDArray[np.int64], tuple[str, ...]]
 
 
 class StoreReader:
-    """Videos, segments, features and vectors of one folder; see SqliteStore for making one."""
+    """What of a :class:`~c2v.library.store.Store` needs no lock; its promises are said there."""
 
     def __init__(self, directory: Path, *, create: bool, hnsw: HnswSettings) -> None:
         self.directory = directory
@@ -53,11 +53,9 @@ class StoreReader:
 
     @property
     def address(self) -> str:
-        """The folder, as it is shown."""
         return str(self.directory)
 
     def close(self) -> None:
-        """Close the database; the object is of no use afterwards."""
         self._database.close()
 
     @property
@@ -67,13 +65,11 @@ class StoreReader:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All reads of the block see one state, whatever other processes write meanwhile."""
         with self._database.reading():
             yield
 
     @property
     def model(self) -> ModelRecord | None:
-        """The model whose vectors are here; None until ``set_model``."""
         return self._database.model()
 
     def _model_or_error(self) -> ModelRecord:
@@ -85,19 +81,15 @@ class StoreReader:
     # -- videos ---------------------------------------------------------------------------------
 
     def videos(self, *, under: str | os.PathLike[str] | None = None) -> list[VideoRecord]:
-        """All videos by path, or those in the folder ``under`` and below."""
         return self._videos.all(under=under)
 
     def video_paths(self) -> list[tuple[int, str]]:
-        """Id and path of every video: a tenth of the time of ``videos`` where that is enough."""
         return self._videos.paths()
 
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
-        """The video at exactly this absolute path."""
         return self._videos.by_path(path)
 
     def failures(self) -> list[FailureRecord]:
-        """Files that could not be indexed, by path."""
         return self._videos.failures()
 
     def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
@@ -113,12 +105,10 @@ class StoreReader:
         return self._notes.calibration(name)
 
     def counts(self) -> Counts:
-        """How much of everything."""
         with self.snapshot():
             return self._videos.counts()
 
     def storage_sizes(self) -> StorageSizes:
-        """Bytes on disk."""
         database = self._database.path
         cache = self._searcher.caches.folder
         matrix, hnsw = (bytes_of(cache, pattern) for pattern in _CACHE_FILES.values())
@@ -127,25 +117,14 @@ class StoreReader:
     # -- segments -------------------------------------------------------------------------------
 
     def segments_of(self, video_ids: Sequence[int]) -> dict[int, tuple[SegmentRow, ...]]:
-        """The segments of each video in time order; an unknown video has none."""
         return self._segments.of_videos(video_ids)
 
     def segment_rows(self, segment_ids: Sequence[int] | NDArray[np.int64]) -> dict[int, SegmentRow]:
-        """Where these segments are; those of the ids that exist."""
         return self._segments.rows(_list(segment_ids))
-
-    def segment_ids_of(self, video_ids: Sequence[int]) -> NDArray[np.int64]:
-        """Ids of all segments of these videos, ascending."""
-        return self._segments.ids_of_videos(video_ids)
 
     def features(
         self, segment_ids: Sequence[int] | NDArray[np.int64]
     ) -> dict[int, tuple[NDArray[np.float32], NDArray[np.float16]]]:
-        """Frame times [T] in seconds and features [T, D] of those of the ids that exist.
-
-        Raises:
-            DamagedRowsError: some are not what was written.
-        """
         model, wanted = self._model_or_error(), _list(segment_ids)
         found = self._segments.features(wanted, dim=model.feature_dim)
         self._refuse_damaged([key for key in wanted if key not in found])
@@ -154,11 +133,6 @@ class StoreReader:
     def vectors(
         self, segment_ids: Sequence[int] | NDArray[np.int64]
     ) -> dict[int, NDArray[np.float32]]:
-        """Head vectors [V] of those of the ids that exist.
-
-        Raises:
-            DamagedRowsError: some are not what was written.
-        """
         model, wanted = self._model_or_error(), _list(segment_ids)
         found = self._segments.vectors(wanted, dim=model.vector_dim)
         self._refuse_damaged([key for key in wanted if key not in found])
@@ -176,7 +150,6 @@ class StoreReader:
             )
 
     def all_features(self, *, batch_size: int = 256) -> Iterator[FeatureBatch]:
-        """All sound frame features by segment id, ``batch_size`` segments at a time."""
         model = self._model_or_error()
         return self._segments.feature_batches(dim=model.feature_dim, segments=batch_size)
 
@@ -190,23 +163,9 @@ class StoreReader:
         strategy: str = "auto",
         where: Filter | None = None,
     ) -> Nearest:
-        """The k segments of highest inner product for each query.
-
-        Args:
-            queries: [Q, V], unit length.
-            k: how many for each; fewer come back where there are fewer.
-            strategy: ``exact`` scans every vector, ``hnsw`` asks the graph (and builds it if need
-                be), ``auto`` takes what is faster now; the answer says which was used.
-            where: only segments of videos that pass may be found.
-
-        Raises:
-            LibraryError: the queries are of another model.
-            UsageError: an unknown strategy, or a negative k.
-            PatternError: a pattern of ``where`` that means nothing at all.
-        """
-        if strategy not in _STRATEGIES:
+        if not SETTINGS["strategy"].takes(strategy):
             raise UsageError(
-                f"there is no search strategy {strategy!r}", hint=f"one of {', '.join(_STRATEGIES)}"
+                f"there is no search strategy {strategy!r}", hint=SETTINGS["strategy"].hint
             )
         if k < 0:
             raise UsageError(f"{k} results were asked for")
@@ -215,11 +174,6 @@ class StoreReader:
             return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=allowed)
 
     def unmatched(self, where: Filter) -> list[str]:
-        """Those of the filter's paths and patterns that mean no video of this library.
-
-        Raises:
-            PatternError: one that means nothing at all.
-        """
         with self.snapshot():
             return list(self._passing(where)[1])
 
@@ -233,14 +187,9 @@ class StoreReader:
 
     @property
     def slower_because(self) -> str:
-        """A line on why searches of this library are slower than they could be; mostly empty."""
         return self._searcher.slower_because
 
     def leave_out(self, segment_ids: Sequence[int]) -> None:
-        """Let searches leave these segments out: their rows are damaged (see DamagedRowsError).
-
-        All damaged segments of the same videos are left out with them.
-        """
         with self.snapshot():
             videos = {row.video_id for row in self._segments.rows(segment_ids).values()}
             same = self._segments.ids_of_videos(sorted(videos)).tolist()
@@ -248,21 +197,16 @@ class StoreReader:
             self._searcher.leave_out(np.array(sorted(damaged), dtype=np.int64))
 
     def left_out(self) -> list[str]:
-        """Paths of the videos of which searches leave segments out, as far as is known."""
         ids = self._searcher.left_out().tolist()
         return sorted({row.path for row in self._segments.rows(ids).values()}) if ids else []
 
     def paths_without_vector(self) -> list[str]:
-        """Paths of videos of which segments have no head vector: their features are damaged."""
         ids = self._segments.without_vector().tolist()
         return sorted({row.path for row in self._segments.rows(ids).values()}) if ids else []
 
     def damaged_videos(self, video_ids: Sequence[int]) -> set[int]:
-        """Those of the videos whose rows are damaged.
-
-        All rows are read where these are few; of more videos only what searches have come upon,
-        and what was found when the caches were made, is known.
-        """
+        # All rows are read where these are few; of more videos only what searches have come upon,
+        # and what was found when the caches were made, is known.
         with self.snapshot():
             few = len(video_ids) <= _FEW_SEGMENTS  # a video has one at least
             if few and self._segments.count_of_videos(video_ids) <= _FEW_SEGMENTS:
@@ -280,23 +224,20 @@ class StoreReader:
         return self._segments.damaged(segment_ids, dims=dims)
 
     def graph_not_kept(self) -> str:
-        """Why the graph of a search was built for it alone and not saved; "" when all is well."""
         return self._searcher.caches.not_kept
 
     def warm(self) -> None:
-        """Load what makes later searches of this process fast (a server, a batch of queries)."""
         self._searcher.warm()
 
     def problems(self) -> list[str]:
-        """Check the database and compare every cached vector with it; empty when all is well."""
         return self._database.problems() or self._row_problems() + self._searcher.problems()
 
     def _row_problems(self) -> list[str]:
         """Segments whose rows are not what was written, by video."""
         with self.snapshot():
             rows = self._segments.rows(sorted(self._damaged(self._segments.ids().tolist())))
-        return [f"what is stored of {path} is damaged"
-                for path in sorted({row.path for row in rows.values()})]  # fmt: skip
+        paths = sorted({row.path for row in rows.values()})
+        return [f"what is stored of {path} is damaged" for path in paths]
 
 
 def _list(ids: Sequence[int] | NDArray[np.int64]) -> Sequence[int]:

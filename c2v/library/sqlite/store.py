@@ -17,31 +17,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
-from c2v.files.writing import replacing
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData, Tag
+from c2v.library.refusals import check_towers
 from c2v.library.sqlite import opening
 from c2v.library.sqlite.checks import check_segment, check_vectors
 from c2v.library.sqlite.lock import WRITER_LOCK, FileLock
 from c2v.library.sqlite.reader import StoreReader
 from c2v.library.sqlite.searcher import gone
 
-_RESERVE = "reserve"
-_RESERVE_BYTES = 256 << 10
-"""Shared memory and log of a small removal."""
 _WORTH_SHRINKING = 256 << 10
 
 
-def _free_bytes(folder: Path | str) -> int:
-    from shutil import disk_usage  # not while searching: it brings three compressors
-
-    return disk_usage(folder).free
-
-
 class SqliteStore(StoreReader):
-    """Videos, segments, features and vectors of one folder; made by ``open`` or ``create``.
+    """The :class:`~c2v.library.store.Store` of one folder; made by ``open`` or ``create``.
 
-    Reading never needs a lock. Writing takes the writer lock for the duration of one call, or of
-    a ``writer()`` block. Threads may share a library, one works at a time.
+    What its methods promise is said there. Writing takes the writer lock for the duration of one
+    call, or of a ``writer`` block.
     """
 
     def __init__(self, directory: Path, *, create: bool, hnsw: HnswSettings) -> None:
@@ -101,24 +92,12 @@ class SqliteStore(StoreReader):
 
     @contextmanager
     def writer(self) -> Iterator[None]:
-        """An index run: keep other writers out, and bring the caches up to date at the end.
-
-        Raises:
-            LibraryError: another process is writing, the medium is read-only, or the library was
-                deleted meanwhile.
-            C2VError: at the end, the caches cannot be written; the library itself is whole.
-        """
         with self._locked():
             yield
             self.refresh()
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """One commit for all writes of the block; faster when there are many small videos.
-
-        Each write stays all or nothing. When an exception leaves the block, what was finished
-        before is committed; after kill -9 the whole block is as if it had not been.
-        """
         with self._locked(), self._database.batch():
             yield
 
@@ -154,8 +133,10 @@ class SqliteStore(StoreReader):
         Raises:
             C2VError: they cannot be written; the library itself is whole.
         """
+        from c2v.library.sqlite.reserve import keep_reserve
+
         with self._locked():
-            self._keep_reserve()
+            keep_reserve(self.directory)
             oldest = self._searcher.refresh()
             if oldest is not None and oldest > self._database.first_generation():
                 with self._database.writing():
@@ -164,11 +145,6 @@ class SqliteStore(StoreReader):
     # -- model ----------------------------------------------------------------------------------
 
     def set_model(self, model: ModelRecord) -> None:
-        """Say whose features and vectors are about to be stored.
-
-        Raises:
-            LibraryError: segments of another model are here (see replace_vectors and reset).
-        """
         with self._change():
             present = self._database.model()
             if present == model:
@@ -185,7 +161,6 @@ class SqliteStore(StoreReader):
             self._database.write_model(model)
 
     def reset(self, model: ModelRecord) -> None:
-        """Forget every video and start over with ``model`` (other towers: nothing can be kept)."""
         with self._change():
             self._videos.remove_all()
             self._notes.forget_calibrations()
@@ -196,25 +171,8 @@ class SqliteStore(StoreReader):
         model: ModelRecord,
         vectors: Iterable[tuple[NDArray[np.int64], NDArray[np.float32]]],
     ) -> int:
-        """Give every segment the vector of a new head, in one transaction; returns how many.
-
-        ``vectors`` yields ids [N] and vectors [N, V], all segments once, in any order, and may
-        read ``all_features`` as it goes: neither side is ever held whole in memory. When it fails
-        or is interrupted the library is as before. Segments whose features are damaged get no
-        vector, and searches leave them out until their video is read again.
-
-        Raises:
-            LibraryError: the towers differ, so the stored features are of no use to this model.
-            C2VError: vectors are missing, twice, or of a wrong shape.
-        """
         with self._change():
-            present = self._model_or_error()
-            if present.towers_fingerprint != model.towers_fingerprint:
-                raise LibraryError(
-                    f"model {model.name} has other towers than {present.name}, which made the "
-                    "stored features",
-                    hint=f"index the videos afresh: c2v index --model {model.name} FOLDER",
-                )
+            check_towers(self, model.name, model.towers_fingerprint)
             self._segments.drop_vectors()
             count = 0
             for segment_ids, rows in vectors:
@@ -234,12 +192,6 @@ class SqliteStore(StoreReader):
     # -- videos ---------------------------------------------------------------------------------
 
     def put_video(self, video: NewVideo, segments: Sequence[SegmentData]) -> int:
-        """Store a video in place of whatever its path held, in one transaction; returns its id.
-
-        Raises:
-            C2VError: a segment does not fit the model, or the disk is full.
-            LibraryError: no model was set, or another process is writing.
-        """
         model = self._model_or_error()
         for segment in segments:
             check_segment(segment, model, video.path)
@@ -250,11 +202,6 @@ class SqliteStore(StoreReader):
         return video_id
 
     def copy_video(self, video_id: int, *, path: str, size_bytes: int, mtime_ns: int) -> int:
-        """A second file of the same content: it takes over features and vectors; returns its id.
-
-        Raises:
-            LibraryError: there is no video of that id.
-        """
         with self._change():
             original = self._videos.by_id(video_id)
             if original is None:
@@ -271,26 +218,11 @@ class SqliteStore(StoreReader):
         return copy_id
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
-        """Files that are elsewhere, or have another time stamp, now; their vectors stay.
-
-        Args:
-            moves: id, path, size in bytes and mtime in ns of each. What a path held before goes,
-                unless it is among those that move: two files may trade their names.
-
-        Returns:
-            How many of the ids there were.
-        """
         with self._change():
             return self._videos.move(moves)
 
     def remove_videos(self, video_ids: Iterable[int]) -> int:
-        """Forget these videos and all that belongs to them; returns how many there were.
-
-        On a full disk the reserve and the caches make room for it.
-
-        Raises:
-            NoRoomError: even so there is none.
-        """
+        # On a full disk the reserve and the caches make room for it.
         doomed = list(video_ids)
         if not self._database.lacks_room:
             try:
@@ -313,8 +245,9 @@ class SqliteStore(StoreReader):
 
     def _make_room(self) -> None:
         """Give up what can be made again, and open the database anew if it could only be read."""
-        with suppress(OSError):  # what cannot be deleted makes no room
-            (self.directory / _RESERVE).unlink(missing_ok=True)
+        from c2v.library.sqlite.reserve import give_up_reserve
+
+        give_up_reserve(self.directory)
         if self._database.lacks_room:
             self._database.reopen()
         with suppress(OSError):
@@ -322,47 +255,25 @@ class SqliteStore(StoreReader):
         if self._database.lacks_room:
             self._database.reopen()
 
-    def _keep_reserve(self) -> None:
-        """Have the reserve, unless the disk is nearly full: then it is somebody else's turn."""
-        path = self.directory / _RESERVE
-        with suppress(OSError):
-            if not path.exists() and _free_bytes(self.directory) > 2 * _RESERVE_BYTES:
-                with replacing(path) as file:
-                    file.write(bytes(_RESERVE_BYTES))
-
     def bytes_to_give_back(self) -> int:
-        """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""
         free, size = self._database.free_bytes()
         if self.read_only or free < _WORTH_SHRINKING or free < size // 2:
             return 0
-        # The new file is written beside the old one, by way of SQLite's temporary files.
-        from tempfile import gettempdir  # not while searching: it costs milliseconds
+        from c2v.library.sqlite.reserve import room_to_copy
 
-        try:
-            room = min(_free_bytes(self.directory), _free_bytes(gettempdir()))
-        except OSError:
-            return 0  # no folder for temporary files: then it cannot be done
-        return free if room > 3 * (size - free) else 0
+        return free if room_to_copy(self.directory) > 3 * (size - free) else 0
 
     def shrink(self) -> None:
-        """Write the database anew without the room that removed videos took.
-
-        Raises:
-            NoRoomError: there is none to do so; the library is as before.
-            LibraryError: another process is writing.
-        """
         with self._locked():
             self._database.vacuum()
 
     def record_failure(self, path: str, *, size_bytes: int, mtime_ns: int, reason: str) -> None:
-        """This file, in this state, cannot be indexed: it need not be tried until it changes."""
         with self._change():
             self._videos.write_failure(
                 path, size_bytes=size_bytes, mtime_ns=mtime_ns, reason=reason
             )
 
     def clear_failures(self, paths: Iterable[str]) -> None:
-        """Forget the failures of these paths (the files are gone, or are to be tried again)."""
         with self._change():
             self._videos.clear_failures(paths)
 

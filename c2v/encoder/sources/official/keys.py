@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.sources.official.names import (
+from c2v.encoder.sources.official.key_names import (
     CENTERS,
     CLIP_PREFIX,
     CLIP_SINGLES,
@@ -28,7 +28,7 @@ from c2v.encoder.sources.official.names import (
     Shaped,
     check_known,
     head_keys,
-    require,
+    require_official_keys,
     size,
     stack_depth,
     stack_keys,
@@ -99,7 +99,7 @@ def infer(state: Mapping[str, Shaped], **settings: Any) -> OfficialLayout:
     linear_patch = settings.pop("linear_patch", None)
     head = _infer_head(state, settings)
     clip = _infer_clip(state, linear_patch)
-    require(state, head_keys(head), f"a {head.type} head needs it")
+    require_official_keys(state, head_keys(head), f"a {head.type} head needs it")
     check_shapes(state, clip, head)
     return OfficialLayout(clip=clip, head=head)
 
@@ -139,7 +139,7 @@ def join_official(
         settings = HeadSettings.from_dict(settings)
     state = {CLIP_PREFIX + key: value for key, value in towers.items()} | dict(head)
     layout = infer(state)
-    require(state, head_keys(settings), f"a {settings.type} head needs it")
+    require_official_keys(state, head_keys(settings), f"a {settings.type} head needs it")
     check_shapes(state, layout.clip, settings)
     return state
 
@@ -151,14 +151,16 @@ def _infer_clip(
     needed = [CLIP_PREFIX + name for name in CLIP_SINGLES]
     for stack, depth in layers.items():
         needed += stack_keys(CLIP_PREFIX + stack, max(depth, 1))
-    require(state, needed, "every official checkpoint carries a whole CLIP with a ViT")
+    require_official_keys(
+        state, needed, "every official checkpoint carries a whole CLIP with a ViT"
+    )
     has_3d = CLIP_PREFIX + PATCH_3D in state
     if linear_patch is None:
         linear_patch = "3d" if has_3d else "2d"
     if linear_patch not in ("2d", "3d"):
         raise ModelError(f"linear_patch is {linear_patch!r}; known: '2d', '3d'")
     if linear_patch == "3d":
-        require(state, [CLIP_PREFIX + PATCH_3D], "linear_patch 3d needs it")
+        require_official_keys(state, [CLIP_PREFIX + PATCH_3D], "linear_patch 3d needs it")
 
     def of(name: str, axis: int) -> int:
         return size(state, CLIP_PREFIX + name, axis)
@@ -181,7 +183,9 @@ def _infer_clip(
 
 def _infer_head(state: Mapping[str, Shaped], settings: dict[str, Any]) -> HeadSettings:
     """The released configuration that owns these keys, with `settings` put over it."""
-    require(state, [CLIP_PREFIX + "text_projection"], "it tells the width of the joint space")
+    require_official_keys(
+        state, [CLIP_PREFIX + "text_projection"], "it tells the width of the joint space"
+    )
     width = size(state, CLIP_PREFIX + "text_projection", 1)
     changes = {name: value for name, value in settings.items() if value is not None}
     for name in changes:

@@ -9,7 +9,7 @@ import torch  # noqa: TID253
 
 from c2v.encoder.heads.build import new_head
 from c2v.encoder.heads.settings import HeadSettings
-from c2v.encoder.sources.official.names import CLIP_PREFIX, Shaped
+from c2v.encoder.sources.official.key_names import CLIP_PREFIX, Shaped
 from c2v.encoder.towers.clip_torch import Clip, ClipShape
 from c2v.errors import ModelError
 

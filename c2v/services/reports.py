@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
+
+from c2v.search.sequences import ResultSequence
 
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.library import FailureRecord
+    from c2v.library import FailureRecord, Store
     from c2v.search.labels import RankedLabel
 
 
@@ -28,6 +29,21 @@ class Status:
     """On disk, with what could be deleted and made again."""
     failed: tuple[FailureRecord, ...]
 
+    @classmethod
+    def of(cls, store: Store) -> Status:
+        """What ``store`` holds now."""
+        counts, model = store.counts(), store.model
+        return cls(
+            library=store.address,
+            model=model.name if model else None,
+            videos=counts.videos,
+            segments=counts.segments,
+            frames=counts.frames,
+            seconds_of_video=counts.seconds,
+            size_bytes=store.storage_sizes().total_bytes,
+            failed=tuple(store.failures()),
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v status``."""
         return {
@@ -43,26 +59,13 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Description(Sequence["RankedLabel"]):
+class Description(ResultSequence["RankedLabel"]):
     """Sentences by how well they describe a video, the best first."""
 
     video: str
     """The absolute path."""
     model: str
     results: tuple[RankedLabel, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[RankedLabel]:
-        return iter(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> RankedLabel: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[RankedLabel, ...]: ...
-    def __getitem__(self, place: int | slice) -> RankedLabel | tuple[RankedLabel, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v describe``."""
@@ -86,22 +89,12 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Sequence["Evaluation"]):
+class Comparison(ResultSequence["Evaluation"]):
     """Encoders measured on the same captions, with published rows of the benchmark."""
 
     results: tuple[Evaluation, ...]
     """One for each encoder, at least one."""
     published: tuple[PublishedRow, ...]
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    @overload
-    def __getitem__(self, place: int) -> Evaluation: ...
-    @overload
-    def __getitem__(self, place: slice) -> tuple[Evaluation, ...]: ...
-    def __getitem__(self, place: int | slice) -> Evaluation | tuple[Evaluation, ...]:
-        return self.results[place]
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v evaluate``: the first result at the top, all of several as models."""

@@ -142,10 +142,10 @@ def check_known(state: Mapping[str, Shaped]) -> None:
     for group in whole:
         there = [key for key in group if key in state]
         if there:
-            require(state, group, f"it comes with {there[0]}")
+            require_official_keys(state, group, f"it comes with {there[0]}")
 
 
-def require(state: Mapping[str, Shaped], keys: Iterable[str], reason: str) -> None:
+def require_official_keys(state: Mapping[str, Shaped], keys: Iterable[str], reason: str) -> None:
     """A ModelError that names the first of `keys` that is not there."""
     absent = [key for key in keys if key not in state]
     if absent:

@@ -9,16 +9,19 @@ from io import BufferedReader
 from typing import TYPE_CHECKING
 
 from c2v.search.lines import query_groups
+from c2v.services.searching import search_texts
 
 if TYPE_CHECKING:
     from c2v.search.results import Answer
+    from c2v.services.wanted import Wanted
+    from c2v.services.workspace import Workspace
 
 
 def answer_lines(
+    space: Workspace,
     source: BufferedReader,
-    search_many: Callable[[list[str]], list[Answer]],
+    wanted: Wanted,
     *,
-    warm: Callable[[], None],
     on_bad: Callable[[int, str], None],
 ) -> Iterator[list[Answer]]:
     """The answers to the lines of ``source`` in their order, in groups.
@@ -27,14 +30,15 @@ def answer_lines(
     whoever writes a line and waits gets its answer.
 
     Args:
+        space: the library that is searched.
         source: UTF-8, a question a line.
-        search_many: answers some questions.
-        warm: makes later answers fast; called once there is time for it.
+        wanted: what of each ranking is wanted.
         on_bad: told the number (from 1) of each line that is no text, and why.
     """
-    when_idle = _WarmWhenIdle(source, warm)
-    for texts in query_groups(source, on_bad=on_bad, before_read=when_idle):
-        yield search_many(texts)
+    space.encoder()  # what is wrong with the library is said before anything is read
+    when_idle = _WarmWhenIdle(source, space.store.warm)
+    groups = query_groups(source, on_bad=on_bad, before_read=when_idle)
+    return (search_texts(space, texts, wanted) for texts in groups)
 
 
 class _WarmWhenIdle:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch  # noqa: TID253
@@ -28,11 +29,12 @@ from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
 from c2v.training.ragged import Ragged
 from c2v.training.record import facts, identity, save
-from c2v.training.start import first_head, first_scale
+from c2v.training.start import first_scale
 from c2v.training.trainee import Features, HeadTrainee, Trainee
 from c2v.training.validation import embed
 
 _THREADS_WITH_SAME_BITS = 2
+_VIDEOS_OF_FIRST_SCALE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,35 @@ class Finetuned:
     held_back: int
     missing: tuple[Missing, ...]
     planned: Planned
+    leads: bool
+    """Whether it is told by this process, which is the first of those that torchrun started."""
+    curves: Path | None = None
+    """A picture of the training; None where matplotlib is not installed."""
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the run: checkpoints, log and curves."""
+        return run_folder(self.name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``c2v finetune``."""
+        outcome = self.outcome
+        return {
+            "name": self.name,
+            "model": str(self.directory) if self.directory else None,
+            "interrupted": outcome.interrupted,
+            "pairs": self.pairs,
+            "videos": self.videos,
+            "held_back": self.held_back,
+            "missing": [{"path": miss.path, "reason": miss.reason} for miss in self.missing],
+            "before": outcome.before,
+            "after": outcome.after,
+            "best_epoch": outcome.best_epoch,
+            "epochs": outcome.history[-1]["epoch"],
+            "elapsed_s": round(outcome.seconds, 3),
+            "logs": str(self.logs),
+            **self.planned.as_dict(),
+        }
 
 
 @dataclass(slots=True)
@@ -108,7 +139,7 @@ class Run:
         return on_progress
 
 
-def finetune(
+def train_bundle(
     library: Store,
     bundle: Bundle,
     captions: Captions,
@@ -140,23 +171,40 @@ def finetune(
     planned = _plan(choices, bundle, given)
     trainee = _trainee(bundle, given, frames, planned, run)
     trainer = Trainer(
-        trainee, given.material, planned.recipe, folder=run.folder,
-        identity=identity(bundle, given, planned), watcher=run.watcher, group=run.group,
+        trainee,
+        given.material,
+        planned.recipe,
+        folder=run.folder,
+        identity=identity(bundle, given, planned),
+        watcher=run.watcher,
+        group=run.group,
         stop=run.stop,
-    )  # fmt: skip
+    )
     outcome = trainer.run(resume=run.resume)
     directory = None
     if not outcome.interrupted and run.group.leads:
         directory = save(
-            run.name, run.folder, parent=bundle, trainee=trainee, planned=planned,
-            outcome=outcome, data=facts(captions, given), overwrite=run.overwrite or run.resume,
-        )  # fmt: skip
+            run.name,
+            run.folder,
+            parent=bundle,
+            trainee=trainee,
+            planned=planned,
+            outcome=outcome,
+            data=facts(captions, given),
+            overwrite=run.overwrite or run.resume,
+        )
     run.group.wait()
     return Finetuned(
-        name=run.name, directory=directory, outcome=outcome, pairs=len(given.pairs.texts),
-        videos=len(given.material.train), held_back=len(given.material.held_back),
-        missing=given.missing, planned=planned,
-    )  # fmt: skip
+        name=run.name,
+        directory=directory,
+        outcome=outcome,
+        pairs=len(given.pairs.texts),
+        videos=len(given.material.train),
+        held_back=len(given.material.held_back),
+        missing=given.missing,
+        planned=planned,
+        leads=run.group.leads,
+    )
 
 
 def check_choices(choices: Choices, bundle: Bundle, captions: Captions) -> None:
@@ -170,9 +218,13 @@ def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
 
 
 def _given(
-    library: Store, bundle: Bundle, captions: Captions, later: Captions | None,
-    choices: Choices, run: Run,
-) -> tuple[Gathered, DecodedFrames | None]:  # fmt: skip
+    library: Store,
+    bundle: Bundle,
+    captions: Captions,
+    later: Captions | None,
+    choices: Choices,
+    run: Run,
+) -> tuple[Gathered, DecodedFrames | None]:
     """What there is to learn from; with frames where the towers are trained."""
     share, seed = choices.validation, choices.seed
     given = gather(library, captions, later, share=share, seed=seed)
@@ -182,9 +234,12 @@ def _given(
 
     check_trainable(bundle)
     frames = decoded_frames(
-        bundle, given.stored.paths, first_seconds=captions.first_seconds, group=run.group,
+        bundle,
+        given.stored.paths,
+        first_seconds=captions.first_seconds,
+        group=run.group,
         on_progress=run.preparing("decoding videos"),
-    )  # fmt: skip
+    )
     lost = frames.unreadable
     if lost:
         given = gather(library, captions, later, share=share, seed=seed, unreadable=lost)
@@ -222,10 +277,7 @@ def _trainee(
 def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
     if run.device == "cpu":
         torch.set_num_threads(min(torch.get_num_threads(), _THREADS_WITH_SAME_BITS))
-    head = first_head(
-        bundle, head=planned.head, start=planned.recipe.init, projected=planned.projected,
-        small=planned.small, seed=planned.recipe.seed, layers=planned.layers,
-    )  # fmt: skip
+    head = planned.first_head(bundle)
     where = torch.device(run.device)
     rows: list[NDArray[np.float16]] = []
     segments_of: list[list[int]] = []
@@ -233,13 +285,17 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
         segments_of.append(list(range(len(rows), len(rows) + len(segments))))
         rows += list(segments)
     tokens = embed_texts(
-        bundle, given.pairs.texts, pooled=not head.settings.aligned,
+        bundle,
+        given.pairs.texts,
+        pooled=not head.settings.aligned,
         on_progress=run.preparing("reading captions"),
-    )  # fmt: skip
+    )
     features = Features(
-        tokens=Ragged(tokens, device=where), frames=Ragged(rows, device=where),
-        segments_of=segments_of, noise=planned.recipe.noise,
-    )  # fmt: skip
+        tokens=Ragged(tokens, device=where),
+        frames=Ragged(rows, device=where),
+        segments_of=segments_of,
+        noise=planned.recipe.noise,
+    )
     trainee = HeadTrainee(head, features, scale=1.0).to(where)
     scale = _scale(bundle, trainee, given.material)
     with torch.no_grad():
@@ -247,8 +303,8 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
     return trainee
 
 
-def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material, most: int = 512) -> float:
-    videos = list(material.train[:most])
+def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material) -> float:
+    videos = list(material.train[:_VIDEOS_OF_FIRST_SCALE])
     texts = [material.texts_of[video][0] for video in videos]
     text, segment, place = embed(trainee, texts, videos)
     first = [place.index(number) for number in range(len(videos))]

@@ -1,0 +1,27 @@
+"""Changing a setting: checked by whoever reads it, before it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from c2v.config import SETTINGS, set_config_value
+from c2v.errors import UsageError
+
+
+def change_setting(name: str, value: str | None) -> Path:
+    """Write one setting to ``config.toml`` (``None`` removes it); returns the file's path.
+
+    Raises:
+        UsageError: an unknown name, or a value that a later command would refuse; nothing is
+            written.
+        C2VError: the file cannot be read or written.
+    """
+    if name == "segment" and value:
+        from c2v.media.segments import SegmentMode
+
+        try:
+            SegmentMode.parse(value)
+        except UsageError as error:
+            auto = SETTINGS[name].default
+            raise UsageError(error.message, hint=f"c2v config set {name} {auto}") from error
+    return set_config_value(name, value)
