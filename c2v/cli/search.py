@@ -85,6 +85,7 @@ def search(
 
             return answer_batch(session, videos, batch, wanted, style)
         answer = videos.search(query, **wanted) if query else videos.similar(video or "", **wanted)
+        videos.keep(answer)
         print_answer(session, answer, style)
         print_damage(session, answer.left_out, answer.library)
     return EXIT_OK

@@ -54,6 +54,10 @@ class Store(Protocol):
         """Where it is, as it is shown and as ``open_store`` takes it."""
 
     @property
+    def number(self) -> str:
+        """A random number in hexadecimal digits that this library was given when it was made."""
+
+    @property
     def model(self) -> ModelRecord | None:
         """The model whose vectors are here; None until ``set_model``."""
 
@@ -279,6 +283,13 @@ class Store(Protocol):
 
         Raises:
             PatternError: one that means nothing at all.
+        """
+
+    def passing(self, where: Filter) -> int:
+        """How many videos pass.
+
+        Raises:
+            PatternError: a pattern that means nothing at all.
         """
 
     def warm(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
 from typing import TYPE_CHECKING
 
-from c2v.config import Settings
+from c2v.config import Settings, cache_dir
 from c2v.services.places import StrPath, expanded_path, several
 from c2v.services.telling import Tell, Telling, log_notice, log_problem
 from c2v.services.workspace import Workspace
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from c2v.search.results import Answer
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
+    from c2v.services.last_answer import LastMoment
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.wanted import Wanted
@@ -181,6 +182,30 @@ class VideoLibrary:
         from c2v.services.searching import search_video
 
         return search_video(self._space, path, wanted)
+
+    def keep(self, answer: Answer) -> None:
+        """Let this be the last answer of the library, of which :meth:`last` gives results.
+
+        Ids and times are kept in the cache folder, never the question. Nothing of a search
+        depends on it: where it cannot be written, one notice says so.
+        """
+        from c2v.services.last_answer import keep
+
+        try:
+            keep(self.store, answer.results, cache_dir() / "last")
+        except OSError as error:
+            self._space.notice_once(f"this answer is not kept for play, open and --like: {error}")
+
+    def last(self, rank: int) -> LastMoment:
+        """Result ``rank`` (from 1) of the answer that was kept last, where its video is now.
+
+        Raises:
+            DataError: no answer was kept, there is no such result, or its video has left the
+                library.
+        """
+        from c2v.services.last_answer import recall
+
+        return recall(self.store, rank, cache_dir() / "last")
 
     def describe(
         self,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from c2v.config import SETTINGS
 from c2v.errors import DamagedRowsError, UsageError
-from c2v.library.filters import Filter, chosen_by_path
+from c2v.library.filters import Filter
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -29,6 +29,7 @@ from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
 from c2v.library.sqlite.note_table import NoteTable
+from c2v.library.sqlite.passing import PassingVideos
 from c2v.library.sqlite.searcher import Searcher
 from c2v.library.sqlite.segment_table import SegmentTable
 from c2v.library.sqlite.video_table import VideoTable
@@ -36,7 +37,6 @@ from c2v.library.sqlite.video_table import VideoTable
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
-_Passing = tuple[NDArray[np.int64], tuple[str, ...]]
 
 
 class StoreReader:
@@ -49,11 +49,16 @@ class StoreReader:
         self._segments = SegmentTable(self._database)
         self._notes = NoteTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
-        self._passing_then: tuple[tuple[int, Filter], _Passing] | None = None
+        self._passing = PassingVideos(self._database, self._videos)
 
     @property
     def address(self) -> str:
         return str(self.directory)
+
+    @property
+    def number(self) -> str:
+        """Given when the library was made; a copy of the folder has the same."""
+        return self._database.uuid
 
     def close(self) -> None:
         self._database.close()
@@ -170,20 +175,18 @@ class StoreReader:
         if k < 0:
             raise UsageError(f"{k} results were asked for")
         with self.snapshot():
-            allowed = None if where is None or where.is_open else self._passing(where)[0]
+            allowed = (
+                None if where is None or where.is_open else self._passing.of(where).segment_ids
+            )
             return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=allowed)
 
     def unmatched(self, where: Filter) -> list[str]:
         with self.snapshot():
-            return list(self._passing(where)[1])
+            return list(self._passing.of(where).unmatched)
 
-    def _passing(self, where: Filter) -> _Passing:
-        """Ids of the segments that pass, ascending, and the unmatched paths; kept for a view."""
-        seen = (self._database.view, where)
-        if self._passing_then is None or self._passing_then[0] != seen:
-            videos, unmatched = chosen_by_path(where, self._videos.paths())
-            self._passing_then = seen, (self._segments.ids_of_videos(videos), unmatched)
-        return self._passing_then[1]
+    def passing(self, where: Filter) -> int:
+        with self.snapshot():
+            return self._passing.of(where).videos
 
     @property
     def slower_because(self) -> str:

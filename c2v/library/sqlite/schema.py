@@ -103,6 +103,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "ALTER TABLE video ADD COLUMN recorded_at REAL",
+        # What filters look at, so that no other part of a row is read.
+        "CREATE INDEX video_filter ON video (coalesce(recorded_at, mtime_ns / 1e9), "
+        "duration_seconds, height)",
         """CREATE TABLE tag (
             video_id INTEGER NOT NULL REFERENCES video (id) ON DELETE CASCADE,
             name TEXT NOT NULL COLLATE NOCASE,
