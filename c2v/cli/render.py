@@ -185,7 +185,7 @@ def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
 
 def _print_answer_table(session: "Session", answer: "Answer") -> None:
     if not answer:
-        session.notice(f"nothing found for {answer.query!r}")
+        session.notice(f"nothing found for {answer.query!r}{passed_filters(answer)}")
         return
     roomy = session.out.width >= _ROOMY_COLUMNS
     table = new_table(
@@ -203,7 +203,16 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     session.out.print(table)
     session.notice(
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
+        f"{passed_filters(answer)}"
     )
+
+
+def passed_filters(answer: "Answer") -> str:
+    """How many videos were searched, where not all were."""
+    if answer.passed is None:
+        return ""
+    passed = answer.passed if answer.passed else "none"
+    return f"; {passed} of {answer.videos} videos passed the filters"
 
 
 def print_damage(session: "Session", left_out: Sequence[str], library: str) -> None:

@@ -285,8 +285,8 @@ class Store(Protocol):
             PatternError: one that means nothing at all.
         """
 
-    def passing(self, where: Filter) -> int:
-        """How many videos pass.
+    def passing(self, where: Filter) -> tuple[int, int]:
+        """How many videos pass, and how many there are.
 
         Raises:
             PatternError: a pattern that means nothing at all.

@@ -184,9 +184,9 @@ class StoreReader:
         with self.snapshot():
             return list(self._passing.of(where).unmatched)
 
-    def passing(self, where: Filter) -> int:
+    def passing(self, where: Filter) -> tuple[int, int]:
         with self.snapshot():
-            return self._passing.of(where).videos
+            return self._passing.of(where).videos, self._videos.count()
 
     @property
     def slower_because(self) -> str:
