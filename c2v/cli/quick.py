@@ -28,9 +28,10 @@ class QuickGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is asked for; of words that are none, a search for them."""
         if ctx.parent is None and self.get_command(ctx, args[0]) is None:
-            from c2v.cli.sentences import is_sentence
+            from c2v.cli.sentences import is_sentence, say_so
 
             if is_sentence(args, self.list_commands(ctx)):
+                say_so(args, quiet=bool(ctx.params.get("quiet")))
                 args = ["search", *args]
         return super().resolve_command(ctx, args)
 

@@ -5,11 +5,13 @@ command, or is what other programs call one, it is refused with the nearest one.
 is searched is said to be.
 """
 
+import sys
 from collections.abc import Sequence
 
 _COMMANDS_ELSEWHERE = frozenset(
-    "help list ls rm delete add scan find update upgrade version info show get set run init "
-    "install start stop sync test web ui export import new".split()
+    ("help", "list", "ls", "rm", "delete", "add", "scan", "find", "update", "upgrade", "version")
+    + ("info", "show", "get", "set", "run", "init", "install", "start", "stop", "sync", "test")
+    + ("web", "ui", "export", "import", "new")
 )
 _LIKE = 0.6
 """Of difflib: ``serach`` and ``search`` have 0.83, ``dog`` and ``doctor`` 0.44."""
@@ -27,6 +29,13 @@ def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
     first = words[0].lower()
     if first in _COMMANDS_ELSEWHERE and len(words) == len(arguments) == 1:
         return False
-    from difflib import get_close_matches
+    from difflib import get_close_matches  # not for a search that is asked for as one
 
     return not get_close_matches(first, commands, n=1, cutoff=_LIKE)
+
+
+def say_so(arguments: Sequence[str], *, quiet: bool) -> None:
+    """Of a single word one line says that it is searched: it may have been meant as a command."""
+    if len(arguments[0].split()) == 1 and not quiet:
+        word = arguments[0].encode("ascii", "backslashreplace").decode()
+        sys.stderr.write(f"searching for {word!r}; the commands are in c2v --help\n")

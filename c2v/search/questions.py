@@ -1,7 +1,8 @@
 """Many parts, one question: texts, pictures and clips as one vector of inner products.
 
 The vector of a question is the sum of its parts' unit vectors, each times its weight, scaled to
-unit length again; what is not wanted is subtracted with ``NOT_WEIGHT``. So a segment's score is the
+unit length again; what is not wanted is subtracted with ``NOT_WEIGHT``, and what is looked at
+counts ``SEEN_WEIGHT`` beside words. So a segment's score is the
 weighted sum of what the parts alone would score, and every index answers such a question as it
 answers a sentence.
 """
@@ -17,8 +18,14 @@ import numpy as np
 from c2v.errors import UsageError
 from c2v.search.ranking import Query
 
-NOT_WEIGHT = 0.5
-"""Of a negative part beside positive ones: as much again would look for the contrary instead."""
+NOT_WEIGHT = 0.4
+"""Of what is not wanted. Measured on 21 real clips and their captions, the runners-up of a caption
+not wanted: with 0.25, 0.5 and 1.0 they fell in 74, 87 and 100 % of 54 cases, by 3, 7 and 13 places,
+and the clip that was wanted stayed first in 94, 83 and 70 %."""
+SEEN_WEIGHT = 0.5
+"""Of a picture or a clip beside words that are wanted: a clip finds itself with 1.0, a sentence its
+clip with 0.3. A clip and another one's caption had these two first in 51, 76 and 37 % of the pairs
+with 1, 0.5 and 0.25 (21 real clips)."""
 _WEIGHT = re.compile(r"(.*?)(?<!\\)\^(\d+(?:\.\d+)?|\.\d+)", re.DOTALL)
 _MOST = 100.0
 
@@ -71,6 +78,8 @@ class Part:
 
     query: Query
     weight: float = 1.0
+    is_seen: bool = False
+    """A picture or a clip, not words."""
 
 
 def combine(label: str, parts: Sequence[Part]) -> Query:
@@ -87,8 +96,11 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
         return Query(label, parts[0].query.vector, parts[0].query.feature)
     vector = np.zeros_like(parts[0].query.vector, dtype=np.float64)
     feature = np.zeros_like(parts[0].query.feature, dtype=np.float64)
+    has_words = any(part.weight > 0 and not part.is_seen for part in parts)
     for part in parts:
         weight = part.weight * (1.0 if part.weight > 0 else NOT_WEIGHT)
+        if part.is_seen and has_words:
+            weight *= SEEN_WEIGHT
         vector += weight * _unit(part.query.vector)
         feature += weight * _unit(part.query.feature)
     if np.linalg.norm(vector) < 1e-3:

@@ -84,13 +84,15 @@ def _seen(space: Workspace, bundle: Bundle, wanted: Wanted) -> list[Part]:
     parts: list[Part] = []
     for image in several(wanted.get("image") or ()):
         name, weight = _weighted(image)
-        parts.append(Part(_of_features(bundle, name, _picture(space, bundle, name)), weight))
+        parts.append(
+            Part(_of_features(bundle, name, _picture(space, bundle, name)), weight, is_seen=True)
+        )
     for video in several(wanted.get("video") or ()):
         name, weight = _weighted(video)
-        parts.append(Part(_clip(space, bundle, name), weight))
+        parts.append(Part(_clip(space, bundle, name), weight, is_seen=True))
     like = wanted.get("like") or ()
     for rank in [like] if isinstance(like, int) else like:
-        parts.append(Part(_earlier(space, bundle, rank)))
+        parts.append(Part(_earlier(space, bundle, rank), is_seen=True))
     return parts
 
 

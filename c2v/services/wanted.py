@@ -119,9 +119,9 @@ _BOUNDS = ("since", "until", "min_duration", "max_duration", "min_height")
 
 
 def _check_order(made: Filter, bounds: Mapping[str, Any]) -> None:
-    if made.since is not None and made.until is not None and made.since > made.until:
+    if made.since is not None and made.until is not None and made.since >= made.until:
         raise UsageError(
-            f"--since {bounds['since']} is later than --until {bounds['until']}",
+            f"--since {bounds['since']} is not before the end of --until {bounds['until']}",
             hint="give the earlier one to --since",
         )
     lengths = made.min_duration, made.max_duration
