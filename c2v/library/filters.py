@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -38,30 +37,3 @@ class Filter:
     def is_open(self) -> bool:
         """Whether every video passes."""
         return self == Filter()
-
-    @property
-    def looks_at_rows(self) -> bool:
-        """Whether anything but the path of a video decides."""
-        return Filter(paths=self.paths, extensions=self.extensions) != self
-
-
-def chosen_by_path(
-    where: Filter, videos: Sequence[tuple[int, str]]
-) -> tuple[list[int], tuple[str, ...]]:
-    """The ids of those of ``videos`` (ids and absolute paths) that pass, and the unmatched paths.
-
-    Only ``paths`` and ``extensions`` are looked at.
-
-    Raises:
-        PatternError: one of the patterns means nothing at all; names it.
-    """
-    chosen: Sequence[int] = range(len(videos))
-    unmatched: Sequence[str] = ()
-    if where.paths:
-        from c2v.paths.patterns import select  # most searches give no pattern: it costs 4 ms
-
-        chosen, unmatched = select(where.paths, [path for _, path in videos])
-    if where.extensions:
-        endings = tuple(f".{extension}" for extension in where.extensions)
-        chosen = [place for place in chosen if videos[place][1].lower().endswith(endings)]
-    return [videos[place][0] for place in chosen], tuple(unmatched)

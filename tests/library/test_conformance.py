@@ -449,3 +449,69 @@ def test_the_time_of_recording_is_kept(store: Store) -> None:
     key = store.put_video(video("/b.mp4"), [])
     store.copy_video(key, path="/c.mp4", size_bytes=1, mtime_ns=1)
     assert [record.recorded_at for record in store.videos()] == [1682942400.5, None, None]
+
+
+def test_filters_by_what_is_stored_of_a_video(store: Store) -> None:
+    year = 365 * 86400.0
+    films = {
+        "a.mp4": {"mtime_ns": int(10 * year * 1e9), "duration_seconds": 10.0, "height": 480},
+        "b.MKV": {"mtime_ns": int(10 * year * 1e9), "recorded_at": 20 * year, "height": 1080},
+        "mp4.avi": {"mtime_ns": int(30 * year * 1e9), "duration_seconds": 90.0, "height": 720},
+    }
+    keys = {
+        name: store.put_video(video(f"/films/{name}", **changes), segments(unit_rows(2)))
+        for name, changes in films.items()
+    }
+    store.write_tags([Tag(keys["a.mp4"], "Dog", 0.6), Tag(keys["mp4.avi"], "cat", 0.6)])
+    every = set(films)
+    for where, expected in (
+        (Filter(extensions=("mp4",)), {"a.mp4"}),
+        (Filter(extensions=("mkv", "avi")), {"b.MKV", "mp4.avi"}),
+        (Filter(since=20 * year), {"b.MKV", "mp4.avi"}),
+        (Filter(until=20 * year), {"a.mp4"}),
+        (Filter(since=0.0, until=99 * year), every),
+        (Filter(min_duration=10.0, max_duration=89.9), {"a.mp4"}),
+        (Filter(min_height=720), {"b.MKV", "mp4.avi"}),
+        (Filter(tags=("dog", "horse")), {"a.mp4"}),
+        (Filter(tags=("horse",)), set()),
+        (Filter(paths=("/films",), extensions=("mp4",), tags=("DOG",)), {"a.mp4"}),
+        (Filter(paths=("/films/b.MKV", "*.avi"), min_height=1000), {"b.MKV"}),
+        (Filter(paths=("/films/b.MKV",), extensions=("mp4",)), set()),
+    ):
+        assert store.passing(where) == (len(expected), 3), where
+        found = store.nearest(unit_rows(1), 99, where=where).segment_ids[0].tolist()
+        rows = store.segment_rows(found)
+        assert {os.path.basename(rows[key].path) for key in found} == expected, where  # noqa: PTH119
+        assert len(found) == 2 * len(expected)
+
+
+def test_a_filter_sees_what_was_written_meanwhile(store: Store) -> None:
+    fill_store(store, 3)
+    where, key = Filter(tags=("dog",)), store.videos()[1].id
+    assert store.passing(where) == (0, 3)
+    with open_store(store.address) as other:
+        other.write_tags([Tag(key, "dog", 0.5)])
+    assert store.passing(where) == (1, 3)
+    store.remove_tags(["dog"])
+    assert store.passing(where) == (0, 3)
+
+
+def test_a_filter_that_many_videos_pass(store: Store) -> None:
+    vectors = fill_store(store, 700, each=2)
+    half = [record.id for record in store.videos()[::2]]
+    store.remove_videos([half[3]])
+    again = store.copy_video(half[5], path="/films/copy.mp4", size_bytes=1, mtime_ns=1)
+    store.write_tags(Tag(key, "half", 0.5) for key in store_ids(store)[: 2 * len(half)])
+    where = Filter(tags=("half",))
+    passed, _ = store.passing(where)
+    assert passed > 500
+    tagged = sorted({tag.video_id for tag in store.tags()})
+    expected = sorted(key for video_id in tagged for key in ids_of(store, video_id))
+    found = store.nearest(vectors[:1], 9999, where=where).segment_ids[0].tolist()
+    assert sorted(found) == expected
+    assert ids_of(store, again)
+
+
+def store_ids(store: Store) -> list[int]:
+    """Ids of all videos but the last few."""
+    return sorted(record.id for record in store.videos())[:-5]

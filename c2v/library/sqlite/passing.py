@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.library.filters import Filter, chosen_by_path
+from c2v.library.filters import Filter
 from c2v.library.sqlite.database import Database
-from c2v.library.sqlite.video_table import VideoTable
+from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
 _RECORDED = "coalesce(recorded_at, mtime_ns / 1e9)"
-_FEW = 2000
+_FEW = 500
 """Segments of so many videos are looked up one by one; of more, all segments are read in order."""
+
+
+_SegmentIds = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passing:
-    """What passes: ids of segments [N], ascending, the number of videos, and unmatched paths."""
+    """What passes: ids of segments [N], ascending (None: all), how many videos of how many, and the
+    unmatched paths."""
 
-    segment_ids: NDArray[np.int64]
+    segment_ids: _SegmentIds | None
+    passed: int
     videos: int
     unmatched: tuple[str, ...]
 
@@ -28,10 +35,9 @@ class Passing:
 class PassingVideos:
     """Answers filters; the last answer is kept until the library or the filter is another."""
 
-    def __init__(self, database: Database, videos: VideoTable) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._videos = videos
-        self._last: tuple[tuple[int, Filter], Passing] | None = None
+        self._last: tuple[object, Passing] | None = None
 
     def of(self, where: Filter) -> Passing:
         """What passes now; the caller holds a snapshot.
@@ -39,60 +45,119 @@ class PassingVideos:
         Raises:
             PatternError: a pattern that means nothing at all.
         """
-        seen = (self._database.view, where)
+        here = os.getcwd() if where.paths else ""  # noqa: PTH109 - relative ones begin there
+        seen = (self._database.state(), where, here)
         if self._last is None or self._last[0] != seen:
             self._last = seen, self._found(where)
         return self._last[1]
 
     def _found(self, where: Filter) -> Passing:
-        chosen: NDArray[np.int64] | None = None
+        videos = int(self._database.all("SELECT count(*) FROM video")[0][0])
+        by_path, unmatched = self._by_paths(where.paths) if where.paths else (None, ())
+        terms = list(_terms(where))
+        chosen = by_path
+        if terms or by_path is None:
+            words, values = [term for term, _ in terms], [v for _, some in terms for v in some]
+            query = f"SELECT id FROM video WHERE {' AND '.join(words) or 'true'} ORDER BY id"
+            by_rows = self._ids(query, *values)
+            chosen = by_rows if chosen is None else _both(chosen, by_rows)
+        assert chosen is not None
+        segments = None if len(chosen) == videos else self._segments_of(chosen)
+        return Passing(segments, len(chosen), videos, unmatched)
+
+    def _by_paths(self, patterns: Sequence[str]) -> tuple[_SegmentIds, tuple[str, ...]]:
+        """Ids, ascending, of the videos that paths and patterns mean, and those that mean none."""
+        from c2v.paths.patterns import PathPattern, select  # most searches give none: 4 ms
+
+        found: list[_SegmentIds] = []
+        others: list[str] = []
+        for text in patterns:
+            place = PathPattern(text) if text and os.name == "posix" else None
+            ids = self._at(place.places) if place else np.empty(0, np.int64)
+            found.append(ids)
+            if not len(ids):
+                others.append(text)
         unmatched: tuple[str, ...] = ()
-        if where.looks_at_rows:
-            chosen = self._by_rows(where)
-        if where.paths or where.extensions:
-            by_path, unmatched = chosen_by_path(where, self._videos.paths())
-            mine = np.sort(np.array(by_path, dtype=np.int64))
-            chosen = mine if chosen is None else np.intersect1d(chosen, mine, assume_unique=True)
-        if chosen is None:
-            chosen = self._ids("SELECT id FROM video ORDER BY id")
-        return Passing(self._segments_of(chosen), len(chosen), unmatched)
+        if others:
+            rows = self._database.all("SELECT id, path FROM video")
+            meant, left = select(others, [decode_path(path) for _, path in rows])
+            found.append(np.array([rows[row][0] for row in meant], np.int64))
+            unmatched = tuple(left)
+        ids = np.sort(np.concatenate(found))
+        return ids[np.diff(ids, prepend=-1) != 0], unmatched
 
-    def _by_rows(self, where: Filter) -> NDArray[np.int64]:
-        """Ids, ascending, of videos by what their rows say."""
-        terms: list[str] = []
-        values: list[object] = []
-        for term, value in (
-            (f"{_RECORDED} >= ?", where.since),
-            (f"{_RECORDED} < ?", where.until),
-            ("duration_seconds >= ?", where.min_duration),
-            ("duration_seconds <= ?", where.max_duration),
-            ("height >= ?", where.min_height),
-        ):
-            if value is not None:
-                terms.append(term)
-                values.append(value)
-        if where.tags:
-            marks = ", ".join("?" * len(where.tags))
-            terms.append(f"id IN (SELECT video_id FROM tag WHERE name IN ({marks}))")
-            values += where.tags
-        return self._ids(f"SELECT id FROM video WHERE {' AND '.join(terms)} ORDER BY id", *values)
+    def _at(self, places: Iterable[str]) -> _SegmentIds:
+        """Ids of the videos at some places and below: ranges of the index of paths."""
+        found = []
+        for place in places:
+            found.append(
+                self._ids(
+                    "SELECT id FROM video WHERE path = ? OR (path >= ? AND path < ?)",
+                    encode_path(place),
+                    *folder_range(place),
+                )
+            )
+        return np.concatenate(found)
 
-    def _segments_of(self, videos: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _segments_of(self, videos: _SegmentIds) -> _SegmentIds:
         """Ids, ascending, of all segments of these videos (ids, ascending)."""
         if len(videos) <= _FEW:
-            found = self._database.all_in(
+            rows = self._database.all_in(
                 "SELECT id FROM segment WHERE video_id IN", videos.tolist()
             )
-            return np.sort(np.fromiter((row[0] for row in found), dtype=np.int64))
-        # The index of videos and positions holds both columns: no row of a segment is read.
-        pairs = np.array(
-            self._database.all("SELECT id, video_id FROM segment INDEXED BY segment_video"),
+            return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64))
+        # By its index alone; a video's segments are mostly written together, under ids in a row.
+        runs = np.array(
+            self._database.all(
+                "SELECT video_id, min(id), max(id), count(*) FROM segment INDEXED BY segment_video "
+                "GROUP BY video_id"
+            ),
             dtype=np.int64,
-        ).reshape(-1, 2)
-        place = np.searchsorted(videos, pairs[:, 1])
-        inside = videos[np.minimum(place, len(videos) - 1)] == pairs[:, 1]
-        return np.sort(pairs[inside, 0])
+        ).reshape(-1, 4)
+        place = np.minimum(np.searchsorted(videos, runs[:, 0]), len(videos) - 1)
+        runs = runs[videos[place] == runs[:, 0]]
+        whole = runs[:, 2] - runs[:, 1] + 1 == runs[:, 3]
+        counts = runs[whole, 3]
+        offsets = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        ids = np.repeat(runs[whole, 1], counts) + offsets
+        scattered = self._database.all_in(
+            "SELECT id FROM segment WHERE video_id IN", runs[~whole, 0].tolist()
+        )
+        rest = np.fromiter((row[0] for row in scattered), dtype=np.int64)
+        return np.sort(np.concatenate([ids, rest]))
 
-    def _ids(self, query: str, *values: object) -> NDArray[np.int64]:
+    def _ids(self, query: str, *values: object) -> _SegmentIds:
         rows = self._database.all(query, *values)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+
+def _both(first: _SegmentIds, second: _SegmentIds) -> _SegmentIds:
+    """What is in both of two ascending arrays."""
+    if not len(second):
+        return second
+    place = np.minimum(np.searchsorted(second, first), len(second) - 1)
+    both: _SegmentIds = first[second[place] == first]
+    return both
+
+
+def _terms(where: Filter) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """What is asked of the rows of videos, as SQL with its values."""
+    for term, value in (
+        (f"{_RECORDED} >= ?", where.since),
+        (f"{_RECORDED} < ?", where.until),
+        ("duration_seconds >= ?", where.min_duration),
+        ("duration_seconds <= ?", where.max_duration),
+        ("height >= ?", where.min_height),
+    ):
+        if value is not None:
+            yield term, (value,)
+    if where.tags:
+        marks = ", ".join("?" * len(where.tags))
+        yield f"id IN (SELECT video_id FROM tag WHERE name IN ({marks}))", where.tags
+    if where.extensions:
+        # Paths are bytes: of their end only, so that nothing of a name is taken for text.
+        ends = [f".{extension}" for extension in where.extensions]
+        term = " OR ".join(
+            f"lower(CAST(substr(path, -{len(os.fsencode(end))}) AS TEXT)) = ?" for end in ends
+        )
+        yield f"({term})", tuple(ends)

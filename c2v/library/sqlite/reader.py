@@ -49,7 +49,7 @@ class StoreReader:
         self._segments = SegmentTable(self._database)
         self._notes = NoteTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
-        self._passing = PassingVideos(self._database, self._videos)
+        self._passing = PassingVideos(self._database)
 
     @property
     def address(self) -> str:
@@ -186,7 +186,8 @@ class StoreReader:
 
     def passing(self, where: Filter) -> tuple[int, int]:
         with self.snapshot():
-            return self._passing.of(where).videos, self._videos.count()
+            found = self._passing.of(where)
+            return found.passed, found.videos
 
     @property
     def slower_because(self) -> str:

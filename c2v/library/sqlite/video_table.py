@@ -49,10 +49,6 @@ class VideoTable:
         """Id and path of every video."""
         return [(key, decode_path(path)) for key, path in self._database.all(_PATHS)]
 
-    def count(self) -> int:
-        """How many videos there are."""
-        return int(self._database.all("SELECT count(*) FROM video")[0][0])
-
     def by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this path."""
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
