@@ -87,6 +87,7 @@ class FakeEngine:
 
     most: int = 1_000_000
     error: Exception = field(default_factory=lambda: RuntimeError("the engine broke"))
+    name: str = "fake"
     done: list[str] = field(default_factory=list)
     """Paths, in the order of the work."""
     closed: bool = False
@@ -198,6 +199,10 @@ class FakeStore:
 
     def record_failure(self, path: str, *, size_bytes: int, mtime_ns: int, reason: str) -> None:
         self.failed[path] = FailureRecord(path, size_bytes, mtime_ns, reason, failed_at=0.0)
+
+    def clear_failures(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self.failed.pop(path, None)
 
     def _new_id(self) -> int:
         self._last_id += 1

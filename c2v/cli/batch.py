@@ -54,7 +54,7 @@ def answer_batch(
                     show(answer)
                 sys.stdout.flush()
     if answer is not None:
-        print_damage(session, answer.left_out, answer.library)
+        print_damage(session, answer.left_out)
     return EXIT_PARTIAL if bad else EXIT_OK
 
 

@@ -15,6 +15,7 @@ from c2v.cli.render import (
     clock,
     damaged_line,
     failures_table,
+    short_path,
     show,
 )
 from c2v.cli.session import Session, command
@@ -24,6 +25,7 @@ from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 if TYPE_CHECKING:
     from c2v.cli.progress import IndexDisplay
     from c2v.indexing.report import ConfirmPrune, Failure, IndexReport
+    from c2v.media.scan import NamedFolder
 
 
 class SamplingChoice(str, Enum):
@@ -136,7 +138,7 @@ def index(
     show(style, whole=report.as_dict, table=lambda: _print_report(session, report, prune=prune))
     if report.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_PARTIAL if report.failed or report.partly else EXIT_OK
+    return EXIT_PARTIAL if report.is_partial else EXIT_OK
 
 
 def _pruning(display: "IndexDisplay", *, prune: bool, yes: bool) -> "ConfirmPrune":
@@ -162,15 +164,22 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
         )
         if count
     ]
-    line = ", ".join(done) or ("nothing finished" if report.interrupted else "no videos found")
+    nothing = "nothing finished" if report.interrupted else "no videos found"
+    line = ", ".join(done) or ("" if report.known_failures else nothing)
     if report.seconds_of_video:
         rate = report.seconds_of_video / max(report.elapsed_seconds, 1e-9)
         line += (
             f"; {clock(report.seconds_of_video)} of video in {report.elapsed_seconds:.1f} s"
             f" ({rate:.0f}x realtime)"
         )
+    if report.known_failures:
+        known = report.known_failures
+        line += f"{'; ' if line else ''}{known:,} known failure{'s'[: known != 1]}: "
+        line += f"c2v status{session.library_option}"
     if not session.quiet:
-        session.out.print(line)
+        session.out.print(line, soft_wrap=True)
+    for seen in report.without_videos:
+        session.notice(_without_videos(seen))
     if report.missing:
         drops = "--prune --yes drops" if prune else "--prune drops"
         session.notice(f"{report.missing} no longer on disk were kept; {drops} them")
@@ -178,6 +187,26 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)
     _print_failures(session, "read in part", report.partly)
+    _print_failures(session, "folder", report.folders)
+
+
+def _without_videos(seen: "NamedFolder") -> str:
+    """Why nothing was found in a folder: another place, other kinds of files, or left out."""
+    from c2v.media.scan import VIDEO_EXTENSIONS
+
+    line = f"{short_path(str(seen.path))}: saw {seen.files:,} file{'s'[: seen.files != 1]}"
+    kept_back = [
+        f"{count:,} video{'s'[: count != 1]} {why}"
+        for count, why in (
+            (seen.left_out, "left out by --exclude or .c2vignore"),
+            (seen.hidden, "hidden, which --hidden takes"),
+        )
+        if count
+    ]
+    if kept_back:
+        return f"{line}, {' and '.join(kept_back)}"
+    extensions = " ".join(f".{extension}" for extension in VIDEO_EXTENSIONS)
+    return f"{line}, none with the extension of a video: {extensions}"
 
 
 def _print_failures(session: Session, title: str, failures: "Sequence[Failure]") -> None:

@@ -21,7 +21,7 @@ from c2v.errors import EXIT_OK
 
 if TYPE_CHECKING:
     from c2v.library import VideoRecord
-    from c2v.services.reports import Status
+    from c2v.services.reports import Removed, Status
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,7 +31,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
-    """Show what the library holds, which model filled it, and which files failed."""
+    """Show what the library holds, which model filled it, and what could not be read."""
     with session.videos() as videos:
         found = videos.status()
     show(style, whole=found.as_dict, table=lambda: _print_status(session, found))
@@ -50,10 +50,23 @@ def _print_status(session: Session, found: "Status") -> None:
     table.add_row("video", f"{clock(found.seconds_of_video)}")
     table.add_row("on disk", f"{size:.1f} MB{per_hour}")
     table.add_row("failed", f"{len(found.failed):,}")
+    if found.partly:
+        table.add_row("read in part", f"{len(found.partly):,}")
     session.out.print(table)
-    if found.failed:
-        rows = ((failure.path, failure.reason) for failure in found.failed)
-        session.out.print(failures_table("failed", rows))
+    lists = (
+        ("failed", [(one.path, one.reason) for one in found.failed]),
+        ("read in part", [(one.path, "; ".join(one.problems)) for one in found.partly]),
+        ("folder", [(one.path, one.reason) for one in found.folders]),
+    )
+    for title, rows in lists:
+        if rows:
+            session.out.print(failures_table(title, rows))
+    if found.failed or found.folders:
+        place = session.library_option
+        session.notice(
+            f"to try them again: c2v index --retry-failed{place} PATH; "
+            f"to forget them: c2v remove{place} PATH"
+        )
 
 
 def remove(
@@ -67,15 +80,23 @@ def remove(
         bool, typer.Option("--dry-run", help="Only list what would be removed.")
     ] = False,
 ) -> int:
-    """Forget videos: they leave the library, the files stay where they are."""
+    """Forget videos, and files that failed: they leave the library, not the disk."""
     with session.videos() as videos:
         removed = videos.remove(paths, dry_run=dry_run, confirm=_asking(session, yes=yes))
     if dry_run:
-        for path in removed.paths:
+        for path in (*removed.paths, *removed.failures):
             session.out.print(short_path(path), soft_wrap=True)
     else:
-        session.notice(f"removed {len(removed.paths)} videos")
+        session.notice(", ".join(_said(removed)))
     return EXIT_OK
+
+
+def _said(removed: "Removed") -> list[str]:
+    videos, failures = len(removed.paths), len(removed.failures)
+    said = [f"removed {videos:,} video{'s'[: videos != 1]}"] if videos else []
+    if failures:
+        said.append(f"forgot {failures:,} failure{'s'[: failures != 1]}")
+    return said
 
 
 def _asking(session: Session, *, yes: bool) -> "Callable[[Sequence[VideoRecord]], None]":

@@ -1,5 +1,7 @@
 """``c2v model``: the encoders on this machine, and how more of them get here."""
 
+import os
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,3 +135,14 @@ def use(session: Session, name: NameArgument) -> None:
             )
         load_bundle(name)  # a broken one would fail in every later command
     session.notice(f"written to {set_config_value('model', name)}")
+    if (wanted := os.environ.get("C2V_MODEL", name)) != name:
+        session.problem(f"C2V_MODEL is {wanted} and goes before it: unset C2V_MODEL")
+    with session.videos() as videos:
+        if not videos.exists:
+            return
+        held = videos.store.model
+        if held is not None and name not in (AUTO, held.name):
+            session.notice(
+                f"the library {videos.store.address} stays with {held.name}; to change it: "
+                f"c2v index --model {shlex.quote(name)}{session.library_option} PATH"
+            )

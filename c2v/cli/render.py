@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -199,8 +200,16 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     for moment in answer:
         score = score_cell(moment.score, highest if roomy else None)
         span = [_span(moment)] if roomy else []
-        table.add_row(str(moment.rank), file_link(moment.path), clock(moment.best), *span, score)
+        table.add_row(
+            str(moment.rank),
+            file_link(moment.path, missing=moment.missing),
+            clock(moment.best),
+            *span,
+            score,
+            style="dim" if moment.missing else None,
+        )
     session.out.print(table)
+    _tell_of_missing(session, answer)
     session.notice(
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
         f"{passed_filters(answer)}"
@@ -215,13 +224,21 @@ def passed_filters(answer: "Answer") -> str:
     return f"; {passed} of {answer.videos} videos passed the filters"
 
 
-def print_damage(session: "Session", left_out: Sequence[str], library: str) -> None:
+def _tell_of_missing(session: "Session", answer: "Answer") -> None:
+    """What can be done about rows whose files are not there."""
+    first = next((moment.path for moment in answer if moment.missing), None)
+    if first is not None:
+        folder = shlex.quote(os.path.dirname(first))  # noqa: PTH120
+        session.notice(
+            "missing: not at that path now; index the folder it was moved to, or forget what is "
+            f"gone: c2v index {folder} --prune{session.library_option}"
+        )
+
+
+def print_damage(session: "Session", left_out: Sequence[str]) -> None:
     """One line when a search left out what is damaged in the library."""
     if left_out:
-        import shlex
-
-        place = f" --library {shlex.quote(library)}" if session.library else ""
-        again = f"read again: c2v index {shlex.quote(left_out[0])}{place}"
+        again = f"read again: c2v index {shlex.quote(left_out[0])}{session.library_option}"
         what = f"are damaged in the library and left out; {again}"
         session.problem(damaged_line(left_out, what))
 
@@ -232,11 +249,13 @@ def damaged_line(paths: Sequence[str], what: str) -> str:
     return f"rows of {short_path(paths[0])}{more} {what}"
 
 
-def file_link(path: str) -> "Text":
-    """A path as short as it can be read from here, linked to the file."""
+def file_link(path: str, *, missing: bool = False) -> "Text":
+    """A path as short as it can be read from here, linked to the file unless that is missing."""
     from rich.style import Style
     from rich.text import Text
 
+    if missing:
+        return Text.assemble(printable(short_path(path)), (" missing", "bold"))
     link = None
     with suppress(ValueError):  # a name out of a captions file need not be one of a file
         link = Path(path).as_uri()

@@ -139,6 +139,7 @@ def search(
         "image": image or (),
         "video": video or (),
         "like": like or (),
+        "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
     _check_question(words, wanted, batch)
     with session.videos(strategy=strategy, device=device) as videos:
@@ -149,7 +150,7 @@ def search(
         answer = videos.search(words, **wanted)
         videos.keep(answer)
         print_answer(session, answer, style)
-        print_damage(session, answer.left_out, answer.library)
+        print_damage(session, answer.left_out)
     return EXIT_OK
 
 

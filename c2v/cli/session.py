@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -66,6 +67,11 @@ class Session:
             on_notice=self.notice,
             on_problem=self.problem,
         )
+
+    @property
+    def library_option(self) -> str:
+        """What follows a command in a hint, so that it means the library of this call."""
+        return f" --library {shlex.quote(self.library)}" if self.library else ""
 
     @cached_property
     def out(self) -> "Console":

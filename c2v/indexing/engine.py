@@ -65,6 +65,10 @@ Outcome = Indexed | Failed | Opened | Advanced | Pause
 class Engine(Protocol):
     """Anything that decodes and encodes."""
 
+    @property
+    def name(self) -> str:
+        """What it is called where a run is reported."""
+
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Do the jobs, in any order: each is Indexed or Failed once, unless the run is ended.
 

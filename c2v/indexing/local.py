@@ -31,6 +31,7 @@ class LocalEngine:
     bundle: Bundle
     options: IndexOptions
     stop: threading.Event
+    name: str = "local"
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Decode on threads and encode here, until every job is Indexed or Failed."""

@@ -18,13 +18,13 @@ from pathlib import Path
 from c2v.encoder.bundle import Bundle
 from c2v.indexing.committer import Committer
 from c2v.indexing.engine import Advanced, Engine, Failed, Indexed, Opened, Outcome, Pause
+from c2v.indexing.failures import forget_gone, note_problems, note_refused
 from c2v.indexing.local import LocalEngine
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job, Plan, make_plan
 from c2v.indexing.pruning import choose_doomed
 from c2v.indexing.report import (
     ConfirmPrune,
-    Failure,
     IndexProgress,
     IndexReport,
     Silent,
@@ -32,7 +32,7 @@ from c2v.indexing.report import (
     refuse,
 )
 from c2v.library import Store
-from c2v.media.scan import FoundVideo, ScanProblem, scan
+from c2v.media.scan import FoundVideo, NamedFolder, ScanProblem, scan
 
 
 def index_paths(
@@ -54,11 +54,14 @@ def index_paths(
     ``bundle``.
     """
     started = time.monotonic()
-    run = _Run(library, options, progress or Silent(), stop or threading.Event())
+    stop = stop or threading.Event()
+    engine = engine or LocalEngine(bundle, options, stop)
+    run = _Run(library, options, progress or Silent(), stop)
     plan = run.plan(roots)
     if not run.stop.is_set():
         run.apply(plan, confirm_prune)
-        run.follow(engine or LocalEngine(bundle, options, run.stop), plan.jobs)
+        run.follow(engine, plan.jobs)
+    run.tally.engine = engine.name
     elapsed = time.monotonic() - started
     return run.tally.report(elapsed_seconds=elapsed, interrupted=run.stop.is_set())
 
@@ -74,12 +77,14 @@ class _Run:
     def plan(self, roots: Sequence[Path]) -> Plan:
         problems: list[ScanProblem] = []
         found: list[FoundVideo] = []
+        named: list[NamedFolder] = []
         for file in scan(
             roots,
             exclude=self.options.exclude,
             hidden=self.options.hidden,
             on_problem=problems.append,
             on_unmatched=self.tally.unmatched.append,
+            on_named=named.append,
         ):
             if self.stop.is_set():
                 break
@@ -88,11 +93,15 @@ class _Run:
                 self.progress.scanned(len(found))
         self.progress.scanned(len(found))
         folders = [Path(os.path.abspath(root)) for root in roots]  # noqa: PTH100 - links stay links
-        self.tally.failed += [
-            Failure(problem.path, problem.reason)
-            for problem in problems
-            if not (self.options.prune and problem.path in folders)  # what was in it is reported
+        unread = [problem.path for problem in problems if problem.kind == "folder"]
+        self.tally.without_videos = [
+            seen
+            for seen in named
+            if not (seen.videos or seen.seen_before or seen.path in unread or self.stop.is_set())
         ]
+        note_problems(self.library, problems, named=folders, options=self.options, tally=self.tally)
+        if not self.stop.is_set():
+            forget_gone(self.library, named=folders, problems=problems)
         return make_plan(
             self.library,
             found,
@@ -101,6 +110,7 @@ class _Run:
             default_sampling=self.options.sampling_of_new,
             retry_failed=self.options.retry_failed,
             reread=self.options.reread,
+            unread=unread,
         )
 
     def apply(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
@@ -121,7 +131,8 @@ class _Run:
         self.tally.moved = len(plan.moves)
         self.tally.added = len(plan.copies)
         self.tally.unchanged = plan.unchanged + len(plan.touched)
-        self.tally.failed += plan.unreadable
+        self.tally.known_failures += len(plan.unreadable)
+        note_refused(self.library, plan.refused, self.tally)
         self.tally.damaged = sorted(video.path for video in plan.damaged)
         self._prune(plan, confirm_prune)
 

@@ -6,6 +6,7 @@ says "new": so a second run reads no file at all, and a renamed one is read for 
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from c2v.errors import MediaError, UsageError, only_this_file
 from c2v.indexing.report import Failure
 from c2v.library import FailureRecord, Store, VideoRecord
-from c2v.media.identity import content_id_of, held
+from c2v.media.identity import DENIED, content_id_of, held
 from c2v.media.sampling import Sampling
 from c2v.media.scan import FoundVideo
 
@@ -38,6 +39,14 @@ class Move:
     file: FoundVideo
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Refused:
+    """A file of which not even the content id could be read."""
+
+    file: FoundVideo
+    error: MediaError
+
+
 @dataclass(slots=True)
 class Plan:
     """The whole difference; nothing has been changed yet."""
@@ -50,6 +59,8 @@ class Plan:
     unchanged: int = 0
     unreadable: list[Failure] = field(default_factory=list)
     """Not to be opened again: they failed before and have not changed since."""
+    refused: list[Refused] = field(default_factory=list)
+    """Files that could not even be opened, and were not known for it."""
     damaged: list[VideoRecord] = field(default_factory=list)
     """Videos of which the library's rows are not what was written: read again."""
     vanished: list[VideoRecord] = field(default_factory=list)
@@ -67,8 +78,11 @@ def make_plan(
     default_sampling: Sampling,
     retry_failed: bool,
     reread: bool = False,
+    unread: Sequence[Path] = (),
 ) -> Plan:
     """Compare the files found below ``roots`` with the library.
+
+    Of what is in the folders ``unread`` nothing is known: none of it counts as missing.
 
     ``sampling`` is the one asked for by name; None accepts what each video has, and gives
     ``default_sampling`` to new ones. With ``reread`` every file found becomes a job, changed or
@@ -76,6 +90,7 @@ def make_plan(
     """
     known = _Known.of(library, found)
     wish = _Wish(sampling, default_sampling)
+    again = retry_failed or reread
     plan = Plan(damaged=[v for v in known.videos.values() if v.id in known.damaged])
     fresh: list[FoundVideo] = []
     for file in found:
@@ -86,18 +101,14 @@ def make_plan(
                 plan.unchanged += 1
             else:
                 plan.jobs.append(Job(file, video.content_id, wish.for_(video), updates=True))
-        elif (
-            failure is not None
-            and not (retry_failed or reread)
-            and _same_file(failure.size_bytes, failure.mtime_ns, file)
-        ):
+        elif failure is not None and not again and known.is_as_it_failed(file):
             plan.unreadable.append(Failure(file.path, failure.reason))
         else:
             fresh.append(file)
-    _settle_fresh(plan, fresh, known, wish)
+    _settle_fresh(plan, fresh, known, wish, again=again)
     if reread:
         _read_again(plan, found, known, wish)
-    _sort_out_missing(plan, known, roots)
+    _sort_out_missing(plan, known, roots, unread)
     return plan
 
 
@@ -118,6 +129,22 @@ class _Known:
         present = {str(file.path) for file in found}
         ids = [video.id for video in videos.values() if video.path in present]
         return cls(videos, failures, library.damaged_videos(ids), present)
+
+    def is_as_it_failed(self, file: FoundVideo) -> bool:
+        """It has not changed since it failed; and whoever was kept out may still not read it."""
+        failure = self.failures[str(file.path)]
+        if failure.reason == DENIED and os.access(file.path, os.R_OK):
+            return False
+        return _same_file(failure.size_bytes, failure.mtime_ns, file)
+
+    def has_failed_so(self, file: FoundVideo, error: MediaError) -> bool:
+        """The same file failed in the same way before."""
+        failure = self.failures.get(str(file.path))
+        return (
+            failure is not None
+            and failure.reason == error.message
+            and _same_file(failure.size_bytes, failure.mtime_ns, file)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +169,7 @@ class _Wish:
 def _read_again(plan: Plan, found: Sequence[FoundVideo], known: _Known, wish: _Wish) -> None:
     """Make jobs of the files that could have stayed as they are."""
     taken = {move.file.path: move.video for move in plan.moves + plan.touched + plan.copies}
-    settled = {job.file.path for job in plan.jobs} | {bad.path for bad in plan.unreadable}
+    settled = {job.file.path for job in plan.jobs} | {bad.file.path for bad in plan.refused}
     moved = {move.file.path for move in plan.moves}
     for file in found:
         here = known.videos.get(str(file.path))
@@ -157,8 +184,13 @@ def _same_file(size_bytes: int, mtime_ns: int, file: FoundVideo) -> bool:
     return size_bytes == file.size_bytes and mtime_ns == file.mtime_ns
 
 
-def _settle_fresh(plan: Plan, fresh: Sequence[FoundVideo], known: _Known, wish: _Wish) -> None:
-    """Decide by content which of the new or changed files must really be decoded."""
+def _settle_fresh(
+    plan: Plan, fresh: Sequence[FoundVideo], known: _Known, wish: _Wish, *, again: bool
+) -> None:
+    """Decide by content which of the new or changed files must really be decoded.
+
+    With ``again`` files that fail as they did before count as refused anew.
+    """
     by_content: dict[str, list[VideoRecord]] = defaultdict(list)
     for video in known.videos.values():
         if video.id not in known.damaged and wish.is_met_by(video):
@@ -170,7 +202,10 @@ def _settle_fresh(plan: Plan, fresh: Sequence[FoundVideo], known: _Known, wish: 
         try:
             file, identity = _identified(scanned)
         except MediaError as error:
-            plan.unreadable.append(Failure(scanned.path, error.message, error.trace))
+            if known.has_failed_so(scanned, error) and not again:
+                plan.unreadable.append(Failure(scanned.path, error.message))
+            else:
+                plan.refused.append(Refused(scanned, error))
             continue
         twins = [video for video in by_content.get(identity, ()) if video.id not in taken]
         same_place = next((video for video in twins if video.path == path), None)
@@ -210,7 +245,9 @@ def _gone(video: VideoRecord) -> bool:
     return False
 
 
-def _sort_out_missing(plan: Plan, known: _Known, roots: Sequence[Path]) -> None:
+def _sort_out_missing(
+    plan: Plan, known: _Known, roots: Sequence[Path], unread: Sequence[Path]
+) -> None:
     """Videos of the library that should be below ``roots`` and are not on disk.
 
     A folder that is wholly missing, or stands there empty as the mount point of an unplugged
@@ -219,9 +256,9 @@ def _sort_out_missing(plan: Plan, known: _Known, roots: Sequence[Path]) -> None:
     moved = {move.video.id for move in plan.moves}
     for video in known.videos.values():
         path = Path(video.path)
-        if video.path in known.present or video.id in moved or not _below(path, roots):
+        if video.path in known.present or video.id in moved or not is_below(path, roots):
             continue
-        if not _gone(video):
+        if is_below(path, unread) or not _gone(video):
             continue  # excluded by a pattern today, but still there: not ours to drop
         (plan.unplugged if _is_deserted(path.parent) else plan.vanished).append(video)
 
@@ -233,5 +270,6 @@ def _is_deserted(folder: Path) -> bool:
         return True
 
 
-def _below(path: Path, roots: Sequence[Path]) -> bool:
+def is_below(path: Path, roots: Sequence[Path]) -> bool:
+    """Whether ``path`` is one of ``roots``, or in one."""
     return any(path == root or root in path.parents for root in roots)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from c2v.media.scan import NamedFolder
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One file that gave nothing to search in, and why."""
+    """One file that gave nothing to search in, or folder that could not be looked into, and why."""
 
     path: Path
     reason: str
@@ -24,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
-    """The outcome of a run; ``failed`` and ``partly`` are data, not exceptions."""
+    """The outcome of a run; what failed is data, not an exception."""
 
     added: int = 0
     updated: int = 0
@@ -35,8 +37,15 @@ class IndexReport:
     """Videos of the whole library whose vectors another head made anew of stored frame features."""
     removed: int = 0
     failed: tuple[Failure, ...] = ()
+    """Files of which nothing came in this run."""
     partly: tuple[Failure, ...] = ()
     """Videos that are indexed, but not every part of them could be read."""
+    known_failures: int = 0
+    """Files and folders that failed in a run before, and have not changed since."""
+    folders: tuple[Failure, ...] = ()
+    """Folders that could not be looked into, for the first time or because they were named."""
+    without_videos: tuple[NamedFolder, ...] = ()
+    """Named folders in which, and below which, there is no video to take."""
     damaged: tuple[str, ...] = ()
     """Videos of which the library's rows were damaged: they were to be read again."""
     missing: int = 0
@@ -45,7 +54,14 @@ class IndexReport:
     """Exclusions that left nothing out."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
+    engine: str = "local"
+    """Who decoded and encoded."""
     interrupted: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Something of what was asked for could not be done, and that is news."""
+        return bool(self.failed or self.partly or self.folders)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v index``."""
@@ -61,6 +77,12 @@ class IndexReport:
             "partly": [failure.as_dict() for failure in self.partly],
             "seconds_of_video": round(self.seconds_of_video, 3),
             "elapsed_s": round(self.elapsed_seconds, 3),
+            "engine": self.engine,
+            "known_failures": self.known_failures,
+            "folders": [failure.as_dict() for failure in self.folders],
+            "without_videos": [
+                {"path": str(seen.path), "files": seen.files} for seen in self.without_videos
+            ],
             "interrupted": self.interrupted,
         }
 
@@ -77,6 +99,10 @@ class Tally:
     missing: int = 0
     failed: list[Failure] = field(default_factory=list)
     partly: list[Failure] = field(default_factory=list)
+    known_failures: int = 0
+    folders: list[Failure] = field(default_factory=list)
+    without_videos: list[NamedFolder] = field(default_factory=list)
+    engine: str = "local"
     damaged: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     seconds_of_video: float = 0.0
@@ -92,6 +118,10 @@ class Tally:
             missing=self.missing,
             failed=tuple(self.failed),
             partly=tuple(self.partly),
+            known_failures=self.known_failures,
+            folders=tuple(self.folders),
+            without_videos=tuple(self.without_videos),
+            engine=self.engine,
             damaged=tuple(self.damaged),
             unmatched=tuple(self.unmatched),
             seconds_of_video=self.seconds_of_video,

@@ -18,6 +18,7 @@
 from c2v.library.addresses import Address, open_store, store_exists
 from c2v.library.filters import Filter
 from c2v.library.records import (
+    FOLDER_BYTES,
     Counts,
     FailureRecord,
     FeatureBatch,
@@ -35,6 +36,7 @@ from c2v.library.records import (
 from c2v.library.store import Store
 
 __all__ = [
+    "FOLDER_BYTES",
     "Address",
     "Counts",
     "FailureRecord",

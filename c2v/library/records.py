@@ -107,6 +107,10 @@ class FeatureBatch:
     features: tuple[NDArray[np.float16], ...]
 
 
+FOLDER_BYTES = -1
+"""``size_bytes`` in the failure of a folder that could not be looked into: no file has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tag:
     """A name for what is in a video; names that differ in the case of a-z alone are one."""
@@ -128,13 +132,21 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """A file that could not be indexed; while it stays the same it is not tried again."""
+    """A file that could not be indexed; while it stays the same it is not tried again.
+
+    Or a folder that could not be looked into.
+    """
 
     path: str
     size_bytes: int
     mtime_ns: int
     reason: str
     failed_at: float
+
+    @property
+    def is_folder(self) -> bool:
+        """It is of a folder."""
+        return self.size_bytes == FOLDER_BYTES
 
 
 @dataclass(frozen=True, slots=True)

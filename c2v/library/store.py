@@ -210,8 +210,11 @@ class Store(Protocol):
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this absolute path."""
 
+    def partly_read(self) -> list[VideoRecord]:
+        """Videos of which not everything could be read (``problems``), by path."""
+
     def failures(self) -> list[FailureRecord]:
-        """Files that could not be indexed, by path."""
+        """Files that could not be indexed and folders that could not be looked into, by path."""
 
     def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
         """The tags of these videos, or of all, by video and name."""

@@ -16,6 +16,7 @@ from c2v.errors import ChangedError, MediaError
 PIECE_BYTES = 64 * 1024
 
 CHANGED = "changed while it was read"
+DENIED = "permission denied"
 
 _EARLIEST_NS, _LATEST_NS = -(2**63), 2**63 - 1
 
@@ -117,7 +118,7 @@ def _opened(path: Path) -> BinaryIO:
             "cannot be read: there is no such file", hint="check the path"
         ) from error
     except PermissionError as error:
-        raise MediaError("permission denied", hint="check the rights of the file") from error
+        raise MediaError(DENIED, hint="check the rights of the file") from error
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}") from error
 

@@ -4,6 +4,7 @@ Rules, in ripgrep's spirit: a file that is named is always taken; in folders onl
 video's extension are, hidden ones are left out, and `.c2vignore` files (gitignore syntax, nested
 like git's, those of the folders above included) and exclusions (paths and patterns as everywhere,
 see c2v.paths.patterns, and gitignore's patterns relative to the folder that was named) are obeyed.
+What the kernel makes up (/proc, /sys, /dev, by the kind of file system) is not walked.
 """
 
 from __future__ import annotations
@@ -13,30 +14,31 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
+from c2v.files.mounts import kernel_devices
 from c2v.media.exclusions import Exclusions
 from c2v.media.identity import modified_ns
 from c2v.media.ignore import IgnoreRules, decode_lines
 
 IGNORE_FILE = ".c2vignore"
 
-VIDEO_EXTENSIONS: frozenset[str] = frozenset(
-    {
-        # MPEG-4 family and QuickTime
-        *("mp4", "m4v", "mp4v", "mov", "qt", "3gp", "3g2", "3gpp", "f4v", "insv", "lrv"),
-        # Matroska, WebM, Ogg
-        *("mkv", "mk3d", "webm", "ogv", "ogm"),
-        # MPEG program and transport streams, DVD, cameras, recorders
-        *("mpg", "mpeg", "mpe", "mpv", "m1v", "m2v", "vob", "ts", "m2ts", "m2t", "mts", "tp"),
-        *("trp", "tod", "mod", "wtv"),
-        # Windows and RealMedia
-        *("avi", "divx", "xvid", "wmv", "asf", "rm", "rmvb"),
-        # the rest
-        *("flv", "mxf", "dv", "nut", "ivf", "y4m", "mjpeg", "mjpg", "amv", "gif"),
-        *("h264", "264", "avc", "h265", "265", "hevc", "av1", "obu"),
-    }
+VIDEO_EXTENSIONS: tuple[str, ...] = (
+    # MPEG-4 family and QuickTime
+    *("mp4", "m4v", "mp4v", "mov", "qt", "3gp", "3g2", "3gpp", "f4v", "insv", "lrv"),
+    # Matroska, WebM, Ogg
+    *("mkv", "mk3d", "webm", "ogv", "ogm"),
+    # MPEG program and transport streams, DVD, cameras, recorders
+    *("mpg", "mpeg", "mpe", "mpv", "m1v", "m2v", "vob", "ts", "m2ts", "m2t", "mts", "tp"),
+    *("trp", "tod", "mod", "wtv"),
+    # Windows and RealMedia
+    *("avi", "divx", "xvid", "wmv", "asf", "rm", "rmvb"),
+    # the rest
+    *("flv", "mxf", "dv", "nut", "ivf", "y4m", "mjpeg", "mjpg", "amv", "gif"),
+    *("h264", "264", "avc", "h265", "265", "hevc", "av1", "obu"),
 )
 """Extensions, lower case, without the dot."""
+_IS_VIDEO = frozenset(VIDEO_EXTENSIONS)
 
 _ALSO_SOURCE_CODE = frozenset({"ts", "mts"})
 """TypeScript uses them too: such a file counts as a video when it has the sync bytes of one."""
@@ -60,6 +62,24 @@ class ScanProblem:
 
     path: Path
     reason: str
+    kind: Literal["file", "folder", "rule"] = "file"
+    """A rule is a line of an ignore file or an exclusion that is not obeyed."""
+
+
+@dataclass(slots=True)
+class NamedFolder:
+    """What was seen in a folder that was named, and below it."""
+
+    path: Path
+    files: int = 0
+    """Of any name; hidden ones where they are not taken do not count."""
+    videos: int = 0
+    left_out: int = 0
+    """Files with a video's name that an exclusion or an ignore file leaves out."""
+    hidden: int = 0
+    """The same of hidden ones, where they are not taken."""
+    seen_before: bool = False
+    """Some of it is below another folder that was named, and counts there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +119,15 @@ class _Walk:
     hidden: bool
     on_problem: Callable[[ScanProblem], None]
     folders: set[object] = field(default_factory=set)
+    named: dict[str, NamedFolder] = field(default_factory=dict)
+    kernel: dict[int, str] = field(default_factory=kernel_devices)
     found: list[tuple[str, object, bool, os.stat_result]] = field(default_factory=list)
     linked_folders: list[tuple[str, _Rules]] = field(default_factory=list)
 
-    def problem(self, path: str, error: OSError) -> None:
-        self.on_problem(ScanProblem(Path(path), error.strerror or str(error)))
+    def problem(
+        self, path: str, error: OSError, kind: Literal["file", "folder", "rule"] = "file"
+    ) -> None:
+        self.on_problem(ScanProblem(Path(path), error.strerror or str(error), kind))
 
     def take_file(self, path: str, status: os.stat_result, *, linked: bool) -> None:
         self.found.append((path, _key(path, status), linked, status))
@@ -114,19 +138,37 @@ class _Walk:
         while pending:
             path, rules = pending.pop()
             try:
-                key = _key(path, os.stat(path))  # noqa: PTH116 - strings: 100,000 Paths take a second
-                if key in self.folders:
+                status = os.stat(path)  # noqa: PTH116 - strings: 100,000 Paths take a second
+                if self._is_kernels(path, status, rules) or self._was_seen(path, status, rules):
                     continue
-                self.folders.add(key)
                 with os.scandir(path) as entries:
                     listing = sorted(entries, key=lambda entry: entry.name)
                 rules = self._with_ignore_file(path, rules, listing)
             except OSError as error:
-                self.problem(path, error)
+                self.problem(path, error, "folder")
                 continue
             for entry in listing:
                 if self.hidden or not entry.name.startswith("."):
                     self._entry(entry, rules, pending, linked=linked)
+                elif _has_video_name(entry.name) and not entry.name.startswith("._"):
+                    self.named[rules.root].hidden += 1
+
+    def _is_kernels(self, path: str, status: os.stat_result, rules: _Rules) -> bool:
+        """Whether the kernel makes up this folder; said of one that was named."""
+        kind = self.kernel.get(status.st_dev)
+        if kind is not None and path == rules.root:
+            reason = f"not walked: its files are made up by the system ({kind}), no video is there"
+            self.on_problem(ScanProblem(Path(path), reason, "folder"))
+        return kind is not None
+
+    def _was_seen(self, path: str, status: os.stat_result, rules: _Rules) -> bool:
+        """Whether a folder was walked before; a loop of links ends here."""
+        key = _key(path, status)
+        if key in self.folders:
+            self.named[rules.root].seen_before = True
+            return True
+        self.folders.add(key)
+        return False
 
     def _entry(
         self,
@@ -142,6 +184,8 @@ class _Walk:
                 if not rules.leave_out(entry.path, is_folder=True):
                     (self.linked_folders if is_link else pending).append((entry.path, rules))
                 return
+            seen = self.named[rules.root]
+            seen.files += 1
             # macOS keeps a `._name` of resource data beside a file: never a video.
             if not _has_video_name(entry.name) or entry.name.startswith("._"):
                 return
@@ -150,8 +194,12 @@ class _Walk:
                 reason = "is a broken link" if is_link else "is not a regular file"
                 self.on_problem(ScanProblem(Path(entry.path), reason))
                 return
-            if rules.leave_out(entry.path, is_folder=False) or not _is_plausible(entry.path):
+            if rules.leave_out(entry.path, is_folder=False):
+                seen.left_out += 1
                 return
+            if not _is_plausible(entry.path):
+                return
+            seen.videos += 1
             self.take_file(entry.path, entry.stat(), linked=linked or is_link)
         except OSError as error:
             self.problem(entry.path, error)
@@ -168,7 +216,7 @@ class _Walk:
                     continue
                 found = self._read_ignore_file(str(parent))
             except OSError as error:
-                self.problem(str(parent / IGNORE_FILE), error)
+                self.problem(str(parent / IGNORE_FILE), error, "rule")
                 continue
             if not found.rules.leaves_out(found.relative(root), is_folder=True):
                 files.append(found)
@@ -185,7 +233,7 @@ class _Walk:
         file = Path(folder) / IGNORE_FILE
 
         def complain(number: int, why: str) -> None:
-            self.on_problem(ScanProblem(file, f"line {number} is left out: {why}"))
+            self.on_problem(ScanProblem(file, f"line {number} is left out: {why}", "rule"))
 
         return _IgnoreFile(folder, IgnoreRules(decode_lines(file.read_bytes()), on_bad=complain))
 
@@ -197,17 +245,18 @@ def scan(
     hidden: bool = False,
     on_problem: Callable[[ScanProblem], None],
     on_unmatched: Callable[[str], None] | None = None,
+    on_named: Callable[[NamedFolder], None] | None = None,
 ) -> Iterator[FoundVideo]:
     """Yield the videos under `roots`, sorted by path, each real file once.
 
     A root that is a file is always taken. Links are followed; loops are cut; of several names of
     one file the first real one (not a link) is kept. What is missing or unreadable goes to
     `on_problem` and never ends the walk. `on_unmatched` is told each of `exclude` that left nothing
-    out.
+    out, `on_named` of each root that is a folder what was seen there.
     """
 
     def complain(text: str, why: str) -> None:
-        on_problem(ScanProblem(Path(text), f"--exclude {text[:80]} is left out: {why}"))
+        on_problem(ScanProblem(Path(text), f"--exclude {text[:80]} is left out: {why}", "rule"))
 
     folders = [os.path.abspath(root) for root in roots]  # noqa: PTH100 - links in it must stay
     exclusions = Exclusions(exclude, on_bad=complain)
@@ -219,6 +268,7 @@ def scan(
             walk.problem(path, error)
             continue
         if stat.S_ISDIR(status.st_mode):
+            walk.named.setdefault(path, NamedFolder(Path(path)))
             walk.folder(path, _Rules(path, exclusions, walk.rules_above(path)), linked=False)
         elif stat.S_ISREG(status.st_mode):
             walk.take_file(path, status, linked=Path(path).is_symlink())
@@ -229,6 +279,8 @@ def scan(
         walk.linked_folders.clear()
         for path, rules in waiting:
             walk.folder(path, rules, linked=True)
+    for seen in walk.named.values() if on_named else ():
+        on_named(seen)  # type: ignore[misc]
     for text in exclusions.unmatched(folders) if on_unmatched else ():
         on_unmatched(text)  # type: ignore[misc]
     yield from _each_once(walk)
@@ -255,7 +307,7 @@ def _key(path: str, status: os.stat_result) -> object:
 
 
 def _has_video_name(name: str) -> bool:
-    return name.rpartition(".")[2].lower() in VIDEO_EXTENSIONS and "." in name
+    return name.rpartition(".")[2].lower() in _IS_VIDEO and "." in name
 
 
 def _is_plausible(path: str) -> bool:

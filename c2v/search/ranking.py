@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DamagedRowsError
+from c2v.files.presence import Presence
 from c2v.library import Filter, SegmentRow, Store
 from c2v.search.results import Answer, Moment
 
@@ -46,6 +47,12 @@ class SearchOptions:
     strategy: Strategy = "auto"
     rerank: int = 0
     """How many of the first results the head scores again pair by pair (tightTransf only)."""
+    missing: bool = True
+    """Also moments of files that are not there now, marked as such; else the next ones that are."""
+    presence: Presence = field(default_factory=Presence)
+    """Knows which files are there."""
+    on_missing: Callable[[str], None] | None = None
+    """Told each path that was passed over because its file is missing."""
 
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
@@ -111,6 +118,8 @@ def _answers(
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
             ranked = first + ranked[options.rerank :]
         results = _locate(library, query, ranked[: options.top])
+        if options.missing:
+            results = _marked(results, options.presence)
         answers.append(Answer(query.label, bundle.name, library.address, strategy, 0.0, results))
     return answers
 
@@ -138,6 +147,8 @@ def _rank(
         for line, place in enumerate(pending):
             scores = nearest.scores[line]
             chosen = _choose(library, scores, nearest.segment_ids[line], options)
+            if not options.missing:
+                chosen = _there(chosen, wanted, options)
             found[place] = nearest.strategy, chosen[:wanted]
             beyond = options.min_score is not None and bool((scores < options.min_score).any())
             if len(chosen) < wanted and not beyond:
@@ -166,6 +177,31 @@ def _choose(
         seen.add(row.video_id)
         chosen.append((score, row))
     return chosen
+
+
+def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
+    """The first ``wanted`` whose files are there; no more of the disk is asked than that takes."""
+    kept: Ranked = []
+    for start in range(0, len(ranked), max(1, wanted)):
+        part = ranked[start : start + wanted]
+        gone = options.presence.missing(row.path for _, row in part)
+        for score, row in part:
+            if row.path not in gone:
+                kept.append((score, row))
+            elif options.on_missing is not None:
+                options.on_missing(row.path)
+        if len(kept) >= wanted:
+            break
+    return kept
+
+
+def _marked(moments: tuple[Moment, ...], presence: Presence) -> tuple[Moment, ...]:
+    """Those of missing files say so."""
+    gone = presence.missing(moment.path for moment in moments)
+    return tuple(
+        dataclasses.replace(moment, missing=moment.path in gone) if gone else moment
+        for moment in moments
+    )
 
 
 def _locate(library: Store, query: Query, ranked: Ranked) -> tuple[Moment, ...]:

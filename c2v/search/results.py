@@ -25,6 +25,9 @@ class Moment:
     """Of the whole video."""
     video_id: int = 0
     """Of the library; what is kept of an answer. Not in the JSON."""
+    missing: bool = False
+    """Nothing is found at the path now: the file was deleted or moved, or its drive is not there.
+    Not in the JSON, which has no such moments."""
 
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v search``.
@@ -69,12 +72,15 @@ class Answer(ResultSequence[Moment]):
     """Of how many in the library."""
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of ``c2v search``."""
+        """The JSON of ``c2v search``: without moments whose file is missing.
+
+        Whoever reads it opens the files. The ranks are those of this sequence.
+        """
         return {
             "query": self.query,
             "model": self.model,
             "library": self.library,
             "strategy": self.strategy,
             "elapsed_ms": round(self.elapsed_ms, 3),
-            "results": [moment.as_dict() for moment in self.results],
+            "results": [moment.as_dict() for moment in self.results if not moment.missing],
         }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import threading
 from typing import TYPE_CHECKING
 
-from c2v.config import Settings
-from c2v.errors import LibraryError
+from c2v.config import SETTINGS, Settings
+from c2v.errors import C2VError, LibraryError
 from c2v.services.telling import Tell
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class Encoders:
         self._settings = settings
         self._notice = notice
         self._loaded: dict[str, Bundle] = {}
+        self._mentioned = False
         self._lock = threading.Lock()
 
     def named(self, name: str) -> Bundle:
@@ -43,13 +46,35 @@ class Encoders:
     def of_library(self, library: Store) -> Bundle:
         """The encoder whose vectors ``library`` holds.
 
+        A model of the settings that is not used because of it is named.
+
         Raises:
             LibraryError: it is empty, or its encoder has changed since.
             ModelError: its encoder is not here.
         """
         from c2v.library.refusals import model_of
 
-        return self._as_recorded(library, model_of(library))
+        held = model_of(library)
+        self.mention_other_wish(library, held)
+        return self._as_recorded(library, held)
+
+    def mention_other_wish(self, library: Store, held: ModelRecord) -> None:
+        """Say, once, that the settings name another encoder than the one ``library`` is of."""
+        wish = self._settings.model
+        if (
+            wish in (SETTINGS["model"].default, held.name)
+            or self._mentioned
+            or _is_the_same(wish, held)
+        ):
+            return
+        self._mentioned = True
+        origin = "C2V_MODEL" if os.environ.get("C2V_MODEL") == wish else "the settings"
+        place = self._settings.library
+        option = f" --library {shlex.quote(place)}" if place != SETTINGS["library"].default else ""
+        self._notice(
+            f"with {held.name}, the model of the library {library.address}, not {wish} ({origin}); "
+            f"to change the library: c2v index --model {shlex.quote(wish)}{option} PATH"
+        )
 
     def default(self) -> Bundle:
         """The encoder of the settings, else ``ViT-B-32`` if it is here, else ``mini``, and why."""
@@ -61,21 +86,8 @@ class Encoders:
         return self.named(name)
 
     def of_library_or_default(self, library: Store) -> Bundle:
-        """The encoder of ``library``; while it is empty the default.
-
-        A model of the settings that is not used because of the library's is named.
-        """
-        from c2v.encoder.catalogue import AUTO
-
-        held = library.model
-        if held is None:
-            return self.default()
-        if self._settings.model not in (AUTO, held.name):
-            self._notice(
-                f"with {held.name}, the model of the library {library.address}; "
-                f"for the one of the settings: --model {self._settings.model}"
-            )
-        return self._as_recorded(library, held)
+        """The encoder of ``library``; while it is empty the default."""
+        return self.default() if library.model is None else self.of_library(library)
 
     def _as_recorded(self, library: Store, record: ModelRecord) -> Bundle:
         with self._lock:
@@ -95,3 +107,17 @@ class Encoders:
 
         settings = self._settings
         return load_bundle(name, device=settings.device, precision=settings.precision)
+
+
+def _is_the_same(wish: str, held: ModelRecord) -> bool:
+    """Whether a setting means the encoder ``held`` by another name: its folder, its source."""
+    from c2v.encoder.bundle_config import read_config
+    from c2v.encoder.catalogue import locate_bundle
+    from c2v.encoder.registry import DEFAULT_NAME, DEFAULT_SOURCE
+
+    if (wish, held.name) == (DEFAULT_SOURCE, DEFAULT_NAME):
+        return True
+    try:
+        return read_config(locate_bundle(wish)).fingerprint == held.fingerprint
+    except C2VError:  # it is not on this machine
+        return False

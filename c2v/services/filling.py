@@ -163,6 +163,8 @@ def _ready_to_fill(
         MissingPartError: the encoder takes a part of c2v that is not installed.
     """
     held, notice = library.model if library else None, space.telling.notice
+    if library is not None and held is not None and model is None:
+        space.encoders.mention_other_wish(library, held)
     name = model or _default(held, space.settings.model, fetch=fetch, notice=notice)
     bundle = space.encoders.named(name)
     bundle.check_parts()

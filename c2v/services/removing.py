@@ -10,42 +10,46 @@ from c2v.services.reports import Removed
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
-    from c2v.library import Store, VideoRecord
+    from c2v.library import FailureRecord, Store, VideoRecord
     from c2v.services.workspace import Workspace
 
 
-def remove_videos(
+def remove(
     space: Workspace,
     paths: Sequence[str],
     *,
     dry_run: bool,
     confirm: Callable[[Sequence[VideoRecord]], None] | None,
 ) -> Removed:
-    """Forget the videos that ``paths`` mean and their failures; the files stay."""
+    """Forget the videos and the failures that ``paths`` mean; the files stay."""
     library = space.store
-    doomed = _videos_meant(library, paths)
+    doomed, failures = _meant(library, paths)
     if not dry_run:
-        if confirm is not None:
+        if confirm is not None and doomed:
             confirm(doomed)
-        library.remove_videos([video.id for video in doomed])
-        library.clear_failures([video.path for video in doomed])
-        give_back_room(library, space.telling)
-    return Removed(tuple(video.path for video in doomed), dry_run)
+        if failures:
+            library.clear_failures([failure.path for failure in failures])
+        if doomed:
+            library.remove_videos([video.id for video in doomed])
+            give_back_room(library, space.telling)
+    removed = tuple(video.path for video in doomed)
+    return Removed(removed, dry_run, tuple(failure.path for failure in failures))
 
 
-def _videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
-    """The videos that paths, folders and patterns mean, each once.
+def _meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], list[FailureRecord]]:
+    """The videos, and the failures, that paths, folders and patterns mean, each once.
 
     Raises:
-        DataError: one of them means none.
+        DataError: one of them means neither.
         UsageError: one of them is no pattern.
     """
+    from c2v.library import FailureRecord, VideoRecord
     from c2v.paths.globs import PatternError
     from c2v.paths.patterns import select
 
-    videos = library.videos()
+    rows: list[VideoRecord | FailureRecord] = [*library.videos(), *library.failures()]
     try:
-        chosen, unmatched = select(paths, [video.path for video in videos])
+        chosen, unmatched = select(paths, [row.path for row in rows])
     except PatternError as error:
         raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
     if unmatched:
@@ -53,7 +57,9 @@ def _videos_meant(library: Store, paths: Sequence[str]) -> list[VideoRecord]:
             f"{unmatched[0]} is not in the library {library.address}",
             hint="c2v status shows the library; --library names another one",
         )
-    return [videos[place] for place in chosen]
+    found = [rows[place] for place in chosen]
+    videos = [row for row in found if isinstance(row, VideoRecord)]
+    return videos, [row for row in found if isinstance(row, FailureRecord)]
 
 
 def give_back_room(library: Store, telling: Telling) -> None:

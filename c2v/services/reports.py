@@ -10,7 +10,7 @@ from c2v.search.sequences import ResultSequence
 if TYPE_CHECKING:
     from c2v.evaluation.published import PublishedRow
     from c2v.evaluation.retrieval import Evaluation
-    from c2v.library import FailureRecord, Store
+    from c2v.library import FailureRecord, Store, VideoRecord
     from c2v.search.labels import RankedLabel
 
 
@@ -28,11 +28,16 @@ class Status:
     size_bytes: int
     """On disk, with what could be deleted and made again."""
     failed: tuple[FailureRecord, ...]
+    """Files of which nothing could be indexed."""
+    partly: tuple[VideoRecord, ...] = ()
+    """Videos of which not everything could be read; their ``problems`` say what."""
+    folders: tuple[FailureRecord, ...] = ()
+    """Folders that could not be looked into."""
 
     @classmethod
     def of(cls, store: Store) -> Status:
         """What ``store`` holds now."""
-        counts, model = store.counts(), store.model
+        counts, model, failures = store.counts(), store.model, store.failures()
         return cls(
             library=store.address,
             model=model.name if model else None,
@@ -41,7 +46,9 @@ class Status:
             frames=counts.frames,
             seconds_of_video=counts.seconds,
             size_bytes=store.storage_sizes().total_bytes,
-            failed=tuple(store.failures()),
+            failed=tuple(one for one in failures if not one.is_folder),
+            partly=tuple(store.partly_read()),
+            folders=tuple(one for one in failures if one.is_folder),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -55,6 +62,10 @@ class Status:
             "seconds_of_video": round(self.seconds_of_video, 3),
             "size_bytes": self.size_bytes,
             "failed": [{"path": one.path, "reason": one.reason} for one in self.failed],
+            "partly": [
+                {"path": one.path, "reason": "; ".join(one.problems)} for one in self.partly
+            ],
+            "folders": [{"path": one.path, "reason": one.reason} for one in self.folders],
         }
 
 
@@ -78,14 +89,21 @@ class Description(ResultSequence["RankedLabel"]):
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Videos that the library no longer holds, or would not after a dry run; files stay."""
+    """What the library no longer holds, or would not after a dry run; files stay."""
 
     paths: tuple[str, ...]
+    """Of videos."""
     dry_run: bool
+    failures: tuple[str, ...] = ()
+    """Of files and folders that could not be read, and are tried again now."""
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {"removed": list(self.paths), "dry_run": self.dry_run}
+        return {
+            "removed": list(self.paths),
+            "failures": list(self.failures),
+            "dry_run": self.dry_run,
+        }
 
 
 @dataclass(frozen=True, slots=True)

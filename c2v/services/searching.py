@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from c2v.search.ranking import Query, find_all, text_queries
+from c2v.services.telling import tell_of_missing
 from c2v.services.wanted import Wanted, options_of
 from c2v.services.workspace import Workspace
 
@@ -50,8 +51,16 @@ def answers_to(
     def unmatched(pattern: str) -> None:
         telling.once(telling.problem, f"--in {pattern}: no video of the library is there")
 
-    options = options_of(wanted, space.settings.strategy, on_unmatched=unmatched)
+    gone: list[str] = []
+    options = options_of(
+        wanted,
+        space.settings.strategy,
+        presence=space.presence,
+        on_unmatched=unmatched,
+        on_missing=gone.append,
+    )
     answers = find_all(store, bundle, queries, options)
+    tell_of_missing(telling, space.presence, gone, library=store.address)
     if not options.where.is_open:
         passed, videos = store.passing(options.where)
         answers = [dataclasses.replace(one, passed=passed, videos=videos) for one in answers]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from c2v.files.presence import Presence
 
 Tell = Callable[[str], None]
 """Gets one line."""
@@ -31,8 +34,30 @@ class Telling:
     problem: Tell = log_problem
     _told: set[str] = field(default_factory=set)
 
-    def once(self, tell: Tell, text: str) -> None:
-        """Tell a line that has a text and has not been told before."""
-        if text and text not in self._told:
-            self._told.add(text)
+    def once(self, tell: Tell, text: str, *, about: str = "") -> None:
+        """Tell a line that has a text, unless it, or one ``about`` the same, was told before."""
+        if text and (about or text) not in self._told:
+            self._told.add(about or text)
             tell(text)
+
+
+def tell_of_missing(
+    telling: Telling, presence: Presence, left_out: Sequence[str], *, library: str
+) -> None:
+    """Say, once, that results were passed over because their files are not there, and why."""
+    for drive in presence.silent_drives():
+        telling.once(telling.problem, f"{drive} does not answer: its files count as missing")
+    if not left_out:
+        return
+    import shlex
+
+    first = left_out[0]
+    more = f" and {count - 1} more" if (count := len(set(left_out))) > 1 else ""
+    folder = shlex.quote(os.path.dirname(first))  # noqa: PTH120
+    place = f" --library {shlex.quote(library)}"
+    telling.once(
+        telling.notice,
+        f"left out, for the file is missing: {first}{more}; if it is elsewhere index that folder, "
+        f"if it is gone: c2v index {folder} --prune{place}",
+        about="missing files",
+    )

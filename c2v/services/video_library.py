@@ -119,20 +119,21 @@ class VideoLibrary:
         dry_run: bool = False,
         confirm: Callable[[Sequence[VideoRecord]], None] | None = None,
     ) -> Removed:
-        """Forget videos: they leave the library, the files stay where they are.
+        """Forget videos, and files that failed: they leave the library, not the disk.
 
         Args:
             paths: videos, folders with all below, or path patterns.
             dry_run: only say what would be removed.
-            confirm: told what is about to be forgotten; raising stops it.
+            confirm: told which videos are about to be forgotten; raising stops it. Where only
+                failures are it is not asked: the next index finds them again.
 
         Raises:
-            DataError: one of the paths means no video of the library.
+            DataError: one of the paths means nothing in the library.
         """
-        from c2v.services.removing import remove_videos
+        from c2v.services.removing import remove
 
         meant = [os.fspath(path) for path in several(paths)]
-        return remove_videos(self._space, meant, dry_run=dry_run, confirm=confirm)
+        return remove(self._space, meant, dry_run=dry_run, confirm=confirm)
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -236,7 +237,7 @@ class VideoLibrary:
     # -- looking at it --------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """What the library holds, which model filled it, and which files failed."""
+        """What the library holds, which model filled it, and what could not be read."""
         from c2v.services.reports import Status
 
         return Status.of(self.store)

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from c2v.config import Strategy
 from c2v.errors import UsageError
+from c2v.files.presence import Presence
 from c2v.library import Filter
 from c2v.search.ranking import SearchOptions
 from c2v.services.keywords import check_keywords
@@ -52,10 +53,18 @@ class Wanted(TypedDict, total=False):
     """Only moments at least this good, in [-1, 1]."""
     rerank: int
     """How many of the first results the head scores again pair by pair (tightTransf only)."""
+    missing: bool
+    """Also moments of files that are not there now, marked as such (True), or in their place the
+    next ones whose files are."""
 
 
 def options_of(
-    wanted: Wanted, strategy: Strategy, *, on_unmatched: Callable[[str], None]
+    wanted: Wanted,
+    strategy: Strategy,
+    *,
+    presence: Presence,
+    on_unmatched: Callable[[str], None],
+    on_missing: Callable[[str], None],
 ) -> SearchOptions:
     """``wanted`` with everything that was left out.
 
@@ -74,6 +83,9 @@ def options_of(
         min_score=wanted.get("min_score"),
         strategy=strategy,
         rerank=wanted.get("rerank", 0),
+        missing=wanted.get("missing", True),
+        presence=presence,
+        on_missing=on_missing,
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from c2v.config import Settings
+from c2v.files.presence import Presence
 from c2v.services.encoders import Encoders
 from c2v.services.telling import Telling
 
@@ -24,6 +25,7 @@ class Workspace:
         self.settings = settings
         self.telling = telling
         self.encoders = Encoders(settings, notice=telling.notice)
+        self.presence = Presence()
         self._asked_for = asked_for
         self._store: Store | None = None
         self._lock = threading.RLock()

@@ -27,7 +27,7 @@ COMMANDS = {
     "search moments": ["search", "a motorcycle", "--moments", "--top", "2"],
     "describe": ["describe", "videos/garage.mp4", "--labels", "labels.txt"],
     "status": ["status"],
-    "index": ["index", "videos", "--quiet"],
+    "index": ["index", "videos", "--quiet", "--retry-failed"],
     "evaluate": ["evaluate", "--data", "captions.csv", "--videos", "videos"],
     "config": ["config", "show"],
     "nothing there": ["search", "x", "--in", "nowhere"],

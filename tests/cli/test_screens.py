@@ -73,7 +73,7 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
     video, inside = place.videos / f"{HOSTILE}.mp4", ("-L", place.library)
     evaluating = ["evaluate", "--data", captions, "--videos", place.videos, *inside]
     return {
-        "index": [["index", place.videos, *inside], ["index", f"/no/{HOSTILE}"]],
+        "index": [["index", place.videos, "--retry-failed", *inside], ["index", f"/no/{HOSTILE}"]],
         "search": [
             ["search", HOSTILE, *inside],
             ["search", "x", *inside, "--moments"],

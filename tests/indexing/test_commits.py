@@ -48,7 +48,7 @@ bundle = load_bundle("mini", device="cpu")
 with open_store(Path(sys.argv[1]), create=True) as library, library.writer():
     library.set_model(model_record(bundle))
     options = IndexOptions(batch_size=1)  # a picture a call: clips are finished one by one
-    pipeline.index(library, bundle, [Path(sys.argv[2])], options=options)
+    pipeline.index_paths(library, bundle, [Path(sys.argv[2])], options=options)
 """
 
 

@@ -220,6 +220,18 @@ def test_a_name_that_is_not_utf8_survives(store: Store) -> None:
     assert store.videos()[0].problems == partly.problems
 
 
+def test_what_was_read_in_part_is_listed(store: Store) -> None:
+    store.put_video(video("/whole", problems=()), segments(unit_rows(1)))
+    for name in ("/b", "/a"):
+        store.put_video(video(name, problems=("3 frames lost", "cut short")), [])
+    assert [(v.path, v.problems) for v in store.partly_read()] == [
+        ("/a", ("3 frames lost", "cut short")),
+        ("/b", ("3 frames lost", "cut short")),
+    ]
+    store.put_video(video("/b", problems=()), [])  # read again, and well
+    assert [v.path for v in store.partly_read()] == ["/a"]
+
+
 def test_failures_are_kept_until_cleared_or_indexed(store: Store) -> None:
     for name in ("a", "b", "c"):
         store.record_failure(f"/{name}", size_bytes=1, mtime_ns=2, reason="no video stream")

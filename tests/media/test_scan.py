@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from c2v.media.scan import ScanProblem, scan
+from c2v.media.scan import NamedFolder, ScanProblem, scan
 
 
 def names(root: Path, *, roots: list[Path] | None = None, **options: object) -> list[str]:
@@ -141,3 +141,37 @@ def test_scan_finds_what_was_made(tmp_path_factory: pytest.TempPathFactory, tree
     found = names(root)
     assert set(found) == paths
     assert found == sorted(found, key=lambda path: path.split("/"))
+
+
+def seen(*roots: Path, **options: object) -> tuple[list[str], list[NamedFolder]]:
+    """The kinds and names of problems, and what was seen in the named folders."""
+    problems: list[ScanProblem] = []
+    folders: list[NamedFolder] = []
+    list(scan(list(roots), on_problem=problems.append, on_named=folders.append, **options))  # type: ignore[arg-type]
+    return [f"{one.kind} {one.path.name}: {one.reason}" for one in problems], folders
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file systems of Linux's kernel")
+def test_what_the_kernel_makes_up_is_not_walked(tmp_path: Path) -> None:
+    make(tmp_path, "films/a.mp4")
+    (tmp_path / "link").symlink_to("/proc/self")  # and on through /proc/self/root to everything
+    assert names(tmp_path) == ["films/a.mp4"]
+    for named in ("/proc", "/sys", "/proc/self/net"):
+        problems, folders = seen(Path(named))
+        assert len(problems) == 1
+        assert problems[0].startswith(f"folder {Path(named).name}: not walked")
+        assert [one.files for one in folders] == [0]
+    # A file system of real files that only lies there is like any other.
+    if Path("/dev/shm").is_mount():
+        assert seen(Path("/dev/shm"))[0] == []
+
+
+def test_what_was_seen_where_no_video_is(tmp_path: Path) -> None:
+    make(tmp_path, "a.txt", "b/c.txt", "b/d.pdf", "e.mp4.part", ".f.mp4", "._g.mp4")
+    (folder,) = seen(tmp_path)[1]
+    assert (folder.files, folder.videos, folder.left_out, folder.hidden) == (4, 0, 0, 1)
+    make(tmp_path, "x.mp4", "b/y.mkv", "z.mov")
+    (folder,) = seen(tmp_path, exclude=["b", "x.mp4"])[1]
+    assert (folder.files, folder.videos, folder.left_out) == (4, 1, 1)
+    inner, outer = seen(tmp_path / "b", tmp_path)[1]
+    assert (inner.videos, inner.seen_before, outer.seen_before) == (1, False, True)

@@ -94,6 +94,9 @@ class StoreReader:
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         return self._videos.by_path(path)
 
+    def partly_read(self) -> list[VideoRecord]:
+        return self._videos.partly_read()
+
     def failures(self) -> list[FailureRecord]:
         return self._videos.failures()
 

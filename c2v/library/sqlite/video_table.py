@@ -49,6 +49,11 @@ class VideoTable:
         """Id and path of every video."""
         return [(key, decode_path(path)) for key, path in self._database.all(_PATHS)]
 
+    def partly_read(self) -> list[VideoRecord]:
+        """All videos with problems, by path."""
+        rows = self._database.all(f"{_SELECT} WHERE problems != '[]' ORDER BY path")
+        return [_video(row) for row in rows]
+
     def by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this path."""
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
