@@ -40,7 +40,7 @@ def search(
     query: Annotated[
         list[str] | None,
         typer.Argument(
-            help="What to look for, in words; WORDS^2 counts twice.", show_default=False
+            metavar="[WORDS]...", help="What to look for; WORDS^2 counts twice.", show_default=False
         ),
     ] = None,
     and_: Annotated[

@@ -522,6 +522,13 @@ def test_a_filter_that_many_videos_pass(store: Store) -> None:
     found = store.nearest(vectors[:1], 9999, where=where).segment_ids[0].tolist()
     assert sorted(found) == expected
     assert ids_of(store, again)
+    inside = set(expected)
+    every = store.nearest(vectors[:3], 9999).segment_ids
+    few = store.nearest(
+        vectors[:3], 7, where=where
+    ).segment_ids  # most pass: out of the best of all
+    for line in range(3):
+        assert few[line].tolist() == [key for key in every[line].tolist() if key in inside][:7]
 
 
 def store_ids(store: Store) -> list[int]:

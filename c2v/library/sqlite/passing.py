@@ -18,16 +18,14 @@ _FEW = 500
 """Segments of so many videos are looked up one by one; of more, all segments are read in order."""
 
 
-_SegmentIds = NDArray[np.int64]
+_Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Passing:
-    """What passes: ids of segments [N], ascending (None: all), how many videos of how many, and the
-    unmatched paths."""
+    """Ids of the videos that pass, ascending, how many there are in all, and unmatched paths."""
 
-    segment_ids: _SegmentIds | None
-    passed: int
+    video_ids: _Ids
     videos: int
     unmatched: tuple[str, ...]
 
@@ -38,6 +36,7 @@ class PassingVideos:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._last: tuple[object, Passing] | None = None
+        self._segments: tuple[Passing, _Ids] | None = None
 
     def of(self, where: Filter) -> Passing:
         """What passes now; the caller holds a snapshot.
@@ -62,14 +61,28 @@ class PassingVideos:
             by_rows = self._ids(query, *values)
             chosen = by_rows if chosen is None else _both(chosen, by_rows)
         assert chosen is not None
-        segments = None if len(chosen) == videos else self._segments_of(chosen)
-        return Passing(segments, len(chosen), videos, unmatched)
+        return Passing(chosen, videos, unmatched)
 
-    def _by_paths(self, patterns: Sequence[str]) -> tuple[_SegmentIds, tuple[str, ...]]:
+    def segment_ids(self, passing: Passing) -> _Ids:
+        """Ids, ascending, of all segments of what passes; kept like it."""
+        if self._segments is None or self._segments[0] is not passing:
+            self._segments = passing, self._segments_of(passing.video_ids)
+        return self._segments[1]
+
+    def passes(self, passing: Passing, segment_ids: _Ids) -> NDArray[np.bool_]:
+        """Which of some segments [N] are of videos that pass."""
+        query = "SELECT id, video_id FROM segment WHERE id IN"
+        video_of: dict[int, int] = dict(self._database.all_in(query, segment_ids.tolist()))
+        videos = np.array([video_of.get(key, -1) for key in segment_ids.tolist()], np.int64)
+        place = np.minimum(np.searchsorted(passing.video_ids, videos), len(passing.video_ids) - 1)
+        found: NDArray[np.bool_] = passing.video_ids[place] == videos
+        return found
+
+    def _by_paths(self, patterns: Sequence[str]) -> tuple[_Ids, tuple[str, ...]]:
         """Ids, ascending, of the videos that paths and patterns mean, and those that mean none."""
         from c2v.paths.patterns import PathPattern, select  # most searches give none: 4 ms
 
-        found: list[_SegmentIds] = []
+        found: list[_Ids] = []
         others: list[str] = []
         for text in patterns:
             place = PathPattern(text) if text and os.name == "posix" else None
@@ -86,7 +99,7 @@ class PassingVideos:
         ids = np.sort(np.concatenate(found))
         return ids[np.diff(ids, prepend=-1) != 0], unmatched
 
-    def _at(self, places: Iterable[str]) -> _SegmentIds:
+    def _at(self, places: Iterable[str]) -> _Ids:
         """Ids of the videos at some places and below: ranges of the index of paths."""
         found = []
         for place in places:
@@ -99,7 +112,7 @@ class PassingVideos:
             )
         return np.concatenate(found)
 
-    def _segments_of(self, videos: _SegmentIds) -> _SegmentIds:
+    def _segments_of(self, videos: _Ids) -> _Ids:
         """Ids, ascending, of all segments of these videos (ids, ascending)."""
         if len(videos) <= _FEW:
             rows = self._database.all_in(
@@ -126,17 +139,17 @@ class PassingVideos:
         rest = np.fromiter((row[0] for row in scattered), dtype=np.int64)
         return np.sort(np.concatenate([ids, rest]))
 
-    def _ids(self, query: str, *values: object) -> _SegmentIds:
+    def _ids(self, query: str, *values: object) -> _Ids:
         rows = self._database.all(query, *values)
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
 
-def _both(first: _SegmentIds, second: _SegmentIds) -> _SegmentIds:
+def _both(first: _Ids, second: _Ids) -> _Ids:
     """What is in both of two ascending arrays."""
     if not len(second):
         return second
     place = np.minimum(np.searchsorted(second, first), len(second) - 1)
-    both: _SegmentIds = first[second[place] == first]
+    both: _Ids = first[second[place] == first]
     return both
 
 

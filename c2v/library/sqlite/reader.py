@@ -29,12 +29,14 @@ from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
 from c2v.library.sqlite.note_table import NoteTable
-from c2v.library.sqlite.passing import PassingVideos
+from c2v.library.sqlite.passing import Passing, PassingVideos
 from c2v.library.sqlite.searcher import Searcher
 from c2v.library.sqlite.segment_table import SegmentTable
 from c2v.library.sqlite.video_table import VideoTable
 
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
+_OVER_FETCHED_FROM = 0.2
+"""From this share of videos on that pass, the best of all segments are asked for first."""
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
 
@@ -178,10 +180,32 @@ class StoreReader:
         if k < 0:
             raise UsageError(f"{k} results were asked for")
         with self.snapshot():
-            allowed = (
-                None if where is None or where.is_open else self._passing.of(where).segment_ids
-            )
-            return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=allowed)
+            if where is None or where.is_open:
+                return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=None)
+            return self._nearest_passing(queries, k, strategy, self._passing.of(where))
+
+    def _nearest_passing(
+        self, queries: NDArray[np.float32], k: int, strategy: str, passing: Passing
+    ) -> Nearest:
+        # Where many videos pass, the best of all are asked for, and those that do not are left out:
+        # their segments need not be listed, and a graph answers as fast as ever.
+        passed = len(passing.video_ids)
+        if passed == passing.videos:
+            return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=None)
+        if k and len(queries) and passed > passing.videos * _OVER_FETCHED_FROM:
+            count = 2 * k * passing.videos // passed + 16
+            found = self._searcher.nearest(queries, count, strategy=strategy, segment_ids=None)
+            passes = self._passing.passes(passing, found.segment_ids.reshape(-1))
+            kept = passes.reshape(found.segment_ids.shape)
+            if (kept.sum(axis=1) >= k).all():
+                columns = np.argsort(~kept, axis=1, kind="stable")[:, :k]  # in their order
+                return Nearest(
+                    found.strategy,
+                    np.take_along_axis(found.scores, columns, axis=1),
+                    np.take_along_axis(found.segment_ids, columns, axis=1),
+                )
+        ids = self._passing.segment_ids(passing)
+        return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=ids)
 
     def unmatched(self, where: Filter) -> list[str]:
         with self.snapshot():
@@ -190,7 +214,7 @@ class StoreReader:
     def passing(self, where: Filter) -> tuple[int, int]:
         with self.snapshot():
             found = self._passing.of(where)
-            return found.passed, found.videos
+            return len(found.video_ids), found.videos
 
     @property
     def slower_because(self) -> str:
