@@ -30,7 +30,8 @@ class QuickGroup(TyperGroup):
         if ctx.parent is None and self.get_command(ctx, args[0]) is None:
             from c2v.cli.sentences import is_sentence, say_so
 
-            if is_sentence(args, self.list_commands(ctx)):
+            commands = self.list_commands(ctx)
+            if "search" in commands and is_sentence(args, commands):
                 say_so(args, quiet=bool(ctx.params.get("quiet")))
                 args = ["search", *args]
         return super().resolve_command(ctx, args)
