@@ -71,11 +71,13 @@ class FakeBundle:
 
     def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         self.calls.append(len(images))
-        return images.mean(axis=(1, 2), dtype=np.float32)
+        means: NDArray[np.float32] = images.mean(axis=(1, 2), dtype=np.float32)
+        return means
 
     def embed_segments(self, segments: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
         means = np.stack([np.asarray(one, np.float32).mean(axis=0) + 1 for one in segments])
-        return means / np.linalg.norm(means, axis=1, keepdims=True)
+        means /= np.linalg.norm(means, axis=1, keepdims=True)
+        return means
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from importlib.metadata import distributions
@@ -44,13 +45,14 @@ def normal(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[ <>=!~;\[(]", requirement)[0]).lower()
 
 
+@functools.cache
 def homes() -> dict[str, set[str]]:
     """Which distributions bring each importable name (3.10's own table lacks most of them)."""
     found: dict[str, set[str]] = {}
     for one in distributions():
-        for file in one.files or ():
-            name = file.parts[0].partition(".")[0]
-            found.setdefault(name, set()).add(normal(one.metadata["Name"]))
+        home = normal(one.metadata["Name"])
+        for name in {file.parts[0].partition(".")[0] for file in one.files or ()}:
+            found.setdefault(name, set()).add(home)
     return found
 
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from c2v.demo.clips import make_demo_videos
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -85,14 +83,6 @@ def start_with_torch(
 def run_python() -> Run:
     """Run this Python from its start, with arguments."""
     return functools.partial(run_process, [])
-
-
-@pytest.fixture(scope="session")
-def demo_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The videos of ``c2v demo``: photographs in motion, and real clips."""
-    folder = tmp_path_factory.mktemp("demo") / "videos"
-    make_demo_videos(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -33,9 +33,9 @@ def model_of(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.fixture
-def toy(load_helper: Callable[[str], ModuleType]) -> str:
+def toy(toys: ModuleType) -> str:
     """A toy CLIP among the user's models."""
-    load_helper("training/toys.py").make_bundle("toy")
+    toys.make_bundle("toy")
     return "toy"
 
 

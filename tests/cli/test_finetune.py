@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import signal
 import subprocess
@@ -39,18 +38,6 @@ WORDS = {
 @pytest.fixture(scope="module")
 def c2v(c2v_with_torch: Run) -> Run:
     return c2v_with_torch
-
-
-@pytest.fixture(scope="module")
-def toys() -> ModuleType:
-    path = Path(__file__).parents[1] / "training" / "toys.py"
-    spec = importlib.util.spec_from_file_location("c2v_cli_toys", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["c2v_cli_toys"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -252,9 +252,9 @@ def test_another_head_forgets_nothing(c2v: Run, shelf: tuple[Path, Path]) -> Non
 
 
 @pytest.fixture
-def other_towers(load_helper: Callable[[str], ModuleType]) -> str:
+def other_towers(toys: ModuleType) -> str:
     """A toy CLIP among the user's models."""
-    load_helper("training/toys.py").make_bundle("tiny")
+    toys.make_bundle("tiny")
     return "tiny"
 
 

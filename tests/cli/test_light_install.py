@@ -204,16 +204,14 @@ def test_the_hint_of_an_environment_of_pipx_or_uv(light: Light, mark: str, start
     assert done.stderr.splitlines()[1] == f"hint: {start} {wanted}"
 
 
-def test_the_hint_where_c2v_came_as_a_file(light: Light, tmp_path: Path) -> None:
+def test_the_hint_where_c2v_came_as_a_file(light: Light, wheel: Path, tmp_path: Path) -> None:
     """As a wheel by its path, and by its name from a folder of wheels."""
     pip = (light.python, "-m", "pip", "--disable-pip-version-check", "--quiet")
-    run(*pip, "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT)
-    (wheel,) = tmp_path.glob("c2v-*.whl")
     code = "from c2v.optional import install_command; print(install_command('hnsw'))"
     start = [str(light.python), "-m", "pip", "install"]
     cases: dict[tuple[str | Path, ...], str] = {
         (wheel,): f"c2v[hnsw] @ {wheel.as_uri()}",
-        ("--no-index", "--find-links", tmp_path, "c2v"): "hnswlib<0.9,>=0.8",
+        ("--no-index", "--find-links", wheel.parent, "c2v"): "hnswlib<0.9,>=0.8",
     }
     for number, (source, wanted) in enumerate(cases.items()):
         other = tmp_path / f"other{number}"
@@ -275,26 +273,12 @@ print(load_bundle(sys.argv[2]).slower_because)
 """
 
 
-def test_a_gpu_that_stays_unused_is_said(light: Light, c2v_home: Path, tmp_path: Path) -> None:
-    import open_clip
-
-    from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
+def test_a_gpu_that_stays_unused_is_said(
+    light: Light, c2v_home: Path, toys: ModuleType, tmp_path: Path
+) -> None:
     from c2v.encoder.registry import bundle_folder
 
-    model = {
-        "embed_dim": 32,
-        "quick_gelu": True,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-        "text_cfg": {
-            "context_length": 77,
-            "vocab_size": 49408,
-            "width": 64,
-            "heads": 1,
-            "layers": 1,
-        },
-    }
-    state = open_clip.CLIP(**model).state_dict()
-    write_clip_bundle(bundle_folder("toy"), name="toy", clip=ClipSource(state=state, model=model))
+    toys.write_bundle(bundle_folder("toy"), "toy")
     driver = tmp_path / "nvidiactl"
     assert "GPU" not in light.execute(GPU, driver, "toy").stdout
     driver.touch()

@@ -65,10 +65,10 @@ def c2v(c2v_with_torch: Run) -> Run:
     ],
 )
 def test_killed_while_it_replaces_a_model(
-    run_torch_script: Run, tmp_path: Path, load_helper: Callable[[str], ModuleType], event: str,
+    run_torch_script: Run, tmp_path: Path, toys: ModuleType, event: str,
     number: int, becomes: str,
 ) -> None:  # fmt: skip
-    old = load_helper("training/toys.py").make_bundle("mine")
+    old = toys.make_bundle("mine")
     state = {f"clip.{key}": value for key, value in _state(old.directory).items()}
     torch.save(state, tmp_path / "model.bin")
     words = ("model", "import", tmp_path / "model.bin", "--name", "mine", "--overwrite")
@@ -93,10 +93,9 @@ def _state(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_two_imports_of_one_name_at_once(
-    start_with_torch: Callable[..., Any], tmp_path: Path, load_helper: Callable[[str], ModuleType]
+    start_with_torch: Callable[..., Any], tmp_path: Path, toys: ModuleType
 ) -> None:
     """One of them wins, the other says that the name is taken."""
-    toys = load_helper("training/toys.py")
     state = {f"clip.{key}": value for key, value in _state(toys.make_bundle().directory).items()}
     torch.save(state, tmp_path / "model.bin")
     words = ("model", "import", tmp_path / "model.bin", "--name", "both")

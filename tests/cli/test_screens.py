@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -216,30 +217,66 @@ def test_the_page_of_failures_is_escaped(place: Place, monkeypatch: pytest.Monke
     assert "<b>" not in text
 
 
+# As c2v.__main__ does, line after line: the start of a process costs more than what it prints.
+LINES = """
+import json
+import sys
+from c2v.cli.streams import prepare
+prepare()
+from c2v.cli.app import run
+for line in json.loads(sys.argv[1]):
+    code = run(line)
+    sys.stdout.flush()
+    print(f"== exit code {code}", file=sys.stderr, flush=True)
+"""
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_the_real_command_prints_in_every_encoding(
-    place: Place, encoding: str, run_python: Run
-) -> None:
-    """The process itself: tables, CSV, paths, JSON, and an error."""
-    for arguments, code in (
-        (["search", "x", "-L", place.library], 0),
-        (["search", "x", "-L", place.library, "-f", "csv"], 0),
-        (["search", "x", "-L", place.library, "-f", "json"], 0),
-        (["status", "-L", place.library], 0),
+def test_a_real_process_prints_in_every_encoding(place: Place, encoding: str) -> None:
+    """On its own streams: tables, CSV, JSON, and an error."""
+    here = ["-L", str(place.library)]
+    lines = [
+        (["search", "x", *here], 0),
+        (["search", "x", *here, "-f", "csv"], 0),
+        (["search", "x", *here, "-f", "json"], 0),
+        (["status", *here], 0),
         (["index", f"/nö/{HOSTILE}"], 1),
         (["--help"], 0),
         (["search", "--help"], 0),
+    ]
+    for code, shown in printed([line for line, _ in lines], encoding):
+        assert "Traceback" not in shown
+        assert code == lines.pop(0)[1], shown
+        if encoding == "ascii" and len(lines) == 6:
+            assert "####" in shown
+    assert not lines
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp932"])
+def test_the_real_command_prints_in_an_encoding(place: Place, encoding: str) -> None:
+    """The command itself, from its start."""
+    for arguments, code in (
+        (["search", "x", "-L", place.library], 0),
+        (["index", f"/nö/{HOSTILE}"], 1),
     ):
         command = [sys.executable, "-m", "c2v", *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, env=environment(encoding), timeout=60)
         shown = done.stdout.decode(encoding) + done.stderr.decode(encoding)
         assert done.returncode == code, shown
         assert "Traceback" not in shown
-    if encoding == "ascii":
-        assert "####" in subprocess.run(
-            [sys.executable, "-m", "c2v", "search", "x", "-L", place.library],
-            capture_output=True, env=environment(encoding), timeout=60,
-        ).stdout.decode()  # fmt: skip
+
+
+def printed(lines: list[list[str]], encoding: str) -> Iterator[tuple[int, str]]:
+    """Exit code, and standard output and error, of each line in one process of that encoding."""
+    done = subprocess.run(
+        [sys.executable, "-c", LINES, json.dumps(lines)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(encoding), timeout=120,
+    )  # fmt: skip
+    text = done.stdout.decode(encoding)
+    assert done.returncode == 0, text
+    parts = re.split(r"== exit code (\d+)\r?\n", text)
+    for shown, code in zip(parts[::2], parts[1::2], strict=False):
+        yield int(code), shown
 
 
 def environment(encoding: str) -> dict[str, str]:

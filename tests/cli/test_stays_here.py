@@ -132,6 +132,16 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+# Those that import PyTorch, in one process: importing it under strace takes seconds.
+LINES = """
+import json
+import sys
+from c2v.cli.app import run
+for line in json.loads(sys.argv[1]):
+    assert run(line) == 0, line
+"""
+
+
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Machine:
     """A machine on which every command was run once."""
@@ -147,6 +157,7 @@ def used(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Machin
     labels = clips / "labels.txt"
     labels.write_text("a number\na dog\n")
 
+    heavy: list[list[str | Path]] = []
     commands: list[list[str | Path]] = [
         ["--help"],
         ["config", "show"],
@@ -167,18 +178,19 @@ def used(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Machin
         checkpoint = machine.root / "c2v" / "clip.pt"
         make_checkpoint(checkpoint)
         imported: list[str | Path] = ["model", "import", checkpoint, "--name", "small"]
-        commands.append([*imported, "--architecture", "ViT-S-32-alt"])
-        commands.append(["model", "export", "small", machine.root / "c2v" / "again.pt"])
-        commands.append(["index", clips, "--model", "small", "-L", "second"])
-        commands.append(["search", "a number", "-L", "second"])
+        heavy.append([*imported, "--architecture", "ViT-S-32-alt"])
+        heavy.append(["model", "export", "small", machine.root / "c2v" / "again.pt"])
+        heavy.append(["index", clips, "--model", "small", "-L", "second"])
+        heavy.append(["search", "a number", "-L", "second"])
         finetune: list[str | Path] = ["finetune", "--data", captions, "--videos", clips]
-        commands.append([*finetune, "--name", "own", "--epochs", "1", "--head", "clip2video"])
-        commands.append(["index", clips, "--model", "own"])
-        commands.append(["search", "a number"])
+        heavy.append([*finetune, "--name", "own", "--epochs", "1", "--head", "clip2video"])
+        heavy.append(["index", clips, "--model", "own"])
+        heavy.append(["search", "a number"])
     if importlib.util.find_spec("skimage") is not None:
         commands.append(["demo"])
     for command in commands:
         machine.run("-m", "c2v", *command)
+    machine.run("-c", LINES, json.dumps([list(map(str, command)) for command in heavy]))
     return machine
 
 

@@ -47,6 +47,10 @@ def commands(library: Path) -> list[str]:
     ]
 
 
+FORMS = ("2>&-", "2> /dev/full", "<&-", "<&- 2>&-")
+EVERY = pytest.param(True, marks=pytest.mark.slow)
+
+
 def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", f"'{sys.executable}' -m c2v {line}"],
@@ -55,9 +59,11 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_full_standard_output(library: Path, unbuffered: str) -> None:
-    for line in commands(library):
+@pytest.mark.parametrize(
+    ("unbuffered", "step"), [("", 1), ("1", 4), pytest.param("1", 1, marks=pytest.mark.slow)]
+)
+def test_full_standard_output(library: Path, unbuffered: str, step: int) -> None:
+    for line in commands(library)[::step]:
         done = shell(f"{line} > /dev/full", PYTHONUNBUFFERED=unbuffered)
         said = done.stderr.splitlines()[-2:]
         assert done.returncode == 1, line
@@ -83,11 +89,14 @@ def test_a_reader_that_left(library: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("broken", ["2>&-", "2> /dev/full", "<&-", "<&- 2>&-"])
-def test_other_streams_are_not_needed(library: Path, broken: str) -> None:
+@pytest.mark.parametrize("every", [False, EVERY])
+@pytest.mark.parametrize("broken", FORMS)
+def test_other_streams_are_not_needed(library: Path, broken: str, every: bool) -> None:
+    """Each command without one of them, and all of them without any (the long form)."""
     if "full" in broken and not FULL.exists():
         pytest.skip("no /dev/full here")
-    for line in commands(library):
+    lines = commands(library)
+    for line in lines if every else lines[FORMS.index(broken) :: len(FORMS)]:
         done = shell(f"{line} {broken}")
         assert done.returncode == 0, (line, done.stdout, done.stderr)
         assert done.stdout, line

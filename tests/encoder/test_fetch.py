@@ -20,8 +20,7 @@ from safetensors.torch import save_file
 from c2v.encoder.architecture import model_config
 from c2v.encoder.sources import hub as fetch
 from c2v.errors import ModelError
-
-from .conftest import make_state
+from tests.toys import make_state
 
 NAME = "ViT-S-32-alt/toy"
 REPOSITORY = "toys/vit"

@@ -18,8 +18,9 @@ from c2v.encoder.heads.build import new_head
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sources.importing import only_fit
 from c2v.errors import ModelError, UsageError
+from tests.toys import make_state
 
-from .conftest import TINY, make_state
+from .conftest import TINY
 
 HALF = ("in_proj_weight", "out_proj", "c_fc", "c_proj", "conv1", "text_projection", "visual.proj")
 

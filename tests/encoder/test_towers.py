@@ -31,8 +31,9 @@ from c2v.encoder.towers.clip_image_torch import (
 from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
 from c2v.encoder.towers.precision import least_cosine
 from c2v.errors import DeviceError, ModelError
+from tests.toys import make_state
 
-from .conftest import TINY, make_state
+from .conftest import TINY
 
 TEXTS = ["a dog catching a frisbee", "", "many words " * 50, "cut"]
 

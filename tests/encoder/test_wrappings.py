@@ -20,8 +20,7 @@ from c2v.encoder.bundle import load_bundle
 from c2v.encoder.catalogue import export_checkpoint, import_checkpoint
 from c2v.encoder.sources.weight_files import load_state
 from c2v.errors import ModelError
-
-from .conftest import make_state
+from tests.toys import make_state
 
 State = dict[str, Any]
 

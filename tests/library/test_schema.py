@@ -159,6 +159,7 @@ import urllib.parse  # pathlib's as_uri imports it when it is called, from Pytho
 import numpy as np
 from pathlib import Path
 from c2v.errors import LibraryError
+from c2v.library.sqlite import reserve  # imported by whatever writes, when it does
 from c2v.library.sqlite.store import SqliteStore
 folder, uid = Path(sys.argv[1]), int(sys.argv[2])
 if uid:  # only now: nobody may not be allowed to read the interpreter's modules

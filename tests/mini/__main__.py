@@ -14,7 +14,7 @@ from c2v.errors import EXIT_OK, C2VError
 if TYPE_CHECKING:
     from tests.mini.evaluate import Recalls
 
-_SHIPPED = Path(__file__).parents[2] / "encoder" / "weights" / "mini"
+_SHIPPED = Path(__file__).parents[2] / "c2v" / "encoder" / "weights" / "mini"
 _DATA = Path("../shared/data/flickr8k")
 
 

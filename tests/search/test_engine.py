@@ -5,50 +5,34 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HeadConfig
-from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.heads import HeadSettings
 from c2v.encoder.heads.initialise import random_head
 from c2v.errors import UsageError
 from c2v.indexing.reembedding import model_record
 from c2v.library import Filter, NewVideo, SegmentData, Store, open_store
 from c2v.search.ranking import SearchOptions, find, find_all, text_queries, video_query
+from tests import toys
 
-MODEL: dict[str, Any] = {
-    "embed_dim": 64,
-    "quick_gelu": True,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-    "text_cfg": {
-        "context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 1,
-    },
-}  # fmt: skip
+WIDTH = toys.TINY["embed_dim"]
 
 
 def make_bundle(folder: Path, head: str) -> Bundle:
-    import open_clip
-    import torch
-
-    torch.manual_seed(0)
-    clip = open_clip.CLIP(64, MODEL["vision_cfg"], MODEL["text_cfg"], quick_gelu=True)
-    settings = HeadSettings(type=head, feature_dim=64, layers=1, positions=20)  # type: ignore[arg-type]
+    settings = HeadSettings(type=head, feature_dim=WIDTH, layers=1, positions=20)  # type: ignore[arg-type]
     described = settings.as_dict()
     kind = described.pop("type")
-    source = ClipSource(
-        state=dict(clip.state_dict()),
-        model=MODEL,
-        source="a test",
-        licence="none",
+    toys.write_bundle(
+        folder,
+        head,
         head=HeadConfig(kind, described),
         head_state=random_head(settings).state_dict() if head != "meanP" else {},
         vector_dim=settings.vector_dim,
     )
-    write_clip_bundle(folder, name=head, clip=source)
     return load_bundle(folder, device="cpu")
 
 
@@ -66,7 +50,7 @@ def library(bundle: Bundle, tmp_path: Path) -> Iterator[Store]:
     for number in range(6):
         segments = []
         for position in range(number % 3 + 1):
-            features = random.standard_normal((5, 64)).astype(np.float16)
+            features = random.standard_normal((5, WIDTH)).astype(np.float16)
             vector = bundle.embed_video(features[None], np.ones((1, 5), bool))[0]
             times = np.arange(5, dtype=np.float32) + 5 * position
             start = 5.0 * position
@@ -176,7 +160,7 @@ def test_more_segments_are_asked_for_until_enough_videos_came(
     with open_store(tmp_path / "long", create=True) as library:
         library.set_model(model_record(bundle))
         query = text_queries(bundle, ["a dog"])[0]
-        times, features = np.zeros(1, np.float32), np.ones((1, 64), np.float16)
+        times, features = np.zeros(1, np.float32), np.ones((1, WIDTH), np.float16)
         for number, count in enumerate((300, 1, 1, 1)):
             vector = query.vector if number == 0 else -query.vector
             rows = [SegmentData(i, i + 1, times, features, vector) for i in range(count)]

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import c2v
-from c2v.demo.clips import make_demo_videos
 
 NAMES = ("garage.mp4", "photographer.mp4", "departure.mp4")
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clips(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A motorcycle, a man with a camera and a rocket: videos of ``c2v demo``."""
-    made = tmp_path_factory.mktemp("all") / "videos"
-    make_demo_videos(made)
     folder = tmp_path_factory.mktemp("clips")
     for name in NAMES:
-        (made / name).rename(folder / name)
+        shutil.copyfile(demo_videos / name, folder / name)
     return folder
 
 

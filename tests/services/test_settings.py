@@ -64,7 +64,7 @@ def scattered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def see(
     clips: Path, filled: Path, scattered: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch, load_helper: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch, toys: ModuleType,
 ) -> Callable[[str], object]:  # fmt: skip
     """What can be seen of a setting by its name, with the settings as they are now."""
     monkeypatch.setitem(sys.modules, "decord", None)  # as if it were not installed
@@ -80,7 +80,7 @@ def see(
 
     def features() -> object:
         if not (models_dir() / "tiny").exists():
-            load_helper("training/toys.py").make_bundle()
+            toys.make_bundle()
         shutil.rmtree(tmp_path / "new", ignore_errors=True)
         one = str(clips / "garage.mp4")
         assert run(["index", one, "-L", str(tmp_path / "new"), "--quiet", "-m", "tiny"]) == 0

@@ -19,12 +19,6 @@ FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
 
 
 @pytest.fixture(scope="session")
-def toys(load_helper: Callable[[str], ModuleType]) -> ModuleType:
-    """The module tests/training/toys.py."""
-    return load_helper("training/toys.py")
-
-
-@pytest.fixture(scope="session")
 def motion(load_helper: Callable[[str], ModuleType]) -> ModuleType:
     """The module tests/training/motion_clips.py."""
     return load_helper("training/motion_clips.py")

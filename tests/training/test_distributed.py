@@ -111,18 +111,17 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, sys.argv[1])
 import torch
-import toys
 
 from c2v.encoder.bundle import load_bundle
 from c2v.library import open_store
 from c2v.training.choices import Choices
 from c2v.training.distributed import joined
 from c2v.training.run import Run, train_bundle
+from tests import toys
 
 torch.set_num_threads(1)
-folder = Path(sys.argv[2])
+folder = Path(sys.argv[1])
 captions = toys.captions_for(folder, 24)
 
 
@@ -153,7 +152,7 @@ def _torchrun(folder: Path) -> None:
         [
             sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
             "--max-restarts", "2", "--master-port", str(_port()), "--monitor-interval", "0.2",
-            str(script), str(Path(__file__).parent), str(folder),
+            str(script), str(folder),
         ],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -123,9 +123,9 @@ def test_a_video_is_as_good_as_its_best_segment() -> None:
 @pytest.mark.parametrize("kind", HEADS)
 def test_step_zero_is_zero_shot_to_the_bit(bundle: Bundle, kind: str) -> None:
     head = first_head(bundle, head=kind, start="identity", projected=True, small=True, seed=3)
-    plain = MeanP(HeadSettings(type="meanP", feature_dim=32))
+    plain = MeanP(HeadSettings(type="meanP", feature_dim=64))
     torch.manual_seed(0)
-    frames, tokens = torch.randn(6, 5, 32), torch.randn(9, 4, 32)
+    frames, tokens = torch.randn(6, 5, 64), torch.randn(9, 4, 64)
     mask = torch.ones(6, 5)
     mask[2:, 3:] = 0
     words = torch.ones(9, 4)

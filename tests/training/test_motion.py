@@ -1,4 +1,4 @@
-"""The motion test in short: two pictures, two kinds of motion, features of twelve frames.
+"""The motion test in short: two pictures, one kind of motion or two, features of twelve frames.
 
 The long form, with video files and the command itself, is ``tests/benchmarks/motion.py``.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from c2v.training.run import Run, train_bundle
 FRAMES = 12
 HELD_OUT_TAKE = 2
 EPOCHS = 26
-SET = {"pictures": 2, "kinds": ("turn", "grow"), "takes": 3}
+KINDS = [("turn",), pytest.param(("turn", "grow"), marks=pytest.mark.slow)]
 
 
 @pytest.fixture
@@ -33,14 +34,20 @@ def mini() -> Bundle:
 
 
 @pytest.fixture
-def library(tmp_path: Path, motion: ModuleType, mini: Bundle) -> Iterator[Store]:
+def clips(motion: ModuleType, kinds: tuple[str, ...]) -> list[Any]:
+    """Of each kind of motion: two pictures, six ways, three takes."""
+    return list(motion.motion_clips(pictures=2, kinds=kinds, takes=3))
+
+
+@pytest.fixture
+def library(tmp_path: Path, motion: ModuleType, mini: Bundle, clips: list[Any]) -> Iterator[Store]:
     pytest.importorskip("skimage")
     made = open_store(tmp_path / "library", create=True)
     made.set_model(model_record(mini))
     times = np.arange(FRAMES, dtype=np.float32)
     random = np.random.default_rng(0)
     known: dict[bytes, np.ndarray] = {}  # type: ignore[type-arg]
-    for clip in motion.motion_clips(**SET):
+    for clip in clips:
         pictures = [_seen(pixels) for pixels in motion.frames(clip, count=FRAMES)]
         for picture in pictures:  # six for all six ways
             if picture.tobytes() not in known:
@@ -68,8 +75,7 @@ def _seen(pixels: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
     return np.asarray(pixels[rows][:, columns])
 
 
-def _captions(folder: Path, motion: ModuleType, *, held_out: bool) -> Captions:
-    clips = motion.motion_clips(**SET)
+def _captions(folder: Path, clips: list[Any], *, held_out: bool) -> Captions:
     pairs = [(str(folder / clip.name), clip.caption) for clip in clips
              if (clip.take == HELD_OUT_TAKE) == held_out]  # fmt: skip
     return from_pairs(folder / "captions.csv", pairs)
@@ -83,16 +89,17 @@ def test_only_the_order_of_frames_differs(motion: ModuleType) -> None:
         assert len({tuple(places) for places in ways.values()}) == len(motion.WAYS) == 6
 
 
+@pytest.mark.parametrize("kinds", KINDS)
 def test_a_head_that_sees_time_tells_motions_apart(
-    tmp_path: Path, motion: ModuleType, library: Store, mini: Bundle, toys: ModuleType
+    tmp_path: Path, clips: list[Any], library: Store, mini: Bundle, toys: ModuleType
 ) -> None:
     torch.set_num_threads(1)  # two that wait for each other are slower on a busy machine
     recalls = {}
     for head in ("clip2video", "meanP"):
         choices = Choices(head=head, epochs=EPOCHS, layers=1)
-        data = _captions(tmp_path, motion, held_out=False)
+        data = _captions(tmp_path, clips, held_out=False)
         train_bundle(library, mini, data, choices, Run(name=head, watcher=toys.Watch()))
-        held_out = _captions(tmp_path, motion, held_out=True)
+        held_out = _captions(tmp_path, clips, held_out=True)
         found = evaluate_library(library, load_bundle(head, device="cpu"), held_out)
         recalls[head] = found.metrics.text_to_video.recall_at_1
     assert recalls["meanP"] <= 35, f"{recalls}: without their order, luck alone tells six apart"

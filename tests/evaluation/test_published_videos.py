@@ -28,7 +28,7 @@ CLIP2VIDEO = PublishedSampling("clip2video")
 @pytest.fixture
 def difference(bundle: Bundle) -> Bundle:
     """CLIP2Video as it was released, over the toy towers: its padding leaks."""
-    settings = HeadSettings(type="clip2video", feature_dim=32, layers=1)
+    settings = HeadSettings(type="clip2video", feature_dim=64, layers=1)
     save_bundle(
         "leaks", parent=bundle, head=settings, head_state=random_head(settings, seed=1).state_dict()
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,12 +15,6 @@ from c2v.evaluation.library_names import in_library
 from c2v.evaluation.stored import find_videos
 from c2v.indexing.reembedding import model_record
 from c2v.library import NewVideo, SegmentData, Store, open_store
-
-
-@pytest.fixture
-def bundle(toys: ModuleType) -> Bundle:
-    made: Bundle = toys.make_bundle()
-    return made
 
 
 def library_of(folder: Path, bundle: Bundle, videos: Sequence[tuple[str, str]]) -> Store:

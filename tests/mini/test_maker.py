@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,8 @@ def test_training_learns_and_repeats_to_the_bit(pairs: tuple[Array, Array]) -> N
 
 
 def test_another_seed_is_another_projection(pairs: tuple[Array, Array]) -> None:
-    other = fit(*pairs, Recipe(**{**_settings(SMALL), "seed": 1}))[0]
+    other = fit(*pairs, replace(SMALL, seed=1))[0]
     assert np.abs(other["up.weight"] - fit(*pairs, SMALL)[0]["up.weight"]).max() > 0.01
-
-
-def _settings(recipe: Recipe) -> dict[str, float]:
-    return {name: getattr(recipe, name) for name in Recipe.__dataclass_fields__}
 
 
 def test_captions_of_one_photo_are_not_negatives() -> None:
@@ -183,7 +180,7 @@ def test_a_data_set_that_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_joined_members_score_as_the_mean_of_their_cosines(pairs: tuple[Array, Array]) -> None:
     photos, captions = pairs
-    members = [fit(photos, captions, Recipe(**{**_settings(SMALL), "seed": s})) for s in (0, 1)]
+    members = [fit(photos, captions, replace(SMALL, seed=s)) for s in (0, 1)]
     mean = np.mean([_score(p, c, photos[0], captions[:, 0]) for p, c, _ in members], axis=0)
     joined_photos, outputs = join([p for p, _, _ in members], photos[0])
     joined_captions, others = join([c for _, c, _ in members], captions[:, 0])
@@ -204,4 +201,5 @@ def _score(photo: Side, caption: Side, photos: Array, captions: Array) -> Array:
     a, b = apply(photo, photos), apply(caption, captions)
     a /= np.linalg.norm(a, axis=1, keepdims=True)
     b /= np.linalg.norm(b, axis=1, keepdims=True)
-    return a @ b.T
+    cosines: Array = a @ b.T
+    return cosines

@@ -27,12 +27,6 @@ from c2v.library import Store
 
 
 @pytest.fixture
-def bundle(toys: ModuleType) -> Bundle:
-    made: Bundle = toys.make_bundle()
-    return made
-
-
-@pytest.fixture
 def captions(toys: ModuleType, tmp_path: Path) -> Captions:
     made: Captions = toys.captions_for(tmp_path, 20, a_video=2)
     return made
@@ -50,7 +44,7 @@ def library(
 def other(bundle: Bundle) -> Bundle:
     """The same towers under another head."""
     settings = HeadSettings(
-        type="clip2video", feature_dim=32, layers=1, strict_difference_mask=True
+        type="clip2video", feature_dim=64, layers=1, strict_difference_mask=True
     )
     save_bundle(
         "other", parent=bundle, head=settings, head_state=random_head(settings, seed=1).state_dict()

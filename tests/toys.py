@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,27 +18,52 @@ from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.training.loop import EpochReport, StepReport
 
 TINY: dict[str, Any] = {
-    "embed_dim": 32,
+    "embed_dim": 64,
     "quick_gelu": True,
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
     "text_cfg": {
-        "context_length": 77, "vocab_size": 49408, "width": 32, "heads": 1, "layers": 2,
+        "context_length": 77, "vocab_size": 49408, "width": 64, "heads": 1, "layers": 2,
     },
 }  # fmt: skip
 WORDS = ("red", "blue", "old", "tall", "wet", "small", "loud", "fast", "soft", "sharp", "cold")
 THINGS = ("dog", "train", "river", "piano", "child", "garden", "ship", "kitchen", "horse", "lamp")
 
 
-def make_bundle(name: str = "tiny") -> Bundle:
-    """The toy CLIP among the user's models."""
+def make_state(model: dict[str, Any] = TINY, seed: int = 0) -> dict[str, Any]:
+    """The state dict of an open_clip model with random weights, biases and norms too."""
     import open_clip
     import torch
 
-    torch.manual_seed(0)
-    model = open_clip.CLIP(TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=True)
-    state = {key: value.detach().clone() for key, value in model.state_dict().items()}
-    target = bundle_folder(name)
-    write_clip_bundle(target, name=name, clip=ClipSource(state=state, model=TINY, source="a test"))
+    torch.manual_seed(seed)
+    kind = open_clip.CustomTextCLIP if model.get("custom_text") else open_clip.CLIP
+    made = kind(
+        model["embed_dim"], model["vision_cfg"], model["text_cfg"],
+        quick_gelu=model.get("quick_gelu", False),
+    )  # fmt: skip
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.ndim == 1:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return {name: value.detach().clone() for name, value in made.state_dict().items()}
+
+
+@functools.cache
+def tiny_state() -> dict[str, Any]:
+    """The weights of the toy CLIP, made once; nobody writes into them."""
+    return make_state()
+
+
+def write_bundle(folder: Path, name: str = "tiny", **changes: Any) -> Path:
+    """The toy CLIP as a bundle in ``folder``; ``changes`` go to :class:`ClipSource`."""
+    fields = {"model": TINY, "source": "a test", "licence": "none", **changes}
+    state = changes.get("state") or tiny_state()
+    write_clip_bundle(folder, name=name, clip=ClipSource(**fields | {"state": state}))
+    return folder
+
+
+def make_bundle(name: str = "tiny") -> Bundle:
+    """The toy CLIP among the user's models, open."""
+    write_bundle(bundle_folder(name), name)
     return load_bundle(name, device="cpu")
 
 
@@ -70,7 +96,7 @@ def fill_library(
     library.set_model(model_record(bundle))
     texts = dict(zip(captions.paths, captions.texts, strict=True))
     vectors = bundle.encode_text(list(texts.values())).pooled()
-    spread = vectors.std()
+    spread = vectors.std(axis=0).mean()  # of one text from another
     for number, (path, vector) in enumerate(zip(texts, vectors, strict=True)):
         if path in without:
             continue
