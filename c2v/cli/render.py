@@ -227,7 +227,7 @@ def _as_file(session: "Session", answer: "Answer", style: Format) -> bytes:
 
 def _print_answer_table(session: "Session", answer: "Answer") -> None:
     if not answer:
-        session.notice(f"nothing found for {answer.query!r}")
+        session.notice(f"nothing found for {answer.query!r}{passed_filters(answer)}")
         return
     roomy = session.out.width >= _ROOMY_COLUMNS
     table = new_table(
@@ -253,7 +253,16 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     _tell_of_missing(session, answer)
     session.notice(
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
+        f"{passed_filters(answer)}"
     )
+
+
+def passed_filters(answer: "Answer") -> str:
+    """How many videos were searched, where not all were."""
+    if answer.passed is None:
+        return ""
+    passed = answer.passed if answer.passed else "none"
+    return f"; {passed} of {answer.videos} videos passed the filters"
 
 
 def _tell_of_missing(session: "Session", answer: "Answer") -> None:

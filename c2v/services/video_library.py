@@ -137,17 +137,23 @@ class VideoLibrary:
 
     # -- asking -------------------------------------------------------------------------------
 
-    def search(self, query: str, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that show what a sentence says, the best first.
+    def search(self, query: str | None = None, **wanted: Unpack[Wanted]) -> Answer:
+        """The moments that show what is asked for, the best first.
 
-        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
+        Args:
+            query: a sentence; None where ``image``, ``video``, ``like`` or ``and_`` ask.
+            wanted: other parts of the question, filters, and what of the ranking is wanted, see
+                :class:`c2v.services.wanted.Wanted`.
 
         What was asked before is not embedded again: the numbers, not the sentence, are kept in a
         cache on disk.
-        """
-        from c2v.services.searching import search_text
 
-        return search_text(self._space, query, wanted)
+        Raises:
+            MediaError: nothing of a picture or a clip can be read.
+        """
+        from c2v.services.searching import search_one
+
+        return search_one(self._space, query, wanted)
 
     def search_many(self, queries: Sequence[str], **wanted: Unpack[Wanted]) -> list[Answer]:
         """An answer for each of some sentences, embedded and ranked together."""
@@ -180,9 +186,9 @@ class VideoLibrary:
         Raises:
             MediaError: nothing of the file can be read.
         """
-        from c2v.services.searching import search_video
+        from c2v.services.searching import search_one
 
-        return search_video(self._space, path, wanted)
+        return search_one(self._space, None, {**wanted, "video": path})
 
     def keep(self, answer: Answer) -> None:
         """Let this be the last answer of the library, of which :meth:`last` gives results.
