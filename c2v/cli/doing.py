@@ -87,11 +87,11 @@ def do_with(session: Session, answer: "Answer", doing: Doing, style: Format) -> 
 
 def _cut_all(session: Session, moments: "Sequence[Moment]", folder: Path, *, exact: bool) -> int:
     """A file for each moment, a line for each file."""
-    from c2v.media.cut import Part, cut
+    from c2v.media.cut import Excerpt, cut
 
     failed = False
     for moment in moments:
-        part = Part(Path(moment.path), moment.start, moment.end)
+        part = Excerpt(Path(moment.path), moment.start, moment.end)
         try:
             written = cut(part, folder, moment.rank, exact=exact)
         except MediaError as error:

@@ -44,7 +44,7 @@ _LONGEST_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Excerpt:
     """What is cut out of a file: seconds from the start of playback."""
 
     path: Path
@@ -52,7 +52,7 @@ class Part:
     end: float
 
 
-def cut(part: Part, folder: Path, number: int, *, exact: bool = False) -> Path:
+def cut(part: Excerpt, folder: Path, number: int, *, exact: bool = False) -> Path:
     """Write a part of a video to a new file in ``folder`` (which is made), and return its path.
 
     The name is ``NN NAME 00m12s-00m20s.EXT``; where there is such a file, a number is added.
@@ -79,10 +79,10 @@ def cut(part: Part, folder: Path, number: int, *, exact: bool = False) -> Path:
     raise MediaError(f"no file of a part of it can be written ({reason})")
 
 
-def file_name(part: Part, number: int, suffix: str) -> str:
+def file_name(part: Excerpt, number: int, suffix: str) -> str:
     """What a part of a file is called.
 
-    >>> file_name(Part(Path("/v/a dog.mp4"), 12.3, 3720.0), 3, ".mp4")
+    >>> file_name(Excerpt(Path("/v/a dog.mp4"), 12.3, 3720.0), 3, ".mp4")
     '03 a dog 00m12s-1h02m00s.mp4'
     """
     stem = part.path.stem
@@ -109,7 +109,7 @@ def _suffixes(path: Path, *, exact: bool) -> tuple[str, ...]:
 
 
 def _written(
-    part: Part, folder: Path, number: int, suffix: str, kinds: tuple[str, ...], *, exact: bool
+    part: Excerpt, folder: Path, number: int, suffix: str, kinds: tuple[str, ...], *, exact: bool
 ) -> Path:
     target = _unused(folder / file_name(part, number, suffix))
     with file_draft(target) as draft, only_this_file(), open_video(part.path) as video:
@@ -135,7 +135,7 @@ def _unused(path: Path) -> Path:
     return target
 
 
-def _clipped(part: Part, info: VideoInfo) -> tuple[float, float]:
+def _clipped(part: Excerpt, info: VideoInfo) -> tuple[float, float]:
     """The times inside the file, at least a picture long."""
     shortest = 1.0 / (info.frame_rate or 25.0)
     start = max(0.0, min(part.start, info.duration_seconds - shortest))

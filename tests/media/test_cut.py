@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from c2v.errors import MediaError
-from c2v.media.cut import Part, cut
+from c2v.media.cut import Excerpt, cut
 from c2v.media.picture import FrameShape
 from c2v.media.probe import probe
 from c2v.media.pyav_decoder import PyAVDecoder
@@ -55,7 +55,7 @@ def film(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Path:
 def test_a_copy_begins_at_the_picture_before_that_stands_alone(
     film: Path, videos: ModuleType, tmp_path: Path
 ) -> None:
-    made = cut(Part(film, 5.0, 7.0), tmp_path, 3)
+    made = cut(Excerpt(film, 5.0, 7.0), tmp_path, 3)
     assert made.name == "03 film 00m05s-00m07s.mp4"
     seen = numbers_of(made, videos)
     assert seen[0] == 40
@@ -67,7 +67,7 @@ def test_a_copy_begins_at_the_picture_before_that_stands_alone(
 
 
 def test_what_is_copied_is_not_encoded_again(film: Path, tmp_path: Path) -> None:
-    made = cut(Part(film, 0.0, 3.0), tmp_path, 1)
+    made = cut(Excerpt(film, 0.0, 3.0), tmp_path, 1)
 
     def packets(path: Path) -> list[bytes]:
         with av.open(str(path)) as file:
@@ -82,7 +82,7 @@ def test_what_is_copied_is_not_encoded_again(film: Path, tmp_path: Path) -> None
 def test_exact_begins_and_ends_at_the_very_picture(
     film: Path, videos: ModuleType, tmp_path: Path, start: float, end: float
 ) -> None:
-    made = cut(Part(film, start, end), tmp_path, 1, exact=True)
+    made = cut(Excerpt(film, start, end), tmp_path, 1, exact=True)
     first, last = round(start * 10 + 1e-6), round(end * 10 + 1e-6)
     assert numbers_of(made, videos) == list(range(first, last))
     assert streams_of(made) == ["video", "audio"]
@@ -97,7 +97,7 @@ def test_kinds_of_files(suffix: str, exact: bool, videos: ModuleType, tmp_path: 
     film = videos.make_video(
         tmp_path / f"film.{suffix}", count=60, rate=10, group=10, **codec.get(suffix, {})
     )
-    made = cut(Part(film, 3.5, 4.5), tmp_path / "out", 1, exact=exact)
+    made = cut(Excerpt(film, 3.5, 4.5), tmp_path / "out", 1, exact=exact)
     kept = suffix in ("mkv", "mov") if exact else True
     assert made.suffix == (f".{suffix}" if kept else ".mkv")
     seen = numbers_of(made, videos)
@@ -117,7 +117,7 @@ def test_pictures_stay_upright(
     film = videos.make_video(
         tmp_path / "phone.mp4", count=30, rate=10, group=10, rotation=rotation, size=(96, 64)
     )
-    made = cut(Part(film, 1.0, 2.0), tmp_path / "out", 1, exact=exact)
+    made = cut(Excerpt(film, 1.0, 2.0), tmp_path / "out", 1, exact=exact)
     assert (probe(made).width, probe(made).height) == (96, 64)
     assert numbers_of(made, videos)[:10] == list(range(10, 20))
 
@@ -131,7 +131,7 @@ def test_pixels_that_are_not_square_keep_their_shape(
     film = videos.make_video(
         tmp_path / "wide.mkv", count=20, rate=10, size=(128, 64), pixel_aspect=Fraction(2)
     )
-    made = cut(Part(film, 0.0, 1.0), tmp_path / "out", 1, exact=exact)
+    made = cut(Excerpt(film, 0.0, 1.0), tmp_path / "out", 1, exact=exact)
     assert (probe(made).width, probe(made).height) == (128, 64)
 
 
@@ -169,7 +169,7 @@ def film_with_lines(videos: ModuleType, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("exact", [False, True])
 def test_subtitles_come_along(film_with_lines: Path, tmp_path: Path, exact: bool) -> None:
-    made = cut(Part(film_with_lines, 4.0, 6.0), tmp_path / "out", 1, exact=exact)
+    made = cut(Excerpt(film_with_lines, 4.0, 6.0), tmp_path / "out", 1, exact=exact)
     with av.open(str(made)) as file:
         (stream,) = file.streams.subtitles
         shown = [
@@ -181,9 +181,9 @@ def test_subtitles_come_along(film_with_lines: Path, tmp_path: Path, exact: bool
 
 
 def test_nothing_is_ever_overwritten(film: Path, tmp_path: Path) -> None:
-    first = cut(Part(film, 1.0, 2.0), tmp_path, 1)
+    first = cut(Excerpt(film, 1.0, 2.0), tmp_path, 1)
     content = first.read_bytes()
-    second = cut(Part(film, 1.0, 2.0), tmp_path, 1)
+    second = cut(Excerpt(film, 1.0, 2.0), tmp_path, 1)
     assert second.name == "01 film 00m01s-00m02s (2).mp4"
     assert first.read_bytes() == content
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([first.name, second.name])
@@ -193,7 +193,7 @@ def test_nothing_is_ever_overwritten(film: Path, tmp_path: Path) -> None:
 def test_any_name_will_do(film: Path, videos: ModuleType, tmp_path: Path) -> None:
     source = Path(os.fsdecode(bytes(tmp_path) + b"/-a'\"\n\xff$(x) %d " + b"n" * 200 + b".mp4"))
     shutil.copyfile(film, source)
-    made = cut(Part(source, 2.0, 3.0), tmp_path / "out", 1)
+    made = cut(Excerpt(source, 2.0, 3.0), tmp_path / "out", 1)
     assert numbers_of(made, videos)[0] == 20
     assert len(os.fsencode(made.name)) <= 255
 
@@ -203,16 +203,16 @@ def test_what_cannot_be_cut_is_said_and_leaves_nothing(film: Path, tmp_path: Pat
     broken.write_bytes(film.read_bytes()[:3000])
     for path, reason in ((broken, "never finished"), (tmp_path / "gone.mp4", "no such file")):
         with pytest.raises(MediaError, match=reason):
-            cut(Part(path, 0.0, 1.0), tmp_path / "out", 1)
+            cut(Excerpt(path, 0.0, 1.0), tmp_path / "out", 1)
     assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_times_beyond_the_end_give_the_last_pictures(
     film: Path, videos: ModuleType, tmp_path: Path
 ) -> None:
-    made = cut(Part(film, 9.5, 99.0), tmp_path, 1, exact=True)
+    made = cut(Excerpt(film, 9.5, 99.0), tmp_path, 1, exact=True)
     assert numbers_of(made, videos) == [95, 96, 97, 98, 99]
-    made = cut(Part(film, 50.0, 60.0), tmp_path, 1, exact=True)
+    made = cut(Excerpt(film, 50.0, 60.0), tmp_path, 1, exact=True)
     assert numbers_of(made, videos) == [99]
 
 
@@ -236,7 +236,7 @@ def test_sound_is_cut_at_the_sample(tmp_path: Path, videos: ModuleType) -> None:
         frame.sample_rate, frame.pts = rate, 0
         out.mux(sound.encode(frame))
         out.mux(sound.encode(None))
-    made = cut(Part(clicking, 1.0, 3.0), tmp_path, 1, exact=True)
+    made = cut(Excerpt(clicking, 1.0, 3.0), tmp_path, 1, exact=True)
     with av.open(str(made)) as file:
         pieces = [(frame.time, frame.to_ndarray()[0]) for frame in file.decode(audio=0)]
     begins = pieces[0][0]
