@@ -81,6 +81,12 @@ SETTINGS: dict[str, Setting] = {
             ("auto", "whole", "SECONDS", "scene"),
             is_closed=False,
         ),
+        Setting(
+            "play_command",
+            "the player of c2v play; auto is mpv, vlc or the system's, else a command line with "
+            "{path}, {uri} and {start}",
+            "auto",
+        ),
         Setting("strategy", "how the vectors are searched", "auto", get_args(Strategy)),
         Setting(
             "hnsw_m",
@@ -185,6 +191,7 @@ class Settings:
     precision: Precision
     decoder: DecoderName
     segment: str
+    play_command: str
     strategy: Strategy
     hnsw_m: int
     hnsw_ef_construction: int

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
-from c2v.cli.render import RANK, SCORE, Format, FormatFlag, new_table, score_cell, show
+from c2v.cli.render import RANK, SCORE, LabelFormat, LabelFormatFlag, new_table, score_cell, show
 from c2v.cli.session import Session, command
 from c2v.errors import UsageError
 
@@ -36,7 +36,7 @@ def describe(
     model: ModelFlag = None,
     device: DeviceFlag = None,
     precision: PrecisionFlag = None,
-    style: FormatFlag = Format.TABLE,
+    style: LabelFormatFlag = LabelFormat.TABLE,
 ) -> None:
     """Rank sentences by how well they describe a clip.
 
@@ -44,7 +44,7 @@ def describe(
     """
     from c2v.search.labels import read_labels
 
-    if style in (Format.PATHS, Format.PATHS0):
+    if style in (LabelFormat.PATHS, LabelFormat.PATHS0):
         raise UsageError(f"--format {style.value}: labels have no paths", hint="--format json")
     sentences = read_labels(labels)
     with session.videos(device=device, precision=precision) as videos:

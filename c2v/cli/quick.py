@@ -25,6 +25,17 @@ class QuickGroup(TyperGroup):
         _quicken(self, ctx)
         return super().parse_args(ctx, args)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is asked for; of words that are none, a search for them."""
+        if ctx.parent is None and self.get_command(ctx, args[0]) is None:
+            from c2v.cli.sentences import is_sentence, say_so
+
+            commands = self.list_commands(ctx)
+            if "search" in commands and is_sentence(args, commands):
+                say_so(args, quiet=bool(ctx.params.get("quiet")))
+                args = ["search", *args]
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name."""
         command = super().get_command(ctx, cmd_name)

@@ -43,10 +43,38 @@ class Format(str, Enum):
     CSV = "csv"
     PATHS = "paths"
     PATHS0 = "paths0"
+    M3U = "m3u"
+    M3U_VLC = "m3u-vlc"
+    EDL = "edl"
+    FCPXML = "fcpxml"
+    OTIO = "otio"
+    HTML = "html"
+
+
+FILE_FORMATS = (
+    Format.M3U, Format.M3U_VLC, Format.EDL, Format.FCPXML, Format.OTIO, Format.HTML,
+)  # fmt: skip
+"""What other programs open: of moments alone, and a whole file each."""
 
 
 FormatFlag = Annotated[
     Format, typer.Option("--format", "-f", help="How results are printed.", show_choices=True)
+]
+
+
+class LabelFormat(str, Enum):
+    """Of labels, which are no moments; those of paths are refused in a sentence of their own."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    PATHS = "paths"
+    PATHS0 = "paths0"
+
+
+LabelFormatFlag = Annotated[
+    LabelFormat, typer.Option("--format", "-f", help="How results are printed.")
 ]
 
 
@@ -77,13 +105,14 @@ PlainFormatFlag = Annotated[
 
 
 def show(
-    style: Format | FigureFormat | PlainFormat,
+    style: Format | LabelFormat | FigureFormat | PlainFormat,
     *,
     whole: Callable[[], Any],
     table: Callable[[], None],
     rows: Callable[[], Iterable[dict[str, Any]]] = tuple,
     columns: Sequence[str] = (),
     paths: Iterable[str] = (),
+    file: Callable[[], bytes] = bytes,
 ) -> None:
     """Print one result in the format that was asked for.
 
@@ -94,6 +123,7 @@ def show(
         rows: gives the lines of JSON lines and CSV.
         columns: the keys of the rows that CSV has.
         paths: files in it, each once.
+        file: gives the content of a file for another program.
     """
     if style.value == "json":
         print_json(whole())
@@ -103,6 +133,10 @@ def show(
         print_csv(columns, ([row[name] for name in columns] for row in rows()))
     elif style.value in ("paths", "paths0"):
         print_paths(paths, end="\n" if style.value == "paths" else "\0")
+    elif style in FILE_FORMATS:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(file())
+        sys.stdout.buffer.flush()
     else:
         table()
 
@@ -181,12 +215,19 @@ def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
         rows=lambda: [moment.as_dict() for moment in answer],
         columns=ANSWER_COLUMNS,
         paths=dict.fromkeys(moment.path for moment in answer),
+        file=lambda: _as_file(session, answer, style),
     )
+
+
+def _as_file(session: "Session", answer: "Answer", style: Format) -> bytes:
+    from c2v.services.exporting import exported
+
+    return exported(answer, style.value, title=answer.query, on_problem=session.problem)  # type: ignore[arg-type]
 
 
 def _print_answer_table(session: "Session", answer: "Answer") -> None:
     if not answer:
-        session.notice(f"nothing found for {answer.query!r}")
+        session.notice(f"nothing found for {answer.query!r}{passed_filters(answer)}")
         return
     roomy = session.out.width >= _ROOMY_COLUMNS
     table = new_table(
@@ -212,7 +253,16 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     _tell_of_missing(session, answer)
     session.notice(
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
+        f"{passed_filters(answer)}"
     )
+
+
+def passed_filters(answer: "Answer") -> str:
+    """How many videos were searched, where not all were."""
+    if answer.passed is None:
+        return ""
+    passed = answer.passed if answer.passed else "none"
+    return f"; {passed} of {answer.videos} videos passed the filters"
 
 
 def _tell_of_missing(session: "Session", answer: "Answer") -> None:

@@ -6,16 +6,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
+from c2v.cli.filter_options import (
+    ExtFlag,
+    InFlag,
+    MaxDurationFlag,
+    MinDurationFlag,
+    MinHeightFlag,
+    SinceFlag,
+    TagFlag,
+    UntilFlag,
+)
 from c2v.cli.model_options import DeviceFlag
+from c2v.cli.play import PlayCommandFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
 from c2v.config import SETTINGS
-from c2v.errors import EXIT_OK, UsageError
+from c2v.errors import UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
 
 
+_ASK = "More of the question"
 _EXAMPLE = 'c2v search "a dog catching a frisbee"'
 
 
@@ -27,11 +40,45 @@ def add_to(app: typer.Typer) -> None:
 def search(
     session: Session,
     query: Annotated[
-        str | None, typer.Argument(help="What to look for, in words.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="[WORDS]...", help="What to look for; WORDS^2 counts twice.", show_default=False
+        ),
+    ] = None,
+    and_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--and", metavar="TEXT", help="This as well; repeatable.", rich_help_panel=_ASK
+        ),
+    ] = None,
+    not_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--not", metavar="TEXT", help="Less of this; repeatable.", rich_help_panel=_ASK
+        ),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="FILE", help="Like this picture.", rich_help_panel=_ASK),
     ] = None,
     video: Annotated[
-        Path | None,
-        typer.Option("--video", metavar="FILE", help="Look for videos like this one instead."),
+        list[str] | None,
+        typer.Option(
+            "--video",
+            metavar="FILE[@FROM-TO]",
+            help="Like this clip, or a part of it as film.mp4@1:30-1:45.",
+            rich_help_panel=_ASK,
+        ),
+    ] = None,
+    like: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--like",
+            metavar="N",
+            min=1,
+            help="Like result N of the last search.",
+            rich_help_panel=_ASK,
+        ),
     ] = None,
     batch: Annotated[
         Path | None,
@@ -45,10 +92,14 @@ def search(
     moments: Annotated[
         bool, typer.Option("--moments", help="Every moment, not only the best of each video.")
     ] = False,
-    within: Annotated[
-        list[str] | None,
-        typer.Option("--in", metavar="PATH-GLOB", help="Only videos at or below; repeatable."),
-    ] = None,
+    within: InFlag = None,
+    extensions: ExtFlag = None,
+    tags: TagFlag = None,
+    since: SinceFlag = None,
+    until: UntilFlag = None,
+    min_duration: MinDurationFlag = None,
+    max_duration: MaxDurationFlag = None,
+    min_height: MinHeightFlag = None,
     min_score: Annotated[
         float | None,
         typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
@@ -64,36 +115,62 @@ def search(
         typer.Option("--rerank", min=0, help="Score the first N again by pairs (tightTransf)."),
     ] = 0,
     device: DeviceFlag = None,
+    play: PlayFlag = False,
+    play_command: PlayCommandFlag = None,
+    cut: CutFlag = None,
+    exact: ExactFlag = False,
+    thumbnails: ThumbnailsFlag = False,
     style: FormatFlag = Format.TABLE,
 ) -> int:
     """Find the videos, and the moments in them, that show what a sentence says.
 
-    Give a sentence, or a clip with --video, or many sentences with --batch.
+    Give words, a picture, a clip, an earlier result, or several of them: all are one question.
+    `c2v "red car"` without the command searches, too, unless the first word is like a command.
     """
-    query = _as_text(query)
-    _check_question(query, video, batch, rerank=rerank)
+    words = _joined(query)
+    doing = Doing(play, play_command, cut, exact=exact, thumbnails=thumbnails)
+    doing.check(style, is_batch=batch is not None)
     wanted: Wanted = {
         "top": top,
         "moments": moments,
-        "within": within or (),
         "min_score": min_score,
         "rerank": rerank,
+        "within": within or (),
+        "extensions": extensions or (),
+        "tags": tags or (),
+        "since": since,
+        "until": until,
+        "min_duration": min_duration,
+        "max_duration": max_duration,
+        "min_height": min_height,
+        "and_": [as_text(text) for text in and_ or ()],
+        "not_": [as_text(text) for text in not_ or ()],
+        "image": image or (),
+        "video": video or (),
+        "like": like or (),
         "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
+    _check_question(words, wanted, batch)
     with session.videos(strategy=strategy, device=device) as videos:
         if batch is not None:
             from c2v.cli.batch import answer_batch
 
             return answer_batch(session, videos, batch, wanted, style)
-        answer = videos.search(query, **wanted) if query else videos.similar(video or "", **wanted)
+        answer = videos.search(words, **wanted)
+        videos.keep(answer)
         print_answer(session, answer, style)
         print_damage(session, answer.left_out)
-    return EXIT_OK
+    return do_with(session, answer, doing, style)
 
 
-def _as_text(query: str | None) -> str | None:
+def _joined(query: list[str] | None) -> str | None:
+    """The words of the question, however the shell has cut them."""
+    return as_text(" ".join(query)) if query else None
+
+
+def as_text(query: str) -> str:
     """The words as typed: what the locale could not read is UTF-8, or no text at all."""
-    if query is None or not any("\ud800" <= character <= "\udfff" for character in query):
+    if not any("\ud800" <= character <= "\udfff" for character in query):
         return query
     try:
         return os.fsencode(query).decode("utf-8")
@@ -101,13 +178,20 @@ def _as_text(query: str | None) -> str | None:
         raise UsageError(f"the QUERY {query} is not UTF-8 text", hint=_EXAMPLE) from error
 
 
-def _check_question(
-    query: str | None, video: Path | None, batch: Path | None, *, rerank: int
-) -> None:
-    """Exactly one kind of question, and one that can be asked."""
-    if [query, video, batch].count(None) != 2:
-        raise UsageError("give one of QUERY, --video FILE and --batch FILE", hint=_EXAMPLE)
-    if query is not None and not query.strip():
+def _check_question(words: str | None, wanted: "Wanted", batch: Path | None) -> None:
+    """There is a question, and one that can be asked."""
+    looked_at = wanted["image"] or wanted["video"] or wanted["like"]
+    if batch is not None and words is not None:
+        raise UsageError("give a QUERY or --batch FILE, not both", hint=_EXAMPLE)
+    if words is not None and not words.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
-    if rerank and video is not None:
+    if batch is None and words is None and not (looked_at or wanted["and_"]):
+        if wanted["not_"]:
+            raise UsageError(
+                "--not needs something to be taken from", hint='c2v search "a dog" --not "grass"'
+            )
+        raise UsageError(
+            "give a QUERY, --image FILE, --video FILE, --like N or --batch FILE", hint=_EXAMPLE
+        )
+    if wanted["rerank"] and looked_at:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")

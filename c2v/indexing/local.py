@@ -145,4 +145,5 @@ def _record(assembly: Assembly) -> NewVideo:
         codec=info.codec,
         sampling=str(file.job.sampling),
         problems=assembly.problems,
+        recorded_at=info.recorded_at,
     )

@@ -25,8 +25,12 @@ class EmbeddedClip:
     vector: NDArray[np.float32]
 
 
-def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
+def embed_clip(
+    path: Path, bundle: Bundle, *, between: tuple[float, float] | None = None
+) -> EmbeddedClip:
     """Decode and embed one file as a whole: a dozen pictures, however long it is.
+
+    Of one ``between`` two times (seconds) only that part.
 
     Raises:
         MediaError: naming the file, when nothing of it can be read, or when it changes while it is
@@ -37,7 +41,9 @@ def embed_clip(path: Path, bundle: Bundle) -> EmbeddedClip:
     image = bundle.config.image
     whole = Sampling(SegmentMode("whole"))
     try:
-        frames = sample(path.absolute(), whole, FrameShape(image.side, image.resize)).frames
+        frames = sample(
+            path.absolute(), whole, FrameShape(image.side, image.resize), between=between
+        ).frames
     except MediaError as error:
         raise MediaError(
             f"{path}: {error.message}", hint=error.hint or "give a video file"

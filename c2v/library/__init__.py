@@ -29,6 +29,7 @@ from c2v.library.records import (
     SegmentData,
     SegmentRow,
     StorageSizes,
+    Tag,
     UsedStrategy,
     VideoRecord,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "SegmentRow",
     "StorageSizes",
     "Store",
+    "Tag",
     "UsedStrategy",
     "VideoRecord",
     "open_store",

@@ -53,6 +53,8 @@ class NewVideo:
     """How segments and frames were chosen; vectors always come with it."""
     problems: tuple[str, ...] = ()
     """What could not be read of this video, in sentences; empty when all was well."""
+    recorded_at: float | None = None
+    """When it was recorded, in seconds since 1970-01-01 UTC; None where the file does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,25 @@ class FeatureBatch:
 
 FOLDER_BYTES = -1
 """``size_bytes`` in the failure of a folder that could not be looked into: no file has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A name for what is in a video; names that differ in the case of a-z alone are one."""
+
+    video_id: int
+    name: str
+    confidence: float
+    """In [0, 1]; 1.0 for a tag that a person gave."""
+    by_hand: bool = False
+    """Given by a person: no measurement takes it away or changes it."""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip() or not 0.0 <= self.confidence <= 1.0:
+            raise C2VError(
+                f"the tag {self.name!r} with confidence {self.confidence}: a tag has a name, and "
+                "its confidence is in 0 to 1"
+            )
 
 
 @dataclass(frozen=True, slots=True)

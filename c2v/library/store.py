@@ -22,6 +22,7 @@ from c2v.library.records import (
     SegmentData,
     SegmentRow,
     StorageSizes,
+    Tag,
     VideoRecord,
 )
 
@@ -51,6 +52,10 @@ class Store(Protocol):
     @property
     def address(self) -> str:
         """Where it is, as it is shown and as ``open_store`` takes it."""
+
+    @property
+    def number(self) -> str:
+        """A random number in hexadecimal digits that this library was given when it was made."""
 
     @property
     def model(self) -> ModelRecord | None:
@@ -145,6 +150,44 @@ class Store(Protocol):
     def clear_failures(self, paths: Iterable[str]) -> None:
         """Forget the failures of these paths (the files are gone, or are to be tried again)."""
 
+    def write_tags(self, tags: Iterable[Tag]) -> None:
+        """Give videos these tags; one by hand is changed by one by hand alone.
+
+        A video keeps its tags when it is indexed again; where its content is another by then, only
+        those by hand. A copy has those of its original.
+
+        Raises:
+            LibraryError: there is no video of that id.
+        """
+
+    def remove_tags(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        video_ids: Sequence[int] | None = None,
+        by_hand: bool = True,
+    ) -> int:
+        """Take away tags of these names (None: any) from these videos (None: all).
+
+        Args:
+            by_hand: whether those that a person gave go too.
+
+        Returns:
+            How many there were.
+        """
+
+    def tell_apart(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Remember that these contents (``content_id``) are no duplicates, in either order."""
+
+    def forget_told_apart(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """The contrary of ``tell_apart``; returns how many of the pairs there were."""
+
+    def write_calibration(self, name: str, value: object) -> None:
+        """Keep what was measured with the present vectors; ``value`` is anything JSON can hold.
+
+        Every calibration is forgotten when the library gets another model.
+        """
+
     def bytes_to_give_back(self) -> int:
         """What ``shrink`` would give back to the disk; 0 where it does not pay or has no room."""
 
@@ -172,6 +215,15 @@ class Store(Protocol):
 
     def failures(self) -> list[FailureRecord]:
         """Files that could not be indexed and folders that could not be looked into, by path."""
+
+    def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
+        """The tags of these videos, or of all, by video and name."""
+
+    def told_apart(self) -> set[tuple[str, str]]:
+        """Pairs of contents that are no duplicates, the smaller id first."""
+
+    def calibration(self, name: str) -> object | None:
+        """What ``write_calibration`` kept under this name; None when there is nothing."""
 
     def counts(self) -> Counts:
         """How much of everything."""
@@ -234,6 +286,13 @@ class Store(Protocol):
 
         Raises:
             PatternError: one that means nothing at all.
+        """
+
+    def passing(self, where: Filter) -> tuple[int, int]:
+        """How many videos pass, and how many there are.
+
+        Raises:
+            PatternError: a pattern that means nothing at all.
         """
 
     def warm(self) -> None:

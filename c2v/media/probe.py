@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from c2v.errors import MediaError
 from c2v.media.orientation import UPRIGHT, Orientation
+from c2v.media.recorded import recording_time
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -54,6 +55,8 @@ class VideoInfo:
     pixel_format: str = ""
     begins_readable: bool = True
     """False: no picture of the beginning could be decoded, and `rotation` is a guess."""
+    recorded_at: float | None = None
+    """When it was recorded, in seconds since 1970-01-01 UTC, if the file says so credibly."""
 
 
 def probe(path: Path) -> VideoInfo:
@@ -111,6 +114,7 @@ def _look(video: OpenVideo) -> VideoInfo:
         mirrored=orientation.mirrored,
         pixel_format=stream.codec_context.pix_fmt or "",
         begins_readable=picture is not None,
+        recorded_at=recording_time(video.container.metadata, stream.metadata),
     )
 
 

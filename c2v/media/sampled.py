@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.errors import ChangedError, only_this_file
+from c2v.errors import ChangedError, MediaError, only_this_file
 from c2v.media.containers import MOST_MEGAPIXELS, OpenVideo, open_video
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import Decoder, Frames, in_chunks
@@ -44,10 +44,12 @@ def lay_out(
     on_problem: Callable[[str], None],
     frames: int = FRAMES_A_SEGMENT,
     first_seconds: float | None = None,
+    between: tuple[float, float] | None = None,
 ) -> Layout:
     """Look at an open file and lay out its segments and sample times.
 
-    Scenes are found by ``decoder``, which then decodes the file once, at a small size.
+    Scenes are found by ``decoder``, which then decodes the file once, at a small size. With
+    ``between`` (seconds) only that part is laid out, in ``sampling`` without scenes.
 
     Raises:
         MediaError: with the reason, when it is not a video that can be read.
@@ -56,11 +58,26 @@ def lay_out(
     length = info.duration_seconds
     if first_seconds is not None:
         length = min(length, first_seconds)
+    start = 0.0
+    if between is not None:
+        start, length = between[0], min(between[1], length) - between[0]
+        if length <= 0:
+            raise MediaError(f"ends at {info.duration_seconds:.1f} s, before {start:.1f} s")
     cuts: Sequence[float] = ()
     if sampling.mode.kind == "scene":
         cuts = find_cuts(info, decoder, on_problem=on_problem)
     segments = plan_segments(length, mode=sampling.mode, frames=frames, cuts=cuts)
+    if start:
+        segments = tuple(_later(segment, start) for segment in segments)
     return Layout(info, segments, np.asarray([time for one in segments for time in one.times]))
+
+
+def _later(segment: Segment, seconds: float) -> Segment:
+    return Segment(
+        segment.start_seconds + seconds,
+        segment.end_seconds + seconds,
+        tuple(time + seconds for time in segment.times),
+    )
 
 
 def decode_range(
@@ -116,6 +133,7 @@ def sample(
     *,
     frames: int = FRAMES_A_SEGMENT,
     first_seconds: float | None = None,
+    between: tuple[float, float] | None = None,
     max_megapixels: float = MOST_MEGAPIXELS,
 ) -> SampledVideo:
     """The pictures of a file that ``sampling`` asks for, all in memory.
@@ -128,6 +146,7 @@ def sample(
         shape: the size of the pictures.
         frames: how many a segment has, at most (see ``plan_segments``).
         first_seconds: how much of it counts; None for all.
+        between: the part that counts, in seconds; None for all.
         max_megapixels: files with larger pictures are refused.
 
     Raises:
@@ -150,6 +169,7 @@ def sample(
                 on_problem=problems.append,
                 frames=frames,
                 first_seconds=first_seconds,
+                between=between,
             )
             parts = list(
                 decode_range(

@@ -94,6 +94,11 @@ class PathPattern:
             or typed != self.text
         )
 
+    @property
+    def places(self) -> frozenset[str]:
+        """``place``, and where it really is; in the case of the file system."""
+        return self._places
+
     def is_at(self, path: str) -> bool:
         """Whether ``path`` (absolute) is ``place``, or below it."""
         path = os.path.normcase(path)

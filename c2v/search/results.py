@@ -66,6 +66,10 @@ class Answer(ResultSequence[Moment]):
     results: tuple[Moment, ...]
     left_out: tuple[str, ...] = ()
     """Paths of videos of which segments were left out, because what is stored is damaged."""
+    passed: int | None = None
+    """How many videos passed the filters; None where there was none."""
+    videos: int | None = None
+    """Of how many in the library."""
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v search``: without moments whose file is missing.

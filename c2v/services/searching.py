@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from c2v.config import cache_dir
-from c2v.errors import UsageError
-from c2v.search.ranking import Query, find_all, text_queries, video_query
-from c2v.services.places import StrPath, expanded_path
+from c2v.search.ranking import Query, find_all, text_queries
 from c2v.services.telling import tell_of_missing
 from c2v.services.wanted import Wanted, options_of
 from c2v.services.workspace import Workspace
@@ -20,35 +16,30 @@ if TYPE_CHECKING:
     from c2v.search.results import Answer
 
 
-def search_text(space: Workspace, query: str, wanted: Wanted) -> Answer:
-    """The answer to one sentence; its vector may come out of the cache."""
-    from c2v.search.text_cache import cached_query
+def search_one(space: Workspace, query: str | None, wanted: Wanted) -> Answer:
+    """The answer to one question; the vectors of its texts may come out of the cache."""
+    from c2v.services.asking import question_of
 
-    if not query.strip():
-        raise UsageError("the QUERY is empty", hint='c2v search "a dog catching a frisbee"')
     bundle = space.encoder()
-    question = cached_query(bundle, query, cache_dir() / "queries")
+    question = question_of(space, bundle, query, wanted)
     return answers_to(space, bundle, [question], wanted)[0]
 
 
 def search_texts(space: Workspace, queries: Sequence[str], wanted: Wanted) -> list[Answer]:
-    """The answers to some sentences, embedded and ranked together."""
+    """The answers to some sentences, embedded and ranked together; each with the other parts."""
+    from c2v.search.questions import without_weight
+    from c2v.services.asking import has_other_parts, questions_of
+
     if isinstance(queries, str):
         raise TypeError("search_many takes a list of texts, got one text")
     bundle = space.encoder()
     if not queries:
         return []
-    return answers_to(space, bundle, text_queries(bundle, queries), wanted)
-
-
-def search_video(space: Workspace, path: StrPath, wanted: Wanted) -> Answer:
-    """The answer to a video."""
-    from c2v.services.whole_videos import clip_of
-
-    bundle = space.encoder()
-    clip = clip_of(expanded_path(path), bundle, space.store, notice=space.notice_once)
-    question = video_query(os.fspath(path), clip.features, clip.vector)
-    return answers_to(space, bundle, [question], wanted)[0]
+    if has_other_parts(wanted):
+        questions = questions_of(space, bundle, queries, wanted)
+    else:
+        questions = text_queries(bundle, [without_weight(query) for query in queries])
+    return answers_to(space, bundle, questions, wanted)
 
 
 def answers_to(
@@ -70,6 +61,9 @@ def answers_to(
     )
     answers = find_all(store, bundle, queries, options)
     tell_of_missing(telling, space.presence, gone, library=store.address)
+    if not options.where.is_open:
+        passed, videos = store.passing(options.where)
+        answers = [dataclasses.replace(one, passed=passed, videos=videos) for one in answers]
     if damaged := tuple(store.left_out()):
         answers = [dataclasses.replace(answer, left_out=damaged) for answer in answers]
     if reason := store.graph_not_kept():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from c2v.search.results import Answer
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
+    from c2v.services.last_answer import LastMoment
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.wanted import Wanted
@@ -136,17 +137,23 @@ class VideoLibrary:
 
     # -- asking -------------------------------------------------------------------------------
 
-    def search(self, query: str, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that show what a sentence says, the best first.
+    def search(self, query: str | None = None, **wanted: Unpack[Wanted]) -> Answer:
+        """The moments that show what is asked for, the best first.
 
-        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
+        Args:
+            query: a sentence; None where ``image``, ``video``, ``like`` or ``and_`` ask.
+            wanted: other parts of the question, filters, and what of the ranking is wanted, see
+                :class:`c2v.services.wanted.Wanted`.
 
         What was asked before is not embedded again: the numbers, not the sentence, are kept in a
         cache on disk.
-        """
-        from c2v.services.searching import search_text
 
-        return search_text(self._space, query, wanted)
+        Raises:
+            MediaError: nothing of a picture or a clip can be read.
+        """
+        from c2v.services.searching import search_one
+
+        return search_one(self._space, query, wanted)
 
     def search_many(self, queries: Sequence[str], **wanted: Unpack[Wanted]) -> list[Answer]:
         """An answer for each of some sentences, embedded and ranked together."""
@@ -179,9 +186,30 @@ class VideoLibrary:
         Raises:
             MediaError: nothing of the file can be read.
         """
-        from c2v.services.searching import search_video
+        from c2v.services.searching import search_one
 
-        return search_video(self._space, path, wanted)
+        return search_one(self._space, None, {**wanted, "video": path})
+
+    def keep(self, answer: Answer) -> None:
+        """Let this be the last answer of the library, of which :meth:`last` gives results.
+
+        Ids and times are kept in the cache folder, never the question. Nothing of a search
+        depends on it: where it cannot be written, one notice says so.
+        """
+        from c2v.services.last_answer import keep_or_tell
+
+        keep_or_tell(self._space, answer)
+
+    def last(self, rank: int) -> LastMoment:
+        """Result ``rank`` (from 1) of the answer that was kept last, where its video is now.
+
+        Raises:
+            DataError: no answer was kept, there is no such result, or its video has left the
+                library.
+        """
+        from c2v.services.last_answer import recall
+
+        return recall(self.store, rank)
 
     def describe(
         self,

@@ -62,6 +62,44 @@ def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
     return np.asarray(features[np.unique(nearest)], np.float16)
 
 
+def stretch_of(
+    path: Path, start: float, end: float, bundle: Bundle, library: Store, *, notice: Tell
+) -> EmbeddedClip:
+    """A part of a video, in seconds, as one segment; out of the library where frames lie there.
+
+    Raises:
+        MediaError: naming the file, when nothing of that part can be read.
+    """
+    video = library.video_by_path(path.absolute())
+    features = None
+    if video is not None and _is_unchanged(path, video):
+        features = stored_stretch(library, video.id, start, end)
+    if features is None:
+        if bundle.slower_because:
+            notice(bundle.slower_because)
+        return embed_clip(path, bundle, between=(start, end))
+    return EmbeddedClip(features, bundle.embed_segments([features])[0])
+
+
+def stored_stretch(
+    library: Store, video_id: int, start: float, end: float
+) -> NDArray[np.float16] | None:
+    """Features [T, D] of the stored frames in a part of a video; None where there are none."""
+    with library.snapshot():
+        rows = library.segments_of([video_id]).get(video_id, ())
+        inside = [row for row in rows if row.start_seconds < end and row.end_seconds > start]
+        try:
+            frames = library.features([row.segment_id for row in inside])
+        except DamagedRowsError:
+            return None
+    if not frames:
+        return None
+    times = np.concatenate([frames[row.segment_id][0] for row in inside])  # [N]
+    features = np.concatenate([frames[row.segment_id][1] for row in inside])  # [N, D]
+    chosen = features[(times >= start) & (times <= end)]
+    return np.asarray(chosen, np.float16) if len(chosen) else None
+
+
 def _is_unchanged(path: Path, video: VideoRecord) -> bool:
     """Whether the file has the size and the time stamp with which it was indexed."""
     try:

@@ -35,7 +35,7 @@ def complaint(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
         (["search", "a cat", "--min-score", "2"], 2, "--min-score"),
         (["search", "a cat", "--format", "xml"], 2, "--format"),
         (["search", "a cat", "--strategy", "guess"], 2, "guess"),
-        (["search", "a", "dog"], 2, "dog"),
+        (["search", "a", "dog", "--nto", "cat"], 2, "--nto"),
         (["index"], 2, "PATH"),
         (["index", "/no/such/folder"], 1, "/no/such/folder"),
         (["index", ".", "--device", "cuda:7", "--model", "mini"], 1, "cuda:7"),
@@ -46,7 +46,7 @@ def complaint(done: subprocess.CompletedProcess[str]) -> tuple[str, str]:
         (["describe", "no.mp4", "--labels", "no.txt"], 1, "no.txt"),
         (["describe", "no.mp4"], 2, "--labels"),
         (["evaluate", "--data", "no.csv"], 1, "no.csv"),
-        (["frobnicate"], 2, "frobnicate"),
+        (["indexx"], 2, "indexx"),
         (["--frobnicate"], 2, "--frobnicate"),
     ],
 )

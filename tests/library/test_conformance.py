@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, UsageError
-from c2v.library import Filter, ModelRecord, SegmentData, Store, open_store, store_exists
+from c2v.library import Filter, ModelRecord, SegmentData, Store, Tag, open_store, store_exists
 from c2v.paths.globs import PatternError
 
 from .conftest import DIM, MODEL, fill_store, segments, unit_rows, video
@@ -410,3 +410,127 @@ def test_questions_that_make_no_sense(store: Store) -> None:
         store.nearest(np.full((1, DIM), np.nan, np.float32), 1)
     assert store.nearest(np.empty((0, DIM), np.float32), 5).segment_ids.shape == (0, 5)
     assert store.nearest(unit_rows(2), 0).segment_ids.shape == (2, 0)
+
+
+def test_tags_survive_indexing_again_and_go_with_their_video(store: Store) -> None:
+    a = store.put_video(video("/a.mp4"), segments(unit_rows(1)))
+    b = store.put_video(video("/b.mp4"), segments(unit_rows(1)))
+    dog, beach = Tag(a, "Dog", 0.7), Tag(a, "beach", 1.0, by_hand=True)
+    store.write_tags([dog, beach, Tag(b, "dog", 0.4)])
+    store.write_tags([Tag(a, "beach", 0.2)])  # a measurement does not touch what a person said
+    assert store.tags([a]) == [beach, dog]
+    assert len(store.tags()) == 3
+    store.put_video(video("/a.mp4", codec="vp9"), segments(unit_rows(1)))
+    assert store.tags([a]) == [beach, dog]
+    c = store.copy_video(a, path="/c.mp4", size_bytes=1, mtime_ns=1)
+    assert [tag.name for tag in store.tags([c])] == ["beach", "Dog"]
+    store.put_video(video("/a.mp4", content_id="another film"), segments(unit_rows(1)))
+    assert store.tags([a]) == [beach]
+    assert store.remove_tags(["DOG"], video_ids=[b]) == 1
+    assert store.remove_tags(video_ids=[a], by_hand=False) == 0
+    store.remove_videos([a, c])
+    assert store.tags() == []
+    with pytest.raises(LibraryError, match="no video number 77"):
+        store.write_tags([Tag(77, "dog", 0.5)])
+    with pytest.raises(C2VError, match=r"0 to 1"):
+        Tag(b, "dog", 1.5)
+
+
+def test_contents_told_apart_are_remembered_without_their_files(store: Store) -> None:
+    store.tell_apart([("b", "a"), ("a", "b"), ("a", "a"), ("c", "d")])
+    store.reset(MODEL)
+    assert store.told_apart() == {("a", "b"), ("c", "d")}
+    assert store.forget_told_apart([("b", "a"), ("x", "y")]) == 1
+    assert store.told_apart() == {("c", "d")}
+
+
+def test_a_calibration_lasts_as_long_as_its_model(store: Store) -> None:
+    assert store.calibration("confidence") is None
+    store.write_calibration("confidence", {"slope": 12.5, "bank": [0.25, 0.5]})
+    store.put_video(video("/a.mp4"), segments(unit_rows(1)))
+    with open_store(store.address) as other:
+        assert other.calibration("confidence") == {"slope": 12.5, "bank": [0.25, 0.5]}
+    store.write_calibration("confidence", 3)
+    assert store.calibration("confidence") == 3
+    store.reset(MODEL)
+    assert store.calibration("confidence") is None
+
+
+def test_the_time_of_recording_is_kept(store: Store) -> None:
+    store.put_video(video("/a.mp4", recorded_at=1682942400.5), [])
+    key = store.put_video(video("/b.mp4"), [])
+    store.copy_video(key, path="/c.mp4", size_bytes=1, mtime_ns=1)
+    assert [record.recorded_at for record in store.videos()] == [1682942400.5, None, None]
+
+
+def test_filters_by_what_is_stored_of_a_video(store: Store) -> None:
+    year = 365 * 86400.0
+    films = {
+        "a.mp4": {"mtime_ns": int(10 * year * 1e9), "duration_seconds": 10.0, "height": 480},
+        "b.MKV": {"mtime_ns": int(10 * year * 1e9), "recorded_at": 20 * year, "height": 1080},
+        "mp4.avi": {"mtime_ns": int(30 * year * 1e9), "duration_seconds": 90.0, "height": 720},
+    }
+    keys = {
+        name: store.put_video(video(f"/films/{name}", **changes), segments(unit_rows(2)))
+        for name, changes in films.items()
+    }
+    store.write_tags([Tag(keys["a.mp4"], "Dog", 0.6), Tag(keys["mp4.avi"], "cat", 0.6)])
+    every = set(films)
+    for where, expected in (
+        (Filter(extensions=("mp4",)), {"a.mp4"}),
+        (Filter(extensions=("mkv", "avi")), {"b.MKV", "mp4.avi"}),
+        (Filter(since=20 * year), {"b.MKV", "mp4.avi"}),
+        (Filter(until=20 * year), {"a.mp4"}),
+        (Filter(since=0.0, until=99 * year), every),
+        (Filter(min_duration=10.0, max_duration=89.9), {"a.mp4"}),
+        (Filter(min_height=720), {"b.MKV", "mp4.avi"}),
+        (Filter(tags=("dog", "horse")), {"a.mp4"}),
+        (Filter(tags=("horse",)), set()),
+        (Filter(paths=("/films",), extensions=("mp4",), tags=("DOG",)), {"a.mp4"}),
+        (Filter(paths=("/films/b.MKV", "*.avi"), min_height=1000), {"b.MKV"}),
+        (Filter(paths=("/films/b.MKV",), extensions=("mp4",)), set()),
+    ):
+        assert store.passing(where) == (len(expected), 3), where
+        found = store.nearest(unit_rows(1), 99, where=where).segment_ids[0].tolist()
+        rows = store.segment_rows(found)
+        assert {os.path.basename(rows[key].path) for key in found} == expected, where  # noqa: PTH119
+        assert len(found) == 2 * len(expected)
+
+
+def test_a_filter_sees_what_was_written_meanwhile(store: Store) -> None:
+    fill_store(store, 3)
+    where, key = Filter(tags=("dog",)), store.videos()[1].id
+    assert store.passing(where) == (0, 3)
+    with open_store(store.address) as other:
+        other.write_tags([Tag(key, "dog", 0.5)])
+    assert store.passing(where) == (1, 3)
+    store.remove_tags(["dog"])
+    assert store.passing(where) == (0, 3)
+
+
+def test_a_filter_that_many_videos_pass(store: Store) -> None:
+    vectors = fill_store(store, 700, each=2)
+    half = [record.id for record in store.videos()[::2]]
+    store.remove_videos([half[3]])
+    again = store.copy_video(half[5], path="/films/copy.mp4", size_bytes=1, mtime_ns=1)
+    store.write_tags(Tag(key, "half", 0.5) for key in store_ids(store)[: 2 * len(half)])
+    where = Filter(tags=("half",))
+    passed, _ = store.passing(where)
+    assert passed > 500
+    tagged = sorted({tag.video_id for tag in store.tags()})
+    expected = sorted(key for video_id in tagged for key in ids_of(store, video_id))
+    found = store.nearest(vectors[:1], 9999, where=where).segment_ids[0].tolist()
+    assert sorted(found) == expected
+    assert ids_of(store, again)
+    inside = set(expected)
+    every = store.nearest(vectors[:3], 9999).segment_ids
+    few = store.nearest(
+        vectors[:3], 7, where=where
+    ).segment_ids  # most pass: out of the best of all
+    for line in range(3):
+        assert few[line].tolist() == [key for key in every[line].tolist() if key in inside][:7]
+
+
+def store_ids(store: Store) -> list[int]:
+    """Ids of all videos but the last few."""
+    return sorted(record.id for record in store.videos())[:-5]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from c2v.media.scan import scan
 from c2v.paths.globs import PatternError
 from c2v.paths.patterns import existing, select
 
@@ -143,3 +144,20 @@ def test_no_pattern_runs_away() -> None:
     started = time.monotonic()
     assert select(["*a" * 3000 + "*c"], ["/" + "a" * 250] * 100)[0] == []
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[BBC] Planet", "./[BBC] Planet", "{lib}/[BBC] Planet", "[BC] Planet",
+        "./private", "*.mkv", "{lib}/2023", "Trailer [id].mp4", "20[0-9][0-9]",
+    ],
+)  # fmt: skip
+def test_what_a_search_finds_within_is_what_exclude_leaves_out(
+    library: list[str], pattern: str
+) -> None:
+    root = Path(library[0]).parents[1]
+    typed = pattern.format(lib=root) if "{lib}" in pattern else pattern
+    chosen, _ = select([typed], library)  # --in and remove
+    kept = {str(found.path) for found in scan([root], exclude=[typed], on_problem=print)}
+    assert {library[place] for place in chosen} == set(library) - kept

@@ -29,6 +29,7 @@ OTHER = {
     "precision": "bf16",
     "decoder": "decord",
     "segment": "2",
+    "play_command": "nobody-has-this-player",
     "strategy": "hnsw",
     "hnsw_m": "4",
     "hnsw_ef_construction": "17",
@@ -112,8 +113,15 @@ def see(
     def file() -> object:
         return graph()[0]  # type: ignore[index]
 
+    def played() -> object:
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PATH", str(tmp_path / "empty"))
+            return run(["play", str(clips / "garage.mp4")]), capsys.readouterr().err
+
     looks = {
         "library": shown,
+        "play_command": played,
         "precision": features,
         "strategy": used,
         "hnsw_m": file,

@@ -44,8 +44,6 @@ class Database:
         self._open(directory, create=create)
         self._generation_due = False
         self._reading = False
-        self.view = 0
-        """Counts the states that were seen: the same number, the same rows."""
         self._guard = threading.RLock()
         try:
             with schema.explained(self.path):
@@ -96,7 +94,6 @@ class Database:
                 yield
                 return
             self._connection.execute("BEGIN")
-            self.view += 1
             self._reading = True
             try:
                 yield
@@ -110,7 +107,6 @@ class Database:
         with self._guard, schema.explained(self.path):
             if self._reading:
                 raise RuntimeError("a write inside a snapshot would not be seen by it")
-            self.view += 1
             nested = self._connection.in_transaction
             due_before = self._generation_due
             self._connection.execute("SAVEPOINT nested" if nested else "BEGIN IMMEDIATE")
@@ -223,6 +219,10 @@ class Database:
         for start in range(0, len(ids), _IDS_PER_QUERY):
             chunk = [int(i) for i in ids[start : start + _IDS_PER_QUERY]]
             yield from self.all(f"{query} ({', '.join('?' * len(chunk))})", *chunk)
+
+    def state(self) -> tuple[int, int]:
+        """Another pair of numbers after every commit, by whatever process; ask it while reading."""
+        return int(self.all("PRAGMA data_version")[0][0]), self._connection.total_changes
 
     # -- model and generation -------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from c2v.config import SETTINGS
 from c2v.errors import DamagedRowsError, UsageError
-from c2v.library.filters import Filter, chosen_by_path
+from c2v.library.filters import Filter
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -22,19 +22,23 @@ from c2v.library.records import (
     Nearest,
     SegmentRow,
     StorageSizes,
+    Tag,
     VideoRecord,
 )
 from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
+from c2v.library.sqlite.note_table import NoteTable
+from c2v.library.sqlite.passing import Passing, PassingVideos
 from c2v.library.sqlite.searcher import Searcher
 from c2v.library.sqlite.segment_table import SegmentTable
 from c2v.library.sqlite.video_table import VideoTable
 
 _CACHE_FILES = {"matrix": "matrix*", "hnsw": "hnsw*"}
+_OVER_FETCHED_FROM = 0.2
+"""From this share of videos on that pass, the best of all segments are asked for first."""
 _FEW_SEGMENTS = 4096
 """So many are read whole to find damage: 60 MB at 12 frames x 512, a tenth of a second."""
-_Passing = tuple[NDArray[np.int64], tuple[str, ...]]
 
 
 class StoreReader:
@@ -45,12 +49,18 @@ class StoreReader:
         self._database = Database(directory, create=create)
         self._videos = VideoTable(self._database)
         self._segments = SegmentTable(self._database)
+        self._notes = NoteTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
-        self._passing_then: tuple[tuple[int, Filter], _Passing] | None = None
+        self._passing = PassingVideos(self._database)
 
     @property
     def address(self) -> str:
         return str(self.directory)
+
+    @property
+    def number(self) -> str:
+        """Given when the library was made; a copy of the folder has the same."""
+        return self._database.uuid
 
     def close(self) -> None:
         self._database.close()
@@ -91,6 +101,18 @@ class StoreReader:
 
     def failures(self) -> list[FailureRecord]:
         return self._videos.failures()
+
+    def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
+        """The tags of these videos, or of all, by video and name."""
+        return self._notes.tags(video_ids)
+
+    def told_apart(self) -> set[tuple[str, str]]:
+        """Pairs of contents that are no duplicates, the smaller id first."""
+        return self._notes.told_apart()
+
+    def calibration(self, name: str) -> object | None:
+        """What ``write_calibration`` kept under this name; None when there is nothing."""
+        return self._notes.calibration(name)
 
     def counts(self) -> Counts:
         with self.snapshot():
@@ -158,20 +180,41 @@ class StoreReader:
         if k < 0:
             raise UsageError(f"{k} results were asked for")
         with self.snapshot():
-            allowed = None if where is None or where.is_open else self._passing(where)[0]
-            return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=allowed)
+            if where is None or where.is_open:
+                return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=None)
+            return self._nearest_passing(queries, k, strategy, self._passing.of(where))
+
+    def _nearest_passing(
+        self, queries: NDArray[np.float32], k: int, strategy: str, passing: Passing
+    ) -> Nearest:
+        # Where many videos pass, the best of all are asked for, and those that do not are left out:
+        # their segments need not be listed, and a graph answers as fast as ever.
+        passed = len(passing.video_ids)
+        if passed == passing.videos:
+            return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=None)
+        if k and len(queries) and passed > passing.videos * _OVER_FETCHED_FROM:
+            count = 2 * k * passing.videos // passed + 16
+            found = self._searcher.nearest(queries, count, strategy=strategy, segment_ids=None)
+            passes = self._passing.passes(passing, found.segment_ids.reshape(-1))
+            kept = passes.reshape(found.segment_ids.shape)
+            if (kept.sum(axis=1) >= k).all():
+                columns = np.argsort(~kept, axis=1, kind="stable")[:, :k]  # in their order
+                return Nearest(
+                    found.strategy,
+                    np.take_along_axis(found.scores, columns, axis=1),
+                    np.take_along_axis(found.segment_ids, columns, axis=1),
+                )
+        ids = self._passing.segment_ids(passing)
+        return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=ids)
 
     def unmatched(self, where: Filter) -> list[str]:
         with self.snapshot():
-            return list(self._passing(where)[1])
+            return list(self._passing.of(where).unmatched)
 
-    def _passing(self, where: Filter) -> _Passing:
-        """Ids of the segments that pass, ascending, and the unmatched paths; kept for a view."""
-        seen = (self._database.view, where)
-        if self._passing_then is None or self._passing_then[0] != seen:
-            videos, unmatched = chosen_by_path(where, self._videos.paths())
-            self._passing_then = seen, (self._segments.ids_of_videos(videos), unmatched)
-        return self._passing_then[1]
+    def passing(self, where: Filter) -> tuple[int, int]:
+        with self.snapshot():
+            found = self._passing.of(where)
+            return len(found.video_ids), found.videos
 
     @property
     def slower_because(self) -> str:

@@ -1,6 +1,7 @@
 """The database: its tables, its migrations, and what is said of SQLite's errors.
 
-Six tables hold the content, one the history of changes:
+Six tables hold the content, three what a user or a measurement says of it, one the history of
+changes:
 
 * ``video``, ``segment``: small rows, so that listings and joins stay in few pages;
 * ``vector``: the head's vector of each segment, float32. A table of its own, so that the matrix
@@ -8,6 +9,8 @@ Six tables hold the content, one the history of changes:
 * ``feature``: stage 1's frame features of each segment, float16, by far the largest table;
 * ``checksum``: of each segment's vector and frames (see ``checksums.py``);
 * ``failure``: files that could not be read, so that they are not decoded again;
+* ``tag``: names of what is in a video; ``not_duplicate``: pairs of contents that a user has told
+  apart; ``calibration``: numbers measured on this library with its present model, as JSON;
 * ``generation``: one row for each transaction that changed vectors; caches name the row they
   were made at.
 
@@ -98,11 +101,39 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE model SET checksum = c2v_model_crc(name, fingerprint, towers_fingerprint, "
         "feature_dim, vector_dim)",
     ),
+    (
+        "ALTER TABLE video ADD COLUMN recorded_at REAL",
+        # What filters look at, so that no other part of a row is read.
+        "CREATE INDEX video_filter ON video (coalesce(recorded_at, mtime_ns / 1e9), "
+        "duration_seconds, height)",
+        """CREATE TABLE tag (
+            video_id INTEGER NOT NULL REFERENCES video (id) ON DELETE CASCADE,
+            name TEXT NOT NULL COLLATE NOCASE,
+            confidence REAL NOT NULL,
+            by_hand INTEGER NOT NULL,
+            PRIMARY KEY (video_id, name)) WITHOUT ROWID""",
+        "CREATE INDEX tag_name ON tag (name)",
+        """CREATE TABLE not_duplicate (
+            content_a TEXT NOT NULL,
+            content_b TEXT NOT NULL CHECK (content_a < content_b),
+            PRIMARY KEY (content_a, content_b)) WITHOUT ROWID""",
+        "CREATE TABLE calibration (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    ),
 )
 """Append only: the n-th entry takes a database from ``user_version`` n to n + 1."""
 
+_BRIDGE_FROM_2 = (
+    "CREATE TEMP VIEW video AS SELECT *, NULL AS recorded_at FROM main.video",
+    "CREATE TEMP TABLE tag (video_id, name TEXT COLLATE NOCASE, confidence, by_hand)",
+    "CREATE TEMP TABLE not_duplicate (content_a, content_b)",
+    "CREATE TEMP TABLE calibration (name, value)",
+)
 BRIDGES: dict[int, tuple[str, ...]] = {
-    1: ("CREATE TEMP TABLE checksum (segment_id INTEGER PRIMARY KEY, vector_crc, frames_crc)",),
+    1: (
+        "CREATE TEMP TABLE checksum (segment_id INTEGER PRIMARY KEY, vector_crc, frames_crc)",
+        *_BRIDGE_FROM_2,
+    ),
+    2: _BRIDGE_FROM_2,
 }
 """What lets today's queries read an earlier format that cannot be changed, in memory alone."""
 

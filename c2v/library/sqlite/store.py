@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
-from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData
+from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData, Tag
 from c2v.library.refusals import check_towers
 from c2v.library.sqlite import opening
 from c2v.library.sqlite.checks import check_segment, check_vectors
@@ -163,6 +163,7 @@ class SqliteStore(StoreReader):
     def reset(self, model: ModelRecord) -> None:
         with self._change():
             self._videos.remove_all()
+            self._notes.forget_calibrations()
             self._database.write_model(model)
 
     def replace_vectors(
@@ -183,6 +184,7 @@ class SqliteStore(StoreReader):
             if count != expected or self._segments.features(lacking, dim=model.feature_dim):
                 expected += len(lacking)
                 raise C2VError(f"model {model.name}: {count} vectors for {expected} segments")
+            self._notes.forget_calibrations()
             self._database.write_model(model)
         self._database.checkpoint()
         return count
@@ -203,7 +205,7 @@ class SqliteStore(StoreReader):
         with self._change():
             original = self._videos.by_id(video_id)
             if original is None:
-                raise LibraryError(f"the library {self.directory} has no video number {video_id}")
+                raise self._no_video(video_id)
             if path == original.path:
                 self._videos.move([(video_id, path, size_bytes, mtime_ns)])
                 return video_id
@@ -212,6 +214,7 @@ class SqliteStore(StoreReader):
             )
             copy_id = self._videos.put(copy)
             self._segments.copy(video_id, copy_id)
+            self._notes.copy_tags(video_id, copy_id)
         return copy_id
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
@@ -273,3 +276,47 @@ class SqliteStore(StoreReader):
     def clear_failures(self, paths: Iterable[str]) -> None:
         with self._change():
             self._videos.clear_failures(paths)
+
+    # -- notes ----------------------------------------------------------------------------------
+
+    def write_tags(self, tags: Iterable[Tag]) -> None:
+        """Give videos these tags; one by hand is changed by one by hand alone.
+
+        Raises:
+            LibraryError: there is no video of that id.
+        """
+        given = list(tags)
+        with self._change():
+            for video_id in {tag.video_id for tag in given}:
+                if self._videos.by_id(video_id) is None:
+                    raise self._no_video(video_id)
+            self._notes.write_tags(given)
+
+    def remove_tags(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        video_ids: Sequence[int] | None = None,
+        by_hand: bool = True,
+    ) -> int:
+        """Take away tags of these names (None: any) from these videos (None: all)."""
+        with self._change():
+            return self._notes.remove_tags(names, video_ids, by_hand=by_hand)
+
+    def tell_apart(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Remember that these contents are no duplicates, in either order."""
+        with self._change():
+            self._notes.tell_apart(pairs)
+
+    def forget_told_apart(self, pairs: Iterable[tuple[str, str]]) -> int:
+        """The contrary of ``tell_apart``; returns how many of the pairs there were."""
+        with self._change():
+            return self._notes.forget_told_apart(pairs)
+
+    def write_calibration(self, name: str, value: object) -> None:
+        """Keep what was measured with the present vectors; ``value`` is anything JSON can hold."""
+        with self._change():
+            self._notes.write_calibration(name, value)
+
+    def _no_video(self, video_id: int) -> LibraryError:
+        return LibraryError(f"the library {self.directory} has no video number {video_id}")

@@ -13,7 +13,7 @@ from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
 _REST = (
     "size_bytes, mtime_ns, indexed_at, content_id, duration_seconds, width, height, codec, "
-    "sampling, problems"
+    "sampling, problems, recorded_at"
 )
 _SELECT = f"SELECT path, {_REST}, id FROM video"
 _PATHS = "SELECT id, path FROM video"
@@ -78,11 +78,12 @@ class VideoTable:
             video.codec,
             video.sampling,
             json.dumps(video.problems),
+            video.recorded_at,
         )
-        video_id = self._emptied(path)
+        video_id = self._emptied(path, content_id=video.content_id)
         if video_id is None:
             cursor = self._database.execute(
-                f"INSERT INTO video (path, {_REST}) VALUES ({', '.join('?' * 11)})", path, *values
+                f"INSERT INTO video (path, {_REST}) VALUES ({', '.join('?' * 12)})", path, *values
             )
             video_id = int(cursor.lastrowid or 0)
         else:
@@ -112,15 +113,20 @@ class VideoTable:
             ).rowcount
         return count
 
-    def _emptied(self, stored: bytes) -> int | None:
+    def _emptied(self, stored: bytes, *, content_id: str) -> int | None:
         """Forget the failure at a path and its video's segments; the video's id, if there is one.
 
-        New segments get new ids, so no cache takes them for the old ones.
+        New segments get new ids, so no cache takes them for the old ones. Of another content
+        than ``content_id`` nothing that was measured holds for the new one, tags included.
         """
         self._database.execute("DELETE FROM failure WHERE path = ?", stored)
-        rows = self._database.all("SELECT id FROM video WHERE path = ?", stored)
-        for (video_id,) in rows:
+        rows = self._database.all("SELECT id, content_id FROM video WHERE path = ?", stored)
+        for video_id, before in rows:
             self._database.execute("DELETE FROM segment WHERE video_id = ?", video_id)
+            if before != content_id:
+                self._database.execute(
+                    "DELETE FROM tag WHERE video_id = ? AND NOT by_hand", video_id
+                )
         return int(rows[0][0]) if rows else None
 
     def _vacate(self, stored: bytes) -> None:
@@ -185,7 +191,8 @@ class VideoTable:
 
 
 def _video(row: Row) -> VideoRecord:
-    path, size, mtime, at, content, seconds, width, height, codec, sampling, problems, key = row
+    path, size, mtime, at, content, seconds, width, height, codec, sampling, *rest = row
+    problems, recorded_at, key = rest
     return VideoRecord(
         id=key,
         path=decode_path(path),
@@ -199,6 +206,7 @@ def _video(row: Row) -> VideoRecord:
         codec=codec,
         sampling=sampling,
         problems=_problems(problems),
+        recorded_at=recorded_at,
     )
 
 

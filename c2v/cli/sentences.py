@@ -1,0 +1,41 @@
+"""``c2v "a dog"``: words where a command should stand are a search, unless a command is near.
+
+A misspelt command is never taken for a question: where the first word is like the name of a
+command, or is what other programs call one, it is refused with the nearest one. A single word that
+is searched is said to be.
+"""
+
+import sys
+from collections.abc import Sequence
+
+_COMMANDS_ELSEWHERE = frozenset(
+    ("help", "list", "ls", "rm", "delete", "add", "scan", "find", "update", "upgrade", "version")
+    + ("info", "show", "get", "set", "run", "init", "install", "start", "stop", "sync", "test")
+    + ("web", "ui", "export", "import", "new")
+)
+_LIKE = 0.6
+"""Of difflib: ``serach`` and ``search`` have 0.83, ``dog`` and ``doctor`` 0.44."""
+
+
+def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
+    """Whether ``arguments``, of which the first is no command, are words to look for.
+
+    >>> [is_sentence([text], ["search", "index"]) for text in ("a dog", "dog", "serach", "help")]
+    [True, True, False, False]
+    """
+    words = arguments[0].split()
+    if not words or arguments[0].startswith("-"):
+        return False
+    first = words[0].lower()
+    if first in _COMMANDS_ELSEWHERE and len(words) == len(arguments) == 1:
+        return False
+    from difflib import get_close_matches  # not for a search that is asked for as one
+
+    return not get_close_matches(first, commands, n=1, cutoff=_LIKE)
+
+
+def say_so(arguments: Sequence[str], *, quiet: bool) -> None:
+    """Of a single word one line says that it is searched: it may have been meant as a command."""
+    if len(arguments[0].split()) == 1 and not quiet:
+        word = arguments[0].encode("ascii", "backslashreplace").decode()
+        sys.stderr.write(f"searching for {word!r}; the commands are in c2v --help\n")
