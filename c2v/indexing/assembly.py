@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.stretches import divide
 from c2v.errors import MediaError
 from c2v.indexing.events import OpenedFile
 from c2v.library import SegmentData
 from c2v.media.frames import Frames
-from c2v.media.segments import Segment
+from c2v.media.segments import FEWEST_FRAMES_A_SHOT, FRAMES_A_SEGMENT, Segment
 
 _WORTH_DOUBLING = 1.1
 _WORTH_A_CALL = 8
@@ -131,6 +133,10 @@ class PictureBatch:
         return touched
 
 
+Part = tuple[Segment, NDArray[np.intp]]
+"""A segment and the rows of its frames that could be read."""
+
+
 def to_segments(assembly: Assembly, bundle: Bundle) -> tuple[SegmentData, ...]:
     """Cut a complete file into segments and run the temporal head over each.
 
@@ -139,20 +145,49 @@ def to_segments(assembly: Assembly, bundle: Bundle) -> tuple[SegmentData, ...]:
     Raises:
         MediaError: that leaves nothing, or the numbers are not finite.
     """
-    parts: list[tuple[Segment, NDArray[np.float32], NDArray[np.float16]]] = []
+    if not assembly.seen.any():
+        raise MediaError("no frame of it could be decoded")
+    not_finite = MediaError(f"the model {bundle.name} gave numbers for it that are not finite")
+    if not np.isfinite(assembly.features[assembly.seen]).all():
+        raise not_finite
+    parts = _shots(assembly) if assembly.file.layout.by_shots else _planned(assembly)
+    frames = [assembly.features[rows] for _, rows in parts]
+    vectors = bundle.embed_segments(frames)
+    if not np.isfinite(vectors).all():
+        raise not_finite
+    return tuple(
+        SegmentData(one.start_seconds, one.end_seconds, assembly.seconds[rows], features, vector)
+        for (one, rows), features, vector in zip(parts, frames, vectors, strict=True)
+    )
+
+
+def _planned(assembly: Assembly) -> list[Part]:
+    """The segments of the layout."""
+    parts: list[Part] = []
     row = 0
     for segment in assembly.file.layout.segments:
         rows = np.arange(row, row + len(segment.times))
         row += len(segment.times)
         rows = rows[assembly.seen[rows]]
         if len(rows):
-            parts.append((segment, assembly.seconds[rows], assembly.features[rows]))
-    if not parts:
-        raise MediaError("no frame of it could be decoded")
-    vectors = bundle.embed_segments([features for *_, features in parts])
-    if not (np.isfinite(vectors).all() and all(np.isfinite(f).all() for *_, f in parts)):
-        raise MediaError(f"the model {bundle.name} gave numbers for it that are not finite")
-    return tuple(
-        SegmentData(segment.start_seconds, segment.end_seconds, seconds, features, vector)
-        for (segment, seconds, features), vector in zip(parts, vectors, strict=True)
-    )
+            parts.append((segment, rows))
+    return parts
+
+
+def _shots(assembly: Assembly) -> list[Part]:
+    """Segments that end where what is seen changes; none reaches over frames that were lost."""
+    layout = assembly.file.layout
+    times = layout.times
+    between = (times[1:] + times[:-1]) / 2
+    edges = [layout.segments[0].start_seconds, *between, layout.segments[-1].end_seconds]
+    seen = np.flatnonzero(assembly.seen)
+    parts: list[Part] = []
+    for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+        cuts = divide(
+            assembly.features[run], shortest=FEWEST_FRAMES_A_SHOT, longest=FRAMES_A_SEGMENT
+        )
+        for first, last in pairwise(cuts):
+            rows = run[first:last]
+            start, end = round(edges[rows[0]], 6), round(edges[rows[-1] + 1], 6)
+            parts.append((Segment(start, end, tuple(times[rows].tolist())), rows))
+    return parts

@@ -34,6 +34,8 @@ class Layout:
     segments: tuple[Segment, ...]
     times: NDArray[np.float64]
     """All sample times of all segments, one after the other, in seconds [N]."""
+    by_shots: bool = False
+    """The segments only say when it is looked at: where they end is decided by what is seen."""
 
 
 def lay_out(
@@ -69,7 +71,9 @@ def lay_out(
     segments = plan_segments(length, mode=sampling.mode, frames=frames, cuts=cuts)
     if start:
         segments = tuple(_later(segment, start) for segment in segments)
-    return Layout(info, segments, np.asarray([time for one in segments for time in one.times]))
+    times = np.asarray([time for one in segments for time in one.times])
+    by_shots = sampling.mode.kind == "auto" and len(segments) > 1
+    return Layout(info, segments, times, by_shots=by_shots)
 
 
 def _later(segment: Segment, seconds: float) -> Segment:

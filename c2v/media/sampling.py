@@ -16,6 +16,9 @@ R@1/5/10 was 24.0/59.7/78.3 with exact pictures and 24.0/50.4/69.0 with keyframe
 themselves 44.2/69.8/83.7 and 41.9/67.4/83.7 (`python -m tests.benchmarks.sampling`)."""
 
 _FAST = "+fast"
+_SHOTS = "/shots"
+"""Beside `auto`: a long video was cut where what is seen changes. `auto` alone is in libraries of
+before, which cut it into windows: another way, but the same wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,9 @@ class Sampling:
     """Which pictures of a video are taken; its text is what a library notes beside the vectors.
 
     >>> str(Sampling.parse("10.0+fast")), str(Sampling())
-    ('10+fast', 'auto')
+    ('10+fast', 'auto/shots')
+    >>> Sampling.parse("auto") == Sampling.parse("auto/shots")
+    True
     """
 
     mode: SegmentMode = SegmentMode()
@@ -31,13 +36,17 @@ class Sampling:
 
     @staticmethod
     def parse(text: str) -> Sampling:
-        """Read ``SEGMENTS`` or ``SEGMENTS+fast``: ``auto``, ``10+fast``.
+        """Read ``SEGMENTS`` or ``SEGMENTS+fast``: ``auto/shots``, ``10+fast``.
 
         Raises:
             UsageError: it is neither.
         """
         mode = text.removesuffix(_FAST)  # not by its first "+": a number may be 1e+06
-        return Sampling(SegmentMode.parse(mode), "exact" if mode == text else "fast")
+        exactness: Exactness = "exact" if mode == text else "fast"
+        if mode == f"auto{_SHOTS}":
+            return Sampling(SegmentMode(), exactness)
+        return Sampling(SegmentMode.parse(mode), exactness)
 
     def __str__(self) -> str:
-        return f"{self.mode}{_FAST if self.exactness == 'fast' else ''}"
+        shots = _SHOTS if self.mode.kind == "auto" else ""
+        return f"{self.mode}{shots}{_FAST if self.exactness == 'fast' else ''}"

@@ -25,6 +25,9 @@ SHORTEST_SCENE_SECONDS = 1.0
 FRAMES_A_SEGMENT = 12
 """Pictures of a segment, as in CLIP2Video and CLIP4Clip."""
 
+FEWEST_FRAMES_A_SHOT = 2
+"""Of `auto` in a long video, whose segments have 2 to 12 pictures, one a second."""
+
 SegmentKind = Literal["auto", "whole", "seconds", "scene"]
 
 
@@ -96,7 +99,8 @@ def plan_segments(
 
     `auto`: up to 30 s one segment of `frames` pictures, never more than five a second; a longer
     video becomes windows of `frames` seconds with one picture a second, and what is left over
-    joins the last window. `whole`: one segment. `seconds`: windows of that length, `frames`
+    joins the last window (when their features are known, segments are made of the pictures anew:
+    `Layout.by_shots`). `whole`: one segment. `seconds`: windows of that length, `frames`
     pictures each. `scene`: one segment between two cuts (seconds, any order); scenes under a
     second join the one before, scenes over 30 s are cut as `auto` does.
 

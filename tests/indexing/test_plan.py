@@ -323,4 +323,4 @@ def test_a_damaged_sampling_is_as_if_it_were_new(fakes: ModuleType) -> None:
         disk.store.rows[key] = replace(disk.store.rows[key], sampling="\x00?")
         disk.store.damaged.add(key)
         (job,) = plan_of(disk, IndexOptions()).jobs
-        assert str(job.sampling) == "auto"
+        assert str(job.sampling) == "auto/shots"
