@@ -20,7 +20,7 @@ STRETCH_COST = 2.5
 """2 and 3 find about as much; 1.5 and less cut shots into pieces."""
 
 _LEAST_SCATTER = 0.1
-"""Below it there is one scene: a still camera has 0.02 to 0.1 (films of many shots 0.8, by mini)."""
+"""Below it there is one scene: by mini a still camera has 0.02 to 0.1, films of many shots 0.8."""
 _ROWS_AT_ONCE = 4096
 
 

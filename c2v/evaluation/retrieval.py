@@ -20,6 +20,7 @@ from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_sof
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
 from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
+from c2v.evaluation.windows import cut_by_shots
 from c2v.library import Store
 from c2v.library.refusals import check_towers, model_of
 
@@ -268,16 +269,27 @@ def video_vectors(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
 
+    Of videos that are cut by shots, those of their windows, from the stored features.
+
     Raises:
         LibraryError: the library's features are of other towers than ``bundle``'s.
     """
     record = model_of(library)
     if record.fingerprint == bundle.fingerprint and first_seconds is None:
         segments = library.segments_of(list(ids.values()))
-        rows = [row.segment_id for video in ids.values() for row in segments[video]]
-        stored = library.vectors(rows)
-        column = [n for n, video in enumerate(ids.values()) for _ in segments[video]]
-        return np.stack([stored[row] for row in rows]), np.asarray(column, np.int64)
+        by_shots = cut_by_shots(library, segments)
+        cut = read_features(library, {path: v for path, v in ids.items() if v in by_shots})
+        windows = dict(zip(cut.ids, map(bundle.embed_segments, cut.segments), strict=True))
+        whole = [v for v in ids.values() if v not in by_shots]
+        stored = library.vectors([row.segment_id for v in whole for row in segments[v]])
+        parts = [
+            windows[v]
+            if v in by_shots
+            else np.stack([stored[row.segment_id] for row in segments[v]])
+            for v in ids.values()
+        ]
+        column = [n for n, part in enumerate(parts) for _ in part]
+        return np.concatenate(parts), np.asarray(column, np.int64)
     check_towers(library, bundle.name, bundle.towers_fingerprint)
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]

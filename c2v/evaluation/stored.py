@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.towers import TextFeatures
 from c2v.evaluation.captions import Captions
+from c2v.evaluation.windows import cut_by_shots, in_windows
 from c2v.library import Store
 from c2v.paths.patterns import composed
 
@@ -87,7 +88,7 @@ def read_features(
 ) -> StoredVideos:
     """The features of these videos; with ``first_seconds`` only frames before that time.
 
-    A video of which no frame is left keeps its first one.
+    A video of which no frame is left keeps its first one. What is cut by shots comes in windows.
     """
     paths = tuple(ids)
     segments: list[tuple[NDArray[np.float16], ...]] = []
@@ -95,8 +96,10 @@ def read_features(
         part = [ids[path] for path in paths[start : start + _VIDEOS_AT_ONCE]]
         rows = library.segments_of(part)
         stored = library.features([row.segment_id for v in part for row in rows[v]])
+        by_shots = cut_by_shots(library, rows)
         for video in part:
             given = [stored[row.segment_id] for row in rows[video]]
+            given = in_windows(rows[video], given) if video in by_shots else given
             segments.append(_cut(given, first_seconds))
     return StoredVideos(paths, tuple(ids.values()), tuple(segments))
 
