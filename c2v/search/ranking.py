@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from c2v.config import Strategy
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
-from c2v.library import Filter, SegmentRow, Store
+from c2v.library import Filter, Store
+from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
 from c2v.search.results import Answer, Moment
-
-Ranked = list[tuple[float, SegmentRow]]
-"""Scores and segments, best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +37,8 @@ class SearchOptions:
 
     top: int = 10
     moments: bool = False
-    """Every matching segment, instead of the best one of each video."""
+    """Every matching moment, instead of the best one of each video; so it is in any case where
+    all that matches is of one video."""
     where: Filter = Filter()
     """Which videos may be found."""
     on_unmatched: Callable[[str], None] | None = None
@@ -67,7 +67,7 @@ def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
 
 def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
     """A query out of a clip: its head vector [V] and its frame features [T, D]."""
-    return Query(label, vector, _unit(features.astype(np.float32)).mean(axis=0))
+    return Query(label, vector, unit_rows(features).mean(axis=0))
 
 
 def find(library: Store, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
@@ -111,13 +111,15 @@ def _answers(
 ) -> list[Answer]:
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
-    for query, (strategy, ranked) in zip(queries, _rank(library, queries, options), strict=True):
+    for query, found in zip(queries, _rank(library, queries, options), strict=True):
+        strategy, ranked, moments = found
         if options.rerank:
             from c2v.search.rerank import rerank
 
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
             ranked = first + ranked[options.rerank :]
-        results = _locate(library, query, ranked[: options.top])
+        here = places(library, query.feature, ranked, top=options.top, join=moments)
+        results = tuple(_moment(rank, place) for rank, place in enumerate(here, start=1))
         if options.missing:
             results = _marked(results, options.presence)
         answers.append(Answer(query.label, bundle.name, library.address, strategy, 0.0, results))
@@ -128,16 +130,16 @@ def _rank(
     library: Store,
     queries: Sequence[Query],
     options: SearchOptions,
-) -> list[tuple[str, Ranked]]:
-    """For each query the strategy used and the segments to show, best first.
+) -> list[tuple[str, Ranked, bool]]:
+    """For each query the strategy used, the hits (best first), and whether moments are wanted.
 
-    How many segments are needed for ``top`` videos is not known before they are grouped: ask
-    for a few times as many, and for more where too few videos came and more segments exist.
+    How many segments are needed for ``top`` videos or moments is not known before they are
+    grouped: ask for a few times as many, and for more where too few came and more segments exist.
     (How many exist is not asked: SQLite counts a million rows in 30 ms.)
     """
     wanted = max(options.top, options.rerank)
-    found: list[tuple[str, Ranked]] = [("exact", [])] * len(queries)
-    count = wanted if options.moments else max(64, 4 * wanted)
+    found: list[tuple[str, Ranked, bool]] = [("exact", [], False)] * len(queries)
+    count = max(64, 4 * wanted)
     pending = list(range(len(queries)))
     while pending:
         vectors = np.stack([queries[place].vector for place in pending])
@@ -146,37 +148,38 @@ def _rank(
         short = []
         for line, place in enumerate(pending):
             scores = nearest.scores[line]
-            chosen = _choose(library, scores, nearest.segment_ids[line], options)
+            hits = _hits(library, scores, nearest.segment_ids[line], options.min_score)
+            complete = exhausted or len(hits) < len(scores)
+            videos = best_of_each(hits)
             if not options.missing:
-                chosen = _there(chosen, wanted, options)
-            found[place] = nearest.strategy, chosen[:wanted]
-            beyond = options.min_score is not None and bool((scores < options.min_score).any())
-            if len(chosen) < wanted and not beyond:
+                videos = _there(videos, wanted, options)
+            moments = options.moments or (complete and len(videos) == 1)
+            if moments:
+                shown = {row.video_id for _, row in videos}
+                hits = [(score, row) for score, row in hits if row.video_id in shown]
+            found[place] = nearest.strategy, hits if moments else videos[:wanted], moments
+            if (distinct(hits) if moments else len(videos)) < wanted and not complete:
                 short.append(place)
         pending = [] if exhausted else short
         count *= 4
     return found
 
 
-def _choose(
+def _hits(
     library: Store,
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
-    options: SearchOptions,
+    min_score: float | None,
 ) -> Ranked:
-    """Apply the score limit and, unless moments are wanted, keep each video's best segment."""
-    rows = library.segment_rows(segment_ids)
-    chosen: Ranked = []
-    seen: set[int] = set()
-    for score, segment_id in zip(scores.tolist(), segment_ids.tolist(), strict=True):
-        row = rows[segment_id]
-        if options.min_score is not None and score < options.min_score:
-            break
-        if not options.moments and row.video_id in seen:
-            continue
-        seen.add(row.video_id)
-        chosen.append((score, row))
-    return chosen
+    """Segments with their scores, down to the limit."""
+    kept = len(scores) if min_score is None else int((scores >= min_score).sum())
+    rows = library.segment_rows(segment_ids[:kept])
+    return [
+        (score, rows[segment_id])
+        for score, segment_id in zip(
+            scores[:kept].tolist(), segment_ids[:kept].tolist(), strict=True
+        )
+    ]
 
 
 def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
@@ -204,32 +207,14 @@ def _marked(moments: tuple[Moment, ...], presence: Presence) -> tuple[Moment, ..
     )
 
 
-def _locate(library: Store, query: Query, ranked: Ranked) -> tuple[Moment, ...]:
-    """Open the frame features of the chosen segments only, and find the frame nearest to it."""
-    frames = library.features([row.segment_id for _, row in ranked])
-    moments = []
-    for rank, (score, row) in enumerate(ranked, start=1):
-        times, features = frames[row.segment_id]
-        nearest = int(np.argmax(_unit(features.astype(np.float32)) @ query.feature))
-        moments.append(
-            Moment(
-                rank=rank,
-                path=row.path,
-                score=score,
-                start=row.start_seconds,
-                end=row.end_seconds,
-                best=float(times[nearest]),
-                duration=row.duration_seconds,
-                video_id=row.video_id,
-            )
-        )
-    return tuple(moments)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows scaled to unit length; a zero row stays zero."""
-    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(
-        vectors, norms, out=np.zeros_like(vectors), where=norms > 0
+def _moment(rank: int, place: Place) -> Moment:
+    return Moment(
+        rank=rank,
+        path=place.row.path,
+        score=place.score,
+        start=place.start,
+        end=place.end,
+        best=place.best,
+        duration=place.row.duration_seconds,
+        video_id=place.row.video_id,
     )
-    return unit
