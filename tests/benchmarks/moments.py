@@ -12,22 +12,12 @@ import argparse
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import c2v
-from tests.benchmarks.montages import Shot, captioned_clips, make_montages
+from tests.benchmarks.montages import Shot, captioned_clips, found_in, make_montages
 
 WAYS = {"windows of 12 s": "12", "by colour": "scene", "auto": "auto"}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """In how many of some questions the right moment came first, in the first three; mean IoU."""
-
-    first: float
-    in_three: float
-    overlap: float
 
 
 def main() -> None:
@@ -72,24 +62,6 @@ def _library_of(folder: Path, film: Path, segment: str) -> c2v.VideoLibrary:
     library = c2v.open(folder)
     library.index([film], model="mini", segment=segment)
     return library
-
-
-def found_in(library: c2v.VideoLibrary, shots: Sequence[Shot]) -> Found:
-    """Ask for every shot's caption; a moment is right when its best frame lies in the shot."""
-    first, three, overlaps = 0, 0, []
-    for shot in shots:
-        answer = library.search(shot.caption, top=3, moments=True)
-        right = [
-            moment.path == str(shot.film) and shot.start <= moment.best < shot.end
-            for moment in answer
-        ]
-        first += right[:1] == [True]
-        three += any(right)
-        for moment in answer[: right.index(True) + 1][-1:] if any(right) else ():
-            inside = min(moment.end, shot.end) - max(moment.start, shot.start)
-            overlaps.append(inside / (max(moment.end, shot.end) - min(moment.start, shot.start)))
-    count = len(shots)
-    return Found(first / count, three / count, sum(overlaps) / max(1, len(overlaps)))
 
 
 if __name__ == "__main__":
