@@ -76,7 +76,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("decoder", "who reads the files", "auto", get_args(DecoderName)),
         Setting(
             "segment",
-            "how a video is cut into searchable pieces",
+            "how a video is cut into searchable pieces; auto cuts one of more than 30 s where what "
+            "is seen changes",
             "auto",
             ("auto", "whole", "SECONDS", "scene"),
             is_closed=False,

@@ -78,10 +78,10 @@ def do_with(session: Session, answer: "Answer", doing: Doing, style: Format) -> 
         if not present:
             session.notice("there is nothing to play")
         else:
-            from c2v.cli.play import play_place
-            from c2v.services.playing import Place
+            from c2v.cli.play import play_at
+            from c2v.services.playing import PlayFrom
 
-            play_place(session, Place(present[0].path, present[0].start), doing.play_command)
+            play_at(session, PlayFrom(present[0].path, present[0].start), doing.play_command)
     return code
 
 

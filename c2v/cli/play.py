@@ -9,7 +9,7 @@ from c2v.cli.session import Session, command
 from c2v.config import load_settings
 
 if TYPE_CHECKING:
-    from c2v.services.playing import Place
+    from c2v.services.playing import PlayFrom
 
 WhichArgument = Annotated[
     str,
@@ -43,7 +43,7 @@ def play(
 
     With mpv, vlc, or the player of the system.
     """
-    play_place(session, _meant(session, which), play_command)
+    play_at(session, _meant(session, which), play_command)
 
 
 def open_(session: Session, which: WhichArgument = "1") -> None:
@@ -53,7 +53,7 @@ def open_(session: Session, which: WhichArgument = "1") -> None:
     reveal(_meant(session, which).path, on_choice=_saying(session, "opened with"))
 
 
-def play_place(session: Session, place: "Place", play_command: str | None) -> None:
+def play_at(session: Session, place: "PlayFrom", play_command: str | None) -> None:
     """Play it as the flag or the settings say, after everything that was printed before."""
     from c2v.services.playing import play
 
@@ -62,14 +62,14 @@ def play_place(session: Session, place: "Place", play_command: str | None) -> No
     play(place, settings.play_command, on_choice=_saying(session, "played with"))
 
 
-def _meant(session: Session, which: str) -> "Place":
-    from c2v.services.playing import Place, place_of
+def _meant(session: Session, which: str) -> "PlayFrom":
+    from c2v.services.playing import PlayFrom, play_from
 
     if not (which.isascii() and which.isdecimal()):
-        return place_of(which)
+        return play_from(which)
     with session.videos() as videos:
         moment = videos.last(int(which))
-    return Place(moment.path, moment.start)
+    return PlayFrom(moment.path, moment.start)
 
 
 def _saying(session: Session, verb: str) -> Callable[[str], None]:

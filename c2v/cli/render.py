@@ -233,8 +233,8 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
     table = new_table(
         RANK,
         ("file", {"overflow": "fold", "ratio": 1 if session.out.is_terminal else None}),
-        ("at", {"justify": "right", "style": "cyan", "no_wrap": True}),
-        *([("moment", {"justify": "right", "style": "dim", "no_wrap": True})] if roomy else []),
+        ("best", {"justify": "right", "style": "cyan", "no_wrap": True}),
+        *([("start-end", {"justify": "right", "style": "dim", "no_wrap": True})] if roomy else []),
         SCORE,
     )
     highest = max(moment.score for moment in answer)

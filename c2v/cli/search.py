@@ -90,7 +90,7 @@ def search(
     ] = None,
     top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
     moments: Annotated[
-        bool, typer.Option("--moments", help="Every moment, not only the best of each video.")
+        bool, typer.Option("--moments", help="Every good moment of every video, each once.")
     ] = False,
     within: InFlag = None,
     extensions: ExtFlag = None,

@@ -1,10 +1,11 @@
 """``c2v "a dog"``: words where a command should stand are a search, unless a command is near.
 
 A misspelt command is never taken for a question: where the first word is like the name of a
-command, or is what other programs call one, it is refused with the nearest one. A single word that
-is searched is said to be.
+command, or is what other programs call one, it is refused with the nearest one. Nor is a path, or
+what nobody types as a word. A single word that is searched is said to be.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ _COMMANDS_ELSEWHERE = frozenset(
 )
 _LIKE = 0.6
 """Of difflib: ``serach`` and ``search`` have 0.83, ``dog`` and ``doctor`` 0.44."""
+_LONGEST_WORD = 60
 
 
 def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
@@ -24,7 +26,7 @@ def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
     [True, True, False, False]
     """
     words = arguments[0].split()
-    if not words or arguments[0].startswith("-"):
+    if not words or arguments[0].startswith("-") or not _is_typed_as_words(arguments[0]):
         return False
     first = words[0].lower()
     if first in _COMMANDS_ELSEWHERE and len(words) == len(arguments) == 1:
@@ -34,8 +36,20 @@ def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
     return not get_close_matches(first, commands, n=1, cutoff=_LIKE)
 
 
+def _is_typed_as_words(text: str) -> bool:
+    """Whether it is no path and has no word that is no text.
+
+    >>> [_is_typed_as_words(text) for text in ("a dog", "~/Videos", "clips/", "a\\0b", "x" * 99)]
+    [True, False, False, False, False]
+    """
+    is_path = text.startswith("~") or os.sep in text
+    return text.isprintable() and not is_path and max(map(len, text.split())) <= _LONGEST_WORD
+
+
 def say_so(arguments: Sequence[str], *, quiet: bool) -> None:
     """Of a single word one line says that it is searched: it may have been meant as a command."""
     if len(arguments[0].split()) == 1 and not quiet:
-        word = arguments[0].encode("ascii", "backslashreplace").decode()
+        word = (
+            arguments[0].encode(sys.stderr.encoding, "backslashreplace").decode(sys.stderr.encoding)
+        )
         sys.stderr.write(f"searching for {word!r}; the commands are in c2v --help\n")

@@ -8,7 +8,7 @@ in them would earn less than one by a cut, so they are not cut.
 
 Films joined of 43 real clips, a frame a second: with these stretches as segments the right moment
 came first for as many captions as with the true cuts (60 %; 53 with windows of 12 s and 56 with
-cuts by colour), and nothing but the features is needed (`python -m tests.benchmarks.moments`).
+cuts by colour), and nothing but the features is needed (``python -m tests.benchmarks.moments``).
 """
 
 from __future__ import annotations
@@ -82,10 +82,10 @@ def _spreads(
             inside = length - part[:rows] / length
             spread[first : first + len(inside), length - 1] = np.maximum(inside, 0.0)
     mean = whole / count
-    return spread, float(max(0.0, 1.0 - mean @ mean))
+    return spread, max(0.0, 1.0 - float(mean @ mean))
 
 
-def unit_rows(vectors: NDArray[np.float16] | NDArray[np.float32]) -> NDArray[np.float32]:
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rows scaled to unit length; a zero row stays zero."""
     rows = vectors.astype(np.float32)
     norms = np.linalg.norm(rows, axis=-1, keepdims=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from c2v.encoder.stretches import unit_rows
 from c2v.errors import UsageError
 from c2v.search.ranking import Query
 
@@ -101,15 +102,10 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
         weight = part.weight * (1.0 if part.weight > 0 else NOT_WEIGHT)
         if part.is_seen and has_words:
             weight *= SEEN_WEIGHT
-        vector += weight * _unit(part.query.vector)
-        feature += weight * _unit(part.query.feature)
+        vector += weight * unit_rows(part.query.vector)
+        feature += weight * unit_rows(part.query.feature)
     if np.linalg.norm(vector) < 1e-3:
         raise UsageError(
             "the parts of the question cancel each other", hint="say something else in --not"
         )
-    return Query(label, _unit(vector).astype(np.float32), feature.astype(np.float32))
-
-
-def _unit(vector: np.ndarray) -> np.ndarray:
-    length = np.linalg.norm(vector)
-    return vector / length if length > 0 else vector
+    return Query(label, unit_rows(vector), feature.astype(np.float32))

@@ -150,15 +150,15 @@ def _rank(
             scores = nearest.scores[line]
             hits = _hits(library, scores, nearest.segment_ids[line], options.min_score)
             complete = exhausted or len(hits) < len(scores)
-            chosen = _there(hits if options.moments else best_of_each(hits), wanted, options)
-            enough = distinct(chosen) if options.moments else len(chosen)
-            moments = options.moments
-            if complete and not moments and len(chosen) == 1 < wanted:
-                (alone,) = chosen
-                chosen = [hit for hit in hits if hit[1].video_id == alone[1].video_id]
-                moments = True
-            found[place] = nearest.strategy, chosen, moments
-            if enough < wanted and not complete:
+            videos = best_of_each(hits)
+            if not options.missing:
+                videos = _there(videos, wanted, options)
+            moments = options.moments or (complete and len(videos) == 1)
+            if moments:
+                shown = {row.video_id for _, row in videos}
+                hits = [(score, row) for score, row in hits if row.video_id in shown]
+            found[place] = nearest.strategy, hits if moments else videos[:wanted], moments
+            if (distinct(hits) if moments else len(videos)) < wanted and not complete:
                 short.append(place)
         pending = [] if exhausted else short
         count *= 4
@@ -169,19 +169,21 @@ def _hits(
     library: Store,
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
-    least: float | None,
+    min_score: float | None,
 ) -> Ranked:
-    """The segments whose score is at least that, best first."""
-    rows = library.segment_rows(segment_ids)
-    ranked = zip(scores.tolist(), segment_ids.tolist(), strict=True)
-    return [(score, rows[key]) for score, key in ranked if least is None or score >= least]
+    """Segments with their scores, down to the limit."""
+    kept = len(scores) if min_score is None else int((scores >= min_score).sum())
+    rows = library.segment_rows(segment_ids[:kept])
+    return [
+        (score, rows[segment_id])
+        for score, segment_id in zip(
+            scores[:kept].tolist(), segment_ids[:kept].tolist(), strict=True
+        )
+    ]
 
 
 def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
-    """Those whose files are there, where only they are wanted: of videos the first ``wanted``, and
-    no more of the disk is asked than that takes."""
-    if options.missing:
-        return ranked if options.moments else ranked[:wanted]
+    """The first ``wanted`` whose files are there; no more of the disk is asked than that takes."""
     kept: Ranked = []
     for start in range(0, len(ranked), max(1, wanted)):
         part = ranked[start : start + wanted]
@@ -191,9 +193,9 @@ def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
                 kept.append((score, row))
             elif options.on_missing is not None:
                 options.on_missing(row.path)
-        if len(kept) >= wanted and not options.moments:
+        if len(kept) >= wanted:
             break
-    return kept if options.moments else kept[:wanted]
+    return kept
 
 
 def _marked(moments: tuple[Moment, ...], presence: Presence) -> tuple[Moment, ...]:

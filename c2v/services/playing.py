@@ -27,14 +27,14 @@ _VLC_ON_MACOS = "/Applications/VLC.app/Contents/MacOS/VLC"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlayFrom:
     """A file and a time in it, in seconds."""
 
     path: str
     start: float = 0.0
 
 
-def place_of(text: str) -> Place:
+def play_from(text: str) -> PlayFrom:
     """The place that ``FILE`` or ``FILE@TIME`` means; TIME is seconds, MM:SS or H:MM:SS.
 
     A file that has such a name itself is that file.
@@ -45,7 +45,7 @@ def place_of(text: str) -> Place:
     for name, start in _readings(text):
         path = Path(os.path.expanduser(name))  # noqa: PTH111 - ~nobody stays as it is
         if path.exists():
-            return Place(str(path.absolute()), start)
+            return PlayFrom(str(path.absolute()), start)
     raise DataError(f"there is no file {text}", hint="c2v play FILE, or FILE@1:30")
 
 
@@ -59,7 +59,7 @@ def _readings(text: str) -> list[tuple[str, float]]:
     return [(text, 0.0), (name, total)]
 
 
-def play(place: Place, command: str = AUTO, *, on_choice: Callable[[str], None]) -> None:
+def play(place: PlayFrom, command: str = AUTO, *, on_choice: Callable[[str], None]) -> None:
     """Play a file from a time on, and wait for the player to end.
 
     Args:
@@ -83,10 +83,10 @@ def play(place: Place, command: str = AUTO, *, on_choice: Callable[[str], None])
     _run(arguments, hint=_EXAMPLE)
 
 
-def filled(command: str, place: Place) -> list[str]:
+def filled(command: str, place: PlayFrom) -> list[str]:
     """The arguments of a play command for one place; the file comes last where it is not named.
 
-    >>> filled("mpv --start={start} {path}", Place("/a b.mp4", 12.5))
+    >>> filled("mpv --start={start} {path}", PlayFrom("/a b.mp4", 12.5))
     ['mpv', '--start=12.5', '/a b.mp4']
 
     Raises:
@@ -122,7 +122,7 @@ def seconds_text(seconds: float) -> str:
     return f"{seconds:.3f}".rstrip("0").rstrip(".")
 
 
-def _chosen(place: Place) -> list[str] | None:
+def _chosen(place: PlayFrom) -> list[str] | None:
     """A player that is here with its arguments; None is the system's own on Windows."""
     start = seconds_text(place.start)
     if shutil.which("mpv"):

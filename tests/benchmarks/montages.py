@@ -15,6 +15,8 @@ from pathlib import Path
 
 import av
 
+import c2v
+
 RATE = 25
 SIZE = (320, 180)
 SHOT_SECONDS = (3.0, 12.0)
@@ -37,6 +39,15 @@ class Shot:
     film: Path
     start: float
     end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """In how many of some questions the right moment came first, in the first three; mean IoU."""
+
+    first: float
+    in_three: float
+    overlap: float
 
 
 def captioned_clips(data: Path) -> list[Clip]:
@@ -93,3 +104,21 @@ def _excerpt(path: Path, seconds: float) -> Iterator[av.VideoFrame]:
             last = small
         if last is not None:
             yield last
+
+
+def found_in(library: c2v.VideoLibrary, shots: Sequence[Shot]) -> Found:
+    """Ask for every shot's caption; a moment is right when its best frame lies in the shot."""
+    first, three, overlaps = 0, 0, []
+    for shot in shots:
+        answer = library.search(shot.caption, top=3, moments=True)
+        right = [
+            moment.path == str(shot.film) and shot.start <= moment.best < shot.end
+            for moment in answer
+        ]
+        first += right[:1] == [True]
+        three += any(right)
+        for moment in answer[: right.index(True) + 1][-1:] if any(right) else ():
+            inside = min(moment.end, shot.end) - max(moment.start, shot.start)
+            overlaps.append(inside / (max(moment.end, shot.end) - min(moment.start, shot.start)))
+    count = len(shots)
+    return Found(first / count, three / count, sum(overlaps) / max(1, len(overlaps)))

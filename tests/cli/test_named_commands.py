@@ -65,8 +65,8 @@ def texts_of(source: str) -> Iterator[str]:
 
 def complaints(text: str) -> Iterator[str]:
     """What of ``c2v COMMAND --option`` in a text does not exist."""
-    for match in re.finditer(r"(?<![\w/.-])c2v ([^;,\n]*)", text):
-        words = match[1].split()
+    for match in re.finditer(r"(?<![\w/.-])c2v ([^;,\n|]*)", text):
+        words = re.sub(r'"[^"]*"', PLACEHOLDER, match[1]).split()  # what is quoted is a value
         while words and words[0].startswith("-"):  # global options, one of them with a value
             option = words.pop(0)
             if option not in ROOT_OPTIONS:

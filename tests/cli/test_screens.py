@@ -90,6 +90,11 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],
             ["describe", video, "--labels", HOSTILE],
         ],
+        "play": [
+            ["play", f"{HOSTILE}.mp4", *inside],
+            ["play", video, "--play-command", f"./no/{HOSTILE}", *inside],
+        ],
+        "open": [["open", f"{HOSTILE}.mp4", *inside]],
         "status": [["status", *inside]],
         "remove": [
             ["remove", "--dry-run", place.videos, *inside],

@@ -123,10 +123,12 @@ def test_a_file_that_fails_after_it_was_opened_holds_no_memory(
 def test_closing_ends_the_work(
     fakes: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use(monkeypatch, fakes.FakeDecoder())
+    looked_at = threading.Event()
+    use(monkeypatch, fakes.FakeDecoder(before=lambda _: looked_at.wait(timeout=30)))
     outcomes = LocalEngine(fakes.FakeBundle(), ONE, threading.Event()).run(jobs_of(folder))
     next(outcomes)
     assert workers()
+    looked_at.set()
     outcomes.close()
     assert workers() == []
 

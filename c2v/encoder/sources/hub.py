@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import http.client
 import inspect
-import io
 import os
 import threading
 import urllib.error
@@ -280,14 +279,14 @@ def _reporter(on_progress: Progress | None) -> type[Any]:
     class Reporter(tqdm):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
             options.pop("name", None)
-            options |= {"file": io.StringIO(), "disable": False}
-            super().__init__(*arguments, **options)
+            # Not even written elsewhere: what a bar does when it is thrown away, after Ctrl-C in
+            # the middle of its making, ends in a traceback.
+            super().__init__(*arguments, **(options | {"disable": True}))
 
-        def update(self, n: float | None = 1) -> bool | None:
-            shown: bool | None = super().update(n)
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
             if on_progress is not None and self.total:
                 on_progress(int(self.n), int(self.total))
-            return shown
 
     return Reporter
 
