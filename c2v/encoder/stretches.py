@@ -49,10 +49,10 @@ def divide(
     total[0] = 0.0
     begins = np.zeros(count + 1, np.intp)
     for end in range(least, count + 1):
-        lengths = np.arange(least, min(most, end) + 1)
-        sums = total[end - lengths] + spread[end - lengths, lengths - 1]
+        first, last = max(0, end - most), end - least + 1
+        sums = total[first:last] + spread[end - 1, first - (end - most) : last - (end - most)]
         best = int(np.argmin(sums))
-        total[end], begins[end] = sums[best] + price, end - lengths[best]
+        total[end], begins[end] = sums[best] + price, first + best
     edges = [count]
     while edges[-1] > 0:
         edges.append(int(begins[edges[-1]]))
@@ -64,23 +64,26 @@ def _spreads(
 ) -> tuple[NDArray[np.float32], float]:
     """Squared distances from the mean: summed in each stretch, and on average among all frames.
 
-    The first is [T, most]: of the stretch that begins at a frame and has so many frames and one.
+    The first is [T, most]: of the stretches that end after a frame, the one of ``most`` frames
+    first and that of the frame alone last; what begins before the film says nothing.
     """
     count = len(features)
-    spread = np.zeros((count, most), np.float32)
+    spread = np.empty((count, most), np.float32)
     whole = np.zeros(features.shape[1])
+    lengths = np.arange(most, 0, -1)
     for first in range(0, count, _ROWS_AT_ONCE):
-        unit = unit_rows(features[first : first + _ROWS_AT_ONCE + most - 1]).astype(np.float64)
-        rows = min(_ROWS_AT_ONCE, count - first)
+        last = min(first + _ROWS_AT_ONCE, count)
+        before = max(0, first + 1 - most)
+        unit = unit_rows(features[before:last]).astype(np.float64)
         sums = np.concatenate([np.zeros((1, unit.shape[1])), np.cumsum(unit, axis=0)])
-        whole += sums[rows]
+        whole += sums[-1] - sums[first - before]
         products = sums @ sums.T
         squares = np.diagonal(products)
-        for length in range(2, min(most, len(unit)) + 1):
-            # The squared length of the sum of the frames i to i + length.
-            part = squares[length:] + squares[:-length] - 2 * np.diagonal(products, length)
-            inside = length - part[:rows] / length
-            spread[first : first + len(inside), length - 1] = np.maximum(inside, 0.0)
+        ends = np.arange(first + 1, last + 1)[:, None] - before
+        starts = np.maximum(ends - lengths, 0)
+        # The squared length of the sum of the frames of each stretch.
+        together = squares[ends] + squares[starts] - 2 * products[starts, ends]
+        spread[first:last] = np.maximum(lengths - together / lengths, 0.0)
     mean = whole / count
     return spread, max(0.0, 1.0 - float(mean @ mean))
 
