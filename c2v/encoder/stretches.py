@@ -74,10 +74,11 @@ def _spreads(
     for first in range(0, count, _ROWS_AT_ONCE):
         last = min(first + _ROWS_AT_ONCE, count)
         before = max(0, first + 1 - most)
-        unit = unit_rows(features[before:last]).astype(np.float64)
-        sums = np.concatenate([np.zeros((1, unit.shape[1])), np.cumsum(unit, axis=0)])
-        whole += sums[-1] - sums[first - before]
-        products = sums @ sums.T
+        unit = unit_rows(features[before:last])
+        whole += unit[first - before :].sum(axis=0)
+        # Inner products of the sums of the first i and the first j frames.
+        products = np.zeros((len(unit) + 1, len(unit) + 1))
+        products[1:, 1:] = (unit @ unit.T).cumsum(axis=1, dtype=np.float64).cumsum(axis=0)
         squares = np.diagonal(products)
         ends = np.arange(first + 1, last + 1)[:, None] - before
         starts = np.maximum(ends - lengths, 0)
