@@ -151,6 +151,21 @@ def test_a_video_keeps_its_id_when_it_is_indexed_again(old: Path) -> None:
         assert library.problems() == []
 
 
+def test_auto_of_before_is_what_auto_asks_for(old: Path) -> None:
+    """It cut long videos into windows: a reason to cut a video anew only for who asks for it."""
+    sound = sorted(path for path in (old / "videos").iterdir() if path.stem != "broken")
+    with SqliteStore.open(old / "mini") as library:
+        assert {video.sampling for video in library.videos()} == {"auto"}
+    words = ("index", *sound, "--segment", "auto", "-L", old / "mini", "--format", "json")
+    out, _, imported = c2v(*words)
+    report = json.loads(out)
+    assert (report["unchanged"], report["updated"], imported) == (len(sound), 0, [])
+    out, _, _ = c2v(*words, "--rebuild", "--yes")
+    assert json.loads(out)["updated"] == len(sound)
+    with SqliteStore.open(old / "mini") as library:
+        assert {v.sampling for v in library.videos() if Path(v.path) in sound} == {"auto/shots"}
+
+
 def test_an_upgrade_that_fails_leaves_it_whole(
     old: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from c2v.errors import DamagedRowsError
 from c2v.library import ModelRecord, NewVideo, SegmentData, Store, open_store
 from c2v.search.moments import Place, places
 
@@ -85,3 +87,21 @@ def test_a_question_without_direction_is_answered(tmp_path: Path, join: bool) ->
         rows = store.segments_of([1])[1]
         ranked = [(0.5, row) for row in rows]
         assert places(store, np.zeros(8, np.float32), ranked, top=3, join=join)
+
+
+def test_damage_beside_a_hit_is_no_harm(tmp_path: Path) -> None:
+    with filled(tmp_path, film((NIGHT, 4), (DOG, 5), (CAT, 9))):
+        pass
+    database = sqlite3.connect(tmp_path / "library" / "library.db")
+    database.execute(
+        "UPDATE feature SET features = zeroblob(length(features)) WHERE segment_id = 2"
+    )
+    database.commit()
+    database.close()
+    with open_store(str(tmp_path / "library")) as store:
+        rows = store.segments_of([1])[1]
+        (place,) = places(store, DOG, [(0.5, rows[0])], top=3, join=True)
+        assert (place.start, place.end) == (4.0, 6.0)  # nothing is known of what comes after
+        assert store.left_out() == ["/films/0.mp4"]
+        with pytest.raises(DamagedRowsError):
+            places(store, DOG, [(0.5, rows[1])], top=3, join=True)

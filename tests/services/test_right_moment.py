@@ -57,6 +57,6 @@ def test_films_joined_of_real_clips(montages: ModuleType, tmp_path: Path) -> Non
         with c2v.open(tmp_path / film.stem, model="mini") as library:
             library.index([film])
             found.append(montages.found_in(library, [s for s in shots if s.film == film]))
-    assert sum(one.first for one in found) / len(films) >= 0.55
-    assert sum(one.in_three for one in found) / len(films) >= 0.78
+    assert sum(one.first for one in found) / len(films) >= 0.6
+    assert sum(one.in_three for one in found) / len(films) >= 0.8
     assert sum(one.overlap for one in found) / len(films) >= 0.75
