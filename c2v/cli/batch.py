@@ -31,7 +31,13 @@ Show = Callable[["Answer"], None]
 
 
 def answer_batch(
-    session: Session, videos: "VideoLibrary", source: Path, wanted: "Wanted", style: Format
+    session: Session,
+    videos: "VideoLibrary",
+    source: Path,
+    wanted: "Wanted",
+    style: Format,
+    *,
+    all_rows: bool = False,
 ) -> int:
     """Answer every line of ``source`` (``-`` is standard input) in its order; the exit code.
 
@@ -48,7 +54,7 @@ def answer_batch(
         groups = videos.search_lines(stream, on_bad=complain, **wanted)
         if str(source) == "-" and interactive():
             session.notice("a query a line; Ctrl-D ends")
-        with _printing(session, style) as show:
+        with _printing(session, style, all_rows=all_rows) as show:
             for answers in groups:
                 for answer in answers:
                     show(answer)
@@ -68,7 +74,7 @@ def _opened(source: Path) -> BufferedReader:
 
 
 @contextmanager
-def _printing(session: Session, style: Format) -> Iterator[Show]:
+def _printing(session: Session, style: Format, *, all_rows: bool) -> Iterator[Show]:
     """How an answer is shown, and what stands before the first and after the last of them."""
     if style is Format.JSON:
         count = 0
@@ -89,18 +95,18 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
         rows.writerow(("query", *ANSWER_COLUMNS))
         yield lambda answer: rows.writerows(
             [answer.query, *(moment.as_dict()[name] for name in ANSWER_COLUMNS)]
-            for moment in answer
+            for moment in (answer if all_rows else answer.matching)
         )
     elif style is Format.JSONL:
         yield lambda answer: print_json_lines([answer.as_dict()])
     elif style is Format.TABLE:
-        yield lambda answer: _show_table(session, answer)
+        yield lambda answer: _show_table(session, answer, all_rows=all_rows)
     else:
-        yield lambda answer: print_answer(session, answer, style)
+        yield lambda answer: print_answer(session, answer, style, all_rows=all_rows)
 
 
-def _show_table(session: Session, answer: "Answer") -> None:
+def _show_table(session: Session, answer: "Answer", *, all_rows: bool) -> None:
     """The query above its table, an empty line below."""
     session.out.print(answer.query, style="bold", soft_wrap=True)
-    print_answer(session, answer, Format.TABLE)
+    print_answer(session, answer, Format.TABLE, all_rows=all_rows)
     session.out.print()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from c2v.search.ranking import Query, find_all, text_queries
+from c2v.services.remarks import remarks
 from c2v.services.telling import tell_of_missing
 from c2v.services.wanted import Wanted, options_of
 from c2v.services.workspace import Workspace
@@ -51,6 +52,9 @@ def answers_to(
     def unmatched(pattern: str) -> None:
         telling.once(telling.problem, f"--in {pattern}: no video of the library is there")
 
+    for query in queries:
+        for line in () if query.pictures else remarks(bundle, query.label):
+            space.notice_once(line)
     gone: list[str] = []
     options = options_of(
         wanted,
