@@ -163,7 +163,8 @@ def search(
         videos.keep(answer)
         print_answer(session, answer, style, all_rows=all_rows)
         print_damage(session, answer.left_out)
-    done = do_with(session, answer, doing, style)
+    shown = answer.results if all_rows else answer.matching
+    done = do_with(session, shown, doing, style)
     return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH
 
 
