@@ -21,97 +21,10 @@ from c2v.library import open_store
 from c2v.search.confidence import Scale, text_scale
 from c2v.search.estimating import estimated_scale
 from c2v.services.video_library import VideoLibrary
+from tests.benchmarks.no_match import LOOKED_AT, UNSEEN
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
-WITHOUT_MATCH = """\
-a horse galloping on a beach
-an elephant taking a bath
-a lion chasing a zebra
-penguins on an iceberg
-a cat sleeping on a keyboard
-sharks swimming under water
-a goldfish in a bowl
-a butterfly on a flower
-a spider spinning its web
-a snake in the desert
-a tiger in a zoo
-cows on a pasture
-a sheep being shorn
-a hot air balloon in the sky
-a helicopter over the mountains
-an airplane landing on a runway
-a train crossing a bridge
-a sailing race at sea
-a tractor on a field
-a fire truck with its lights on
-a motorcycle race
-a submarine
-fireworks over a city at night
-a volcano erupting
-a waterfall in the jungle
-a desert with camels
-a thunderstorm with lightning
-autumn leaves falling from trees
-a sunset on the beach
-a surfer riding a wave
-a swimmer in a pool
-a football match in a stadium
-a tennis player serving
-a golfer on the green
-boxers fighting in a ring
-a wrestling match
-ice hockey
-a rock climber on a cliff
-children building a sandcastle
-a baby sleeping in a cradle
-a wedding in a church
-a bride throwing her bouquet
-a dentist looking at teeth
-a surgeon operating on a patient
-a baker kneading dough
-a pizza in the oven
-sushi on a plate
-someone peeling potatoes
-a chocolate cake being decorated
-a glass of red wine
-an orange cut in half
-a carpenter sawing wood
-a welder at work with sparks
-a robot in a factory
-a woman sewing a dress
-a potter at the wheel
-a man fishing from a pier
-a tent and a campfire
-a gardener mowing the lawn
-strawberries in a bowl
-a violin player in an orchestra
-a pianist at a grand piano
-an opera singer on stage
-a magician pulling a rabbit out of a hat
-a chess game
-a roulette table in a casino
-a microscope in a laboratory
-a computer screen with source code
-a map of Europe
-stock market chart
-a washing machine
-the Eiffel tower
-a castle on a hill
-a lighthouse
-a skyscraper under construction
-a snowman in a garden
-a mosque at prayer time
-soldiers marching
-a courtroom with a judge
-an escalator in a shopping mall
-cat
-elephant
-airplane
-sunflowers
-fire
-""".splitlines()
-"""Nothing of this is to be seen in the clips of ``DATA``; no constant was fitted on it."""
 
 NOT_IN_THE_DEMO = (
     "an elephant taking a bath",
@@ -257,8 +170,10 @@ def test_on_real_clips_captions_match_and_other_questions_mostly_do_not(
 ) -> None:
     with (DATA / "clips" / "captions.csv").open(encoding="utf-8", newline="") as file:
         captions = [row["caption"] for row in csv.DictReader(file)]
-    matches, others = confidences(real, captions), confidences(real, WITHOUT_MATCH)
-    figures = (matches < 0.5).mean(), (others < 0.5).mean(), auc(matches, others)
-    assert figures[0] <= 0.15, figures
-    assert figures[1] >= 0.45, figures
-    assert figures[2] >= 0.82, figures
+    matches = confidences(real, captions)
+    assert (matches < 0.5).mean() <= 0.15
+    for questions, said, told_apart in ((LOOKED_AT, 0.45, 0.82), (UNSEEN, 0.4, 0.78)):
+        others = confidences(real, questions)
+        figures = (others < 0.5).mean(), auc(matches, others)
+        assert figures[0] >= said, figures
+        assert figures[1] >= told_apart, figures
