@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from c2v.cli.said import flat, has_said, line_beneath, with_said
 from c2v.cli.text import ESCAPING, has_all, printable
 
 if TYPE_CHECKING:
@@ -212,8 +213,8 @@ def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
         style,
         whole=answer.as_dict,
         table=lambda: _print_answer_table(session, answer),
-        rows=lambda: [moment.as_dict() for moment in answer],
-        columns=ANSWER_COLUMNS,
+        rows=lambda: [flat(one) if style is Format.CSV else one.as_dict() for one in answer],
+        columns=with_said(ANSWER_COLUMNS, said=has_said(answer)),
         paths=dict.fromkeys(moment.path for moment in answer),
         file=lambda: _as_file(session, answer, style),
     )
@@ -243,7 +244,7 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
         span = [_span(moment)] if roomy else []
         table.add_row(
             str(moment.rank),
-            file_link(moment.path, missing=moment.missing),
+            _file_cell(moment),
             clock(moment.best),
             *span,
             score,
@@ -255,6 +256,13 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
         f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
         f"{passed_filters(answer)}"
     )
+
+
+def _file_cell(moment: "Moment") -> "Text":
+    file = file_link(moment.path, missing=moment.missing)
+    if moment.said is None:
+        return file
+    return line_beneath(file, moment, time=clock(moment.said.start_seconds))
 
 
 def passed_filters(answer: "Answer") -> str:
