@@ -1,4 +1,4 @@
-"""Lines of subtitles among the results of a search: beneath the file, or in a column of their own."""
+"""Lines of subtitles among the results of a search: beneath the file, or in their own column."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

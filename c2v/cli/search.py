@@ -196,11 +196,8 @@ def _check_question(words: str | None, wanted: "Wanted", batch: Path | None) -> 
         raise UsageError("give a QUERY or --batch FILE, not both", hint=_EXAMPLE)
     if words is not None and not words.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
-    if (
-        batch is None
-        and words is None
-        and not (looked_at or wanted["and_"] or wanted["said"] is not None)
-    ):
+    is_said = wanted["said"] is not None
+    if batch is None and words is None and not (looked_at or wanted["and_"] or is_said):
         if wanted["not_"]:
             raise UsageError(
                 "--not needs something to be taken from", hint='c2v search "a dog" --not "grass"'

@@ -18,27 +18,23 @@ from c2v.library.refusals import model_of
 from c2v.search.results import Answer, Moment
 from c2v.search.said import best_lines, moment_of, nearest_line
 from c2v.search.unmatched import unmatched
-from c2v.services.searching import ranking_options
-from c2v.services.telling import tell_of_missing
 
 if TYPE_CHECKING:
     from c2v.library import SaidLine, Store
     from c2v.search.ranking import SearchOptions
-    from c2v.services.wanted import Wanted
     from c2v.services.workspace import Workspace
 
 _LINES_OF_A_VIDEO = 10_000
 
 
-def answer_in_lines(space: Workspace, wanted: Wanted) -> Answer:
-    """The moments at which it is said, the best line first; what else is to be known is told once.
+def answer_in_lines(space: Workspace, text: str, options: SearchOptions) -> Answer:
+    """The moments at which it is said, the best line first.
 
     Raises:
         LibraryError: there is nothing in the library, or its lines cannot be asked for.
     """
     started = time.perf_counter()
-    store, gone = space.store, list[str]()
-    options = ranking_options(space, wanted, on_missing=gone.append)
+    store = space.store
     others = dataclasses.replace(options.where, said=())
     for pattern in unmatched(store, others) if others.paths and options.on_unmatched else ():
         options.on_unmatched(pattern)  # type: ignore[misc]
@@ -47,13 +43,12 @@ def answer_in_lines(space: Workspace, wanted: Wanted) -> Answer:
         lines = _best(store, options)
         passed = (None, None) if others.is_open else store.passing(others)
     found = _marked([moment_of(rank, line) for rank, line in enumerate(lines, start=1)], options)
-    tell_of_missing(space.telling, space.presence, gone, library=store.address)
     if not found and not store.counts().lines:
         space.notice_once(
             "this library holds no subtitles; c2v index PATH reads those that are there"
         )
     return Answer(
-        query=str(wanted["said"]),
+        query=text,
         model=model.name,
         library=store.address,
         strategy="said",

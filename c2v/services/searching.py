@@ -20,13 +20,22 @@ def search_one(space: Workspace, query: str | None, wanted: Wanted) -> Answer:
     """The answer to one question; the vectors of its texts may come out of the cache."""
     from c2v.services.asking import has_other_parts, question_of
 
-    if query is None and wanted.get("said") is not None and not has_other_parts(wanted):
-        from c2v.services.saying import answer_in_lines
-
-        return answer_in_lines(space, wanted)
+    said = wanted.get("said")
+    if query is None and said is not None and not has_other_parts(wanted):
+        return _said_alone(space, said, wanted)
     bundle = space.encoder()
     question = question_of(space, bundle, query, wanted)
     return answers_to(space, bundle, [question], wanted)[0]
+
+
+def _said_alone(space: Workspace, said: str, wanted: Wanted) -> Answer:
+    from c2v.services.saying import answer_in_lines
+
+    gone: list[str] = []
+    options = ranking_options(space, wanted, on_missing=gone.append)
+    answer = answer_in_lines(space, said, options)
+    tell_of_missing(space.telling, space.presence, gone, library=space.store.address)
+    return answer
 
 
 def search_texts(space: Workspace, queries: Sequence[str], wanted: Wanted) -> list[Answer]:
