@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from c2v.errors import UsageError
-from c2v.library import Line, SaidLine, SaidWords
+from c2v.library import NEAR_SECONDS, Line, SaidLine, SaidWords
 from c2v.search.results import Moment
 
 CONTEXT_SECONDS = 1.0
@@ -78,11 +79,23 @@ def moment_of(rank: int, found: SaidLine) -> Moment:
     )
 
 
-def nearest_line(moment: Moment, lines: Sequence[Line]) -> Line | None:
-    """The line that is said during a moment, or soonest before or after it."""
+def moved_to_line(moment: Moment, lines: Sequence[SaidLine]) -> Moment:
+    """A moment with the line that is said during it, or soonest before or after it.
 
-    def away(line: Line) -> tuple[float, float]:
+    A segment may be near a line and the best of it far away, in a clip that is one segment: then
+    the moment is that of the line.
+    """
+
+    def away(one: SaidLine) -> tuple[float, float]:
+        line = one.line
         gap = max(line.start_seconds - moment.end, moment.start - line.end_seconds, 0.0)
         return gap, abs(line.start_seconds - moment.best)
 
-    return min(lines, key=away, default=None)
+    nearest = min(lines, key=away, default=None)
+    if nearest is None:
+        return moment
+    if away(nearest)[0] > NEAR_SECONDS:
+        at_line = moment_of(moment.rank, nearest)
+        start, end, best = at_line.start, at_line.end, at_line.best
+        return replace(moment, start=start, end=end, best=best, said=nearest.line)
+    return replace(moment, said=nearest.line)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from c2v.library import Filter
 from c2v.library.refusals import model_of
 from c2v.search.results import Answer, Moment
-from c2v.search.said import best_lines, moment_of, nearest_line
+from c2v.search.said import best_lines, moment_of, moved_to_line
 from c2v.search.unmatched import unmatched
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def answer_in_lines(space: Workspace, text: str, options: SearchOptions) -> Answ
     Raises:
         LibraryError: there is nothing in the library, or its lines cannot be asked for.
     """
-    started = time.perf_counter()
     store = space.store
+    started = time.perf_counter()
     others = dataclasses.replace(options.where, said=())
     for pattern in unmatched(store, others) if others.paths and options.on_unmatched else ():
         options.on_unmatched(pattern)  # type: ignore[misc]
@@ -90,17 +90,16 @@ def _there(lines: Sequence[SaidLine], options: SearchOptions) -> list[SaidLine]:
 
 
 def with_lines(library: Store, where: Filter, answers: Sequence[Answer]) -> list[Answer]:
-    """Answers whose moments say which line they are near."""
+    """Answers whose moments are near a line, and say which it is."""
     ids = sorted({moment.video_id for answer in answers for moment in answer})
     lines: dict[int, list[SaidLine]] = {}
     for one in library.said(where, limit=_LINES_OF_A_VIDEO * max(1, len(ids)), video_ids=ids):
         lines.setdefault(one.video_id, []).append(one)
 
-    def near(moment: Moment) -> Moment:
-        of_video = [one.line for one in lines.get(moment.video_id, ())]
-        return dataclasses.replace(moment, said=nearest_line(moment, of_video))
-
     return [
-        dataclasses.replace(answer, results=tuple(near(moment) for moment in answer))
+        dataclasses.replace(
+            answer,
+            results=tuple(moved_to_line(one, lines.get(one.video_id, ())) for one in answer),
+        )
         for answer in answers
     ]

@@ -3,18 +3,10 @@
 The index holds no text of its own and is told of every line that comes and goes. It is made with
 the first line. In a build of SQLite without FTS5 no line is kept, and a question is answered with a
 sentence; nothing else depends on it.
-
-Words are made here, by Python's tables of Unicode and not by those of whatever SQLite it is: small
-letters without accents, and each character of a script that is written without spaces between words
-(Chinese, Japanese, Thai, ...) a word of its own. A question goes the same way, and words that were
-written together have to follow each other; so any part of a Chinese sentence finds it, however
-short, which an index of three characters would not.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -29,47 +21,8 @@ _MAKE_INDEX = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS line_word USING fts5(words, content = '', "
     "tokenize = \"unicode61 remove_diacritics 2 categories 'L* N* Co M*'\")"
 )
-_ACCENTS = re.compile("[\u0300-\u036f]")
-_ALONE = re.compile(
-    "(["
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao; Burmese; Khmer
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"  # kana
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-    "\uac00-\ud7a3"  # Hangul: words are spaced, but their endings change
-    "])"
-)
 _SOME = 500
 _Ids = NDArray[np.int64]
-
-
-def words_of(text: str) -> str:
-    """The words of a text as they are compared, with spaces between them.
-
-    >>> words_of("Crème BRÛLÉE"), words_of("我爱你").split(), words_of("♥ Straße")
-    ('creme brulee', ['我', '爱', '你'], ' u2665  strasse')
-    """
-    if text.isascii():
-        return text.lower()
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    plain = _ALONE.sub(r" \1 ", unicodedata.normalize("NFC", plain))
-    return "".join(
-        f" u{ord(one):x} " if unicodedata.category(one) == "So" else one for one in plain
-    )
-
-
-def match_of(words: Sequence[SaidWords]) -> str:
-    """What FTS5 is asked; "" where nothing of it is a word. No character of the words means
-    anything to it.
-
-    >>> match_of([SaidWords('happy NEAR("x'), SaidWords("birth", is_prefix=True), SaidWords("?")])
-    '"happy near  x" "birth"*'
-    """
-    terms = []
-    for one in words:
-        plain = words_of(one.text).replace('"', " ").replace("(", " ").replace("\0", " ").strip()
-        if any(character.isalnum() for character in plain):
-            terms.append(f'"{plain}"{"*" if one.is_prefix else ""}')
-    return " ".join(terms)
 
 
 class LineTable:
@@ -110,6 +63,8 @@ class LineTable:
     def _add(self, subtitle_id: int, lines: Sequence[Line]) -> None:
         if not lines:
             return
+        from c2v.library.sqlite.words import words_of  # nothing of it in a search for pictures
+
         last = self._database.all("SELECT seq FROM sqlite_sequence WHERE name = 'line'")
         first = (int(last[0][0]) if last else 0) + 1
         self._database.execute_many(
@@ -149,6 +104,8 @@ class LineTable:
         for key, path in rows:
             if wanted is None or path in wanted:
                 if is_indexed:
+                    from c2v.library.sqlite.words import words_of
+
                     lines = self._database.all(
                         "SELECT id, text FROM line WHERE subtitle_id = ?", key
                     )
@@ -223,6 +180,8 @@ class LineTable:
 
     def _matches(self, words: Sequence[SaidWords]) -> Iterator[list[Row]]:
         """Ids of lines, a few hundred at a time."""
+        from c2v.library.sqlite.words import match_of
+
         match = match_of(words)
         if not match or not self._has_index():
             return
