@@ -69,7 +69,8 @@ def lines_of(cues: Iterable[RawCue]) -> list[Cue]:
     before it, or stands there already, only makes that longer. Cues without a length last until
     the next, but no longer than is usual.
     """
-    ordered = sorted(cues, key=lambda cue: cue.start_seconds)
+    # Without text a cue only says that there is a gap.
+    ordered = sorted((cue for cue in cues if cue.rows), key=lambda cue: cue.start_seconds)
     found: list[Cue] = []
     last_of: dict[str, int] = {}
     shown: tuple[str, ...] = ()

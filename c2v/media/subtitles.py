@@ -96,7 +96,7 @@ def read_sidecar(
     if not kind:
         raise MediaError("is not a subtitle file of a kind that can be read")
     raw = list(_parsed(text, kind, frame_rate))
-    if not raw and text.strip():
+    if not raw and text.strip() and not _begins_as(text):
         raise MediaError("has no line with a time in it")
     return _within(lines_of(raw), duration_seconds, remarks)
 
@@ -214,16 +214,16 @@ def _cue(packet: Any, codec: str) -> RawCue:
         text = text.replace("[br]", "\n")
     base = float(packet.time_base or 0)
     duration = packet.duration
-    start = packet.pts * base
-    end = start + duration * base if duration and duration > 0 else None
+    start = round(packet.pts * base, 3)
+    end = round(start + duration * base, 3) if duration and duration > 0 else None
     return RawCue(start, end, rows_of(text, is_ass=codec in _ASS))
 
 
 def _later(cue: RawCue, seconds: float) -> RawCue:
     if not seconds:
         return cue
-    end = None if cue.end_seconds is None else cue.end_seconds + seconds
-    return RawCue(cue.start_seconds + seconds, end, cue.rows)
+    end = None if cue.end_seconds is None else round(cue.end_seconds + seconds, 3)
+    return RawCue(round(cue.start_seconds + seconds, 3), end, cue.rows)
 
 
 def _within(lines: list[Cue], duration_seconds: float, remarks: tuple[str, ...]) -> ReadSubtitles:
@@ -296,8 +296,9 @@ def _language(name: str) -> str:
 
 def _kind(text: str, extension: str) -> str:
     """FFmpeg's name for the format: by how it begins, else by the name of the file."""
+    return _begins_as(text) or _FORMATS.get(extension, "")
+
+
+def _begins_as(text: str) -> str:
     beginning = text.lstrip("\ufeff \t\r\n")[:200]
-    for pattern, kind in _BEGINNINGS:
-        if pattern.match(beginning):
-            return kind
-    return _FORMATS.get(extension, "")
+    return next((kind for pattern, kind in _BEGINNINGS if pattern.match(beginning)), "")
