@@ -1,4 +1,4 @@
-"""Subtitles in runs of indexing: with a new video, beside an unchanged one, in spite of failures."""
+"""Subtitles in runs of indexing: with a new video, beside an unchanged one, after failures."""
 
 from __future__ import annotations
 
