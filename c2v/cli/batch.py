@@ -18,6 +18,7 @@ from c2v.cli.render import (
     print_damage,
     print_json_lines,
 )
+from c2v.cli.said import flat, with_said
 from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
 from c2v.files.reading import open_input
@@ -54,7 +55,8 @@ def answer_batch(
         groups = videos.search_lines(stream, on_bad=complain, **wanted)
         if str(source) == "-" and interactive():
             session.notice("a query a line; Ctrl-D ends")
-        with _printing(session, style, all_rows=all_rows) as show:
+        said = wanted.get("said") is not None
+        with _printing(session, style, all_rows=all_rows, said=said) as show:
             for answers in groups:
                 for answer in answers:
                     show(answer)
@@ -74,7 +76,7 @@ def _opened(source: Path) -> BufferedReader:
 
 
 @contextmanager
-def _printing(session: Session, style: Format, *, all_rows: bool) -> Iterator[Show]:
+def _printing(session: Session, style: Format, *, all_rows: bool, said: bool) -> Iterator[Show]:
     """How an answer is shown, and what stands before the first and after the last of them."""
     if style is Format.JSON:
         count = 0
@@ -92,9 +94,10 @@ def _printing(session: Session, style: Format, *, all_rows: bool) -> Iterator[Sh
     elif style is Format.CSV:
         let_any_name_pass()
         rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("query", *ANSWER_COLUMNS))
+        columns = with_said(ANSWER_COLUMNS, said=said)
+        rows.writerow(("query", *columns))
         yield lambda answer: rows.writerows(
-            [answer.query, *(moment.as_dict()[name] for name in ANSWER_COLUMNS)]
+            [answer.query, *(flat(moment)[name] for name in columns)]
             for moment in (answer if all_rows else answer.matching)
         )
     elif style is Format.JSONL:

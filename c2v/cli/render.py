@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from c2v.cli.said import flat, has_said, line_beneath, with_said
 from c2v.cli.text import ESCAPING, has_all, printable
 
 if TYPE_CHECKING:
@@ -216,8 +217,11 @@ def print_answer(
         style,
         whole=answer.as_dict,
         table=lambda: _print_answer_table(session, answer, shown),
-        rows=lambda: [moment.as_dict() for moment in (answer if has_all_rows else shown)],
-        columns=ANSWER_COLUMNS,
+        rows=lambda: [
+            flat(one) if style is Format.CSV else one.as_dict()
+            for one in (answer if has_all_rows else shown)
+        ],
+        columns=with_said(ANSWER_COLUMNS, said=has_said(answer)),
         paths=dict.fromkeys(moment.path for moment in shown),
         file=lambda: _as_file(session, answer, shown, style),
     )
@@ -274,13 +278,20 @@ def _print_moments(session: "Session", shown: "Sequence[Moment]", bar: float) ->
         span = [_span(moment)] if roomy else []
         table.add_row(
             str(moment.rank),
-            file_link(moment.path, missing=moment.missing),
+            _file_cell(moment),
             clock(moment.best),
             *span,
             score,
             style="dim" if moment.missing else None,
         )
     session.out.print(table)
+
+
+def _file_cell(moment: "Moment") -> "Text":
+    file = file_link(moment.path, missing=moment.missing)
+    if moment.said is None:
+        return file
+    return line_beneath(file, moment, time=clock(moment.said.start_seconds))
 
 
 def passed_filters(answer: "Answer") -> str:

@@ -80,6 +80,16 @@ def search(
             rich_help_panel=_ASK,
         ),
     ] = None,
+    said: Annotated[
+        str | None,
+        typer.Option(
+            "--said",
+            metavar="TEXT",
+            help='Where the subtitles have these words, "in a row" or begun*; alone, or near '
+            "what else is asked for.",
+            rich_help_panel=_ASK,
+        ),
+    ] = None,
     batch: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +161,7 @@ def search(
         "image": image or (),
         "video": video or (),
         "like": like or (),
+        "said": None if said is None else as_text(said),
         "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
     _check_question(words, wanted, batch)
@@ -190,13 +201,15 @@ def _check_question(words: str | None, wanted: "Wanted", batch: Path | None) -> 
         raise UsageError("give a QUERY or --batch FILE, not both", hint=_EXAMPLE)
     if words is not None and not words.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
-    if batch is None and words is None and not (looked_at or wanted["and_"]):
+    is_said = wanted["said"] is not None
+    if batch is None and words is None and not (looked_at or wanted["and_"] or is_said):
         if wanted["not_"]:
             raise UsageError(
                 "--not needs something to be taken from", hint='c2v search "a dog" --not "grass"'
             )
         raise UsageError(
-            "give a QUERY, --image FILE, --video FILE, --like N or --batch FILE", hint=_EXAMPLE
+            "give a QUERY, --image FILE, --video FILE, --like N, --said TEXT or --batch FILE",
+            hint=_EXAMPLE,
         )
     if wanted["rerank"] and looked_at:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")

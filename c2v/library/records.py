@@ -158,6 +158,10 @@ class Counts:
     frames: int
     seconds: float
     failures: int
+    lines: int = 0
+    """Of subtitles."""
+    without_text: int = 0
+    """Subtitles that are pictures: streams and files."""
 
 
 @dataclass(frozen=True, slots=True)

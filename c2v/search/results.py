@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from c2v.library import Line
 from c2v.search.sequences import ResultSequence
 
 
@@ -30,6 +31,8 @@ class Moment:
     missing: bool = False
     """Nothing is found at the path now: the file was deleted or moved, or its drive is not there.
     Not in the JSON, which has no such moments."""
+    said: Line | None = None
+    """The line of its subtitles that was asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v search``.
@@ -37,7 +40,7 @@ class Moment:
         >>> Moment(1, "/v/dog.mp4", 0.3123456789, 0.9, 0.0, 12.0, 3.5, 12.0).as_dict()["score"]
         0.312346
         """
-        return {
+        row: dict[str, Any] = {
             "rank": self.rank,
             "path": self.path,
             "score": round(self.score, 6),
@@ -47,6 +50,13 @@ class Moment:
             "best": round(self.best, 3),
             "duration": round(self.duration, 3),
         }
+        if self.said is not None:
+            row["said"] = {
+                "text": self.said.text,
+                "start": round(self.said.start_seconds, 3),
+                "end": round(self.said.end_seconds, 3),
+            }
+        return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,8 @@ class Answer(ResultSequence[Moment]):
     model: str
     library: str
     strategy: str
-    """``exact`` or ``hnsw``: which of the two ranked the segments."""
+    """``exact`` or ``hnsw``: which of the two ranked the segments; ``said`` where words alone were
+    asked for."""
     elapsed_ms: float
     """Of the ranking; for queries that were ranked together, the share of each."""
     results: tuple[Moment, ...]
