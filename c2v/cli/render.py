@@ -225,8 +225,10 @@ def print_answer(
         paths=dict.fromkeys(moment.path for moment in shown),
         file=lambda: _as_file(session, answer, shown, style),
     )
+    if has_all_rows:
+        return  # they say "matched"
     if not answer.matched or (style is Format.TABLE and len(shown) < len(answer)):
-        session.notice(weak_line(answer, all_rows=all_rows or has_all_rows))
+        session.notice(weak_line(answer, all_rows=all_rows))
 
 
 def _as_file(

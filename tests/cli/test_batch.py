@@ -37,7 +37,7 @@ def test_a_line_each_in_the_order_of_the_file(c2v: Run, demo_library: Path, quer
     found = answers(c2v, "--batch", queries, "-L", demo_library, "-n", "3")
     assert [answer["query"] for answer in found] == list(QUERIES)
     for answer in found:
-        keys = ["query", "model", "library", "strategy", "elapsed_ms", "results"]
+        keys = ["query", "model", "library", "strategy", "elapsed_ms", "matched", "results"]
         assert list(answer) == keys
         assert [result["rank"] for result in answer["results"]] == [1, 2, 3]
 
@@ -57,7 +57,8 @@ def test_the_answers_are_those_of_single_searches(
 
 def test_other_formats(c2v: Run, demo_library: Path, queries: Path) -> None:
     def search(style: str) -> str:
-        return c2v("search", "--batch", queries, "-n", "2", "-L", demo_library, "-f", style).stdout
+        words = ("search", "--batch", queries, "--all", "-n", "2", "-L", demo_library)
+        return c2v(*words, "-f", style).stdout
 
     array = json.loads(search("json"))
     paths = [result["path"] for answer in array for result in answer["results"]]

@@ -80,7 +80,7 @@ def test_rebuild_concerns_what_is_below_its_paths(c2v: Run, shelf: tuple[Path, P
     report = json.loads(c2v("index", videos / "a", *arguments).stdout)
     assert (report["updated"], report["seconds_of_video"] > 0) == (3, True)
     assert names(library) == list(ALL)
-    found = c2v("search", "a number", "-L", library, "-f", "paths").stdout.splitlines()
+    found = c2v("search", "a number", "--all", "-L", library, "-f", "paths").stdout.splitlines()
     assert sorted(found) == sorted(str(videos / name) for name in ALL)
 
 

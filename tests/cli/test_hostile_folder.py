@@ -83,7 +83,9 @@ def test_the_good_is_indexed_the_rest_explained(c2v: Run, hostile: Path, tmp_pat
     assert all(name in listed for name in BAD.keys() | PARTLY)
     status = json.loads(c2v("status", "-L", library, "-f", "json").stdout)
     assert (status["failed"], status["partly"]) == (report["failed"], report["partly"])
-    paths = c2v("search", "numbers", "-L", library, "-n", "99", "-f", "paths").stdout.split()
+    paths = c2v(
+        "search", "numbers", "--all", "-L", library, "-n", "99", "-f", "paths"
+    ).stdout.split()
     assert {Path(path).name for path in paths} == GOOD | PARTLY
 
 

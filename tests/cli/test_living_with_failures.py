@@ -115,8 +115,8 @@ def test_failures_of_files_that_are_gone_go(c2v: Run, place: tuple[Path, Path]) 
 
 def test_programs_get_the_next_ones_that_are_there(c2v: Run, place: tuple[Path, Path]) -> None:
     videos, library = indexed(c2v, place)
-    asked = ("search", "a number", "-L", library, "-n", "3")
-    order = c2v("search", "a number", "-L", library, "-f", "paths").stdout.splitlines()
+    asked = ("search", "a number", "--all", "-L", library, "-n", "3")
+    order = c2v("search", "a number", "--all", "-L", library, "-f", "paths").stdout.splitlines()
     for path in order[:2]:
         Path(path).unlink()
     report = c2v(*asked, "-f", "json")
@@ -137,7 +137,9 @@ def test_programs_get_the_next_ones_that_are_there(c2v: Run, place: tuple[Path, 
     )
     assert [sorted(paths) for paths in got] == [sorted(order[2:5])] * 5
     # Asked for every moment, too, and where nothing is left to fill up with.
-    everything = c2v("search", "a number", "-L", library, "--moments", "-f", "paths").stdout
+    everything = c2v(
+        "search", "a number", "--all", "-L", library, "--moments", "-f", "paths"
+    ).stdout
     assert sorted(everything.splitlines()) == sorted(order[2:])
 
     shown = c2v(*asked)

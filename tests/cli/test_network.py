@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from c2v.errors import EXIT_NO_MATCH
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 REPOSITORY = "timm/vit_base_patch32_clip_224.openai"
 LINE = "fetching ViT-B-32 from 127.0.0.1:{port} (605 MB)"
@@ -125,7 +127,7 @@ def test_commands_that_never_connect(ask: Callable[..., str], hub: Hub, clips: P
     assert "c2v model pull ViT-B-32" in said
     ask("index", clips, "--model", "mini")
     ask("index", clips)  # a library that has a model
-    ask("search", "a number")
+    ask("search", "a number", code=EXIT_NO_MATCH)
     ask("search", "--video", clips / "1.mp4")
     ask("describe", clips / "0.mp4", "--labels", labels)
     ask("describe", clips / "0.mp4", "--labels", labels, "--model", "mini")

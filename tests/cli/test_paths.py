@@ -43,7 +43,9 @@ def run_in(cwd: Path, *arguments: str | Path, code: int = 0) -> subprocess.Compl
 
 def found_in(cwd: Path, library: Path, *within: str) -> tuple[set[str], str]:
     flags = [text for one in within for text in ("--in", one)]
-    done = run_in(cwd, "search", "numbers", "-L", library, *flags, "-f", "paths", "-n", "99")
+    done = run_in(
+        cwd, "search", "numbers", "--all", "-L", library, *flags, "-f", "paths", "-n", "99"
+    )
     return {Path(line).name for line in done.stdout.splitlines()}, done.stderr
 
 

