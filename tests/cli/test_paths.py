@@ -32,19 +32,19 @@ def library(c2v: Run, folder: Path, tmp_path: Path) -> Path:
     return tmp_path / "library"
 
 
-def run_in(cwd: Path, *arguments: str | Path, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+def run_in(cwd: Path, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "c2v", *map(str, arguments)],
         cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert code is None or done.returncode == code, (done.stdout, done.stderr)
+    assert done.returncode == code, (done.stdout, done.stderr)
     return done
 
 
 def found_in(cwd: Path, library: Path, *within: str) -> tuple[set[str], str]:
     flags = [text for one in within for text in ("--in", one)]
     done = run_in(
-        cwd, "search", "numbers", "--all", "-L", library, *flags, "-f", "paths", "-n", "99", code=None
+        cwd, "search", "numbers", "--min-score=-1", "-L", library, *flags, "-f", "paths", "-n", "99"
     )
     return {Path(line).name for line in done.stdout.splitlines()}, done.stderr
 

@@ -143,7 +143,7 @@ def on_a_terminal(demo_library: Path) -> Callable[..., Shown]:
         plain = ("TMUX", "STY", "TERM_PROGRAM", "LC_TERMINAL", "NO_COLOR", "COLUMNS", "LINES")
         variables = {key: value for key, value in os.environ.items() if key not in plain}
         process = subprocess.Popen(
-            [sys.executable, "-m", "c2v", "-L", str(demo_library), "search", "a rocket", "--all",
+            [sys.executable, "-m", "c2v", "-L", str(demo_library), "search", "a rocket", "--min-score=-1",
              "-n", "3", "--thumbnails"],
             stdin=theirs, stdout=theirs, stderr=theirs,
             env=variables | {"TERM": "xterm-256color", "COLORTERM": "truecolor",
@@ -239,7 +239,9 @@ def test_without_colours_there_is_one_notice(on_a_terminal: Callable[..., Shown]
 def test_nothing_is_drawn_into_a_pipe(
     c2v: Callable[..., subprocess.CompletedProcess[str]], demo_library: Path
 ) -> None:
-    plain = c2v("search", "a rocket", "--all", "-L", demo_library, "-n", "3")
-    drawn = c2v("search", "a rocket", "--all", "-L", demo_library, "-n", "3", "--thumbnails")
+    plain = c2v("search", "a rocket", "--min-score=-1", "-L", demo_library, "-n", "3")
+    drawn = c2v(
+        "search", "a rocket", "--min-score=-1", "-L", demo_library, "-n", "3", "--thumbnails"
+    )
     assert drawn.stdout == plain.stdout
     assert "\x1b" not in drawn.stdout + drawn.stderr

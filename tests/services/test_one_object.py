@@ -90,7 +90,10 @@ def test_as_dict_is_the_json_of_the_command_line(
         assert list(mine) == list(theirs)
 
     here = ("-L", place, "--format", "json")
-    same(library.search("a dog").as_dict(), command("search", "a dog", *here))
+    same(
+        library.search("a dog", min_score=-1.0).as_dict(),
+        command("search", "a dog", "--min-score=-1", *here),
+    )
     clip = str(folder / "short.mp4")
     same(library.similar(clip).as_dict(), command("search", "--video", clip, *here))
     same(library.status().as_dict(), command("status", *here))

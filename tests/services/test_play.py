@@ -214,7 +214,9 @@ def test_a_search_plays_its_first_result(
     players: Players, filled: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     players.add("mpv")
-    assert run(["search", "a rocket", "--all", "-L", str(filled), "-f", "jsonl", "--play"]) in (
+    assert run(
+        ["search", "a rocket", "--min-score=-1", "-L", str(filled), "-f", "jsonl", "--play"]
+    ) in (
         0,
         5,
     )
@@ -252,7 +254,15 @@ def test_a_search_cuts_its_moments(
     folder = Path(shutil.copytree(clips, tmp_path / "clips"))
     with c2v.open(tmp_path / "library", model="mini") as videos:
         videos.index(folder)
-    search = ["search", "a rocket", "--all", "-L", str(tmp_path / "library"), "-f", "paths"]
+    search = [
+        "search",
+        "a rocket",
+        "--min-score=-1",
+        "-L",
+        str(tmp_path / "library"),
+        "-f",
+        "paths",
+    ]
     assert run([*search, "--cut", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 3
