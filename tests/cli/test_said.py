@@ -143,11 +143,15 @@ def test_a_batch_is_asked_near_the_line(c2v: Run, place: Path) -> None:
 def test_no_encoder_is_loaded_for_words(run_python: Run, place: Path) -> None:
     script = (
         "import sys; from c2v.cli.app import run; code = run(sys.argv[1:]); "
-        "print(code, *sorted({'av', 'onnxruntime', 'torch', 'c2v.encoder.towers'} "
+        "print(code, *sorted({'av', 'onnxruntime', 'torch', 'c2v.encoder.text.wordpiece'} "
         "& set(sys.modules)), file=sys.stderr)"
     )
-    done = run_python("-c", script, "search", "--said", "birthday", "-L", place / "library")
-    assert done.stderr.splitlines()[-1] == "0"
+    for words, loaded in (
+        (["--said", "birthday"], ""),
+        (["a cake"], " c2v.encoder.text.wordpiece"),
+    ):
+        done = run_python("-c", script, "search", *words, "-L", place / "library")
+        assert done.stderr.splitlines()[-1] == f"0{loaded}"
 
 
 def test_status_counts_lines(c2v: Run, place: Path) -> None:
@@ -161,7 +165,7 @@ def test_a_library_without_subtitles_says_so(c2v: Run, videos: ModuleType, tmp_p
     library = tmp_path / "library"
     c2v("index", tmp_path / "a.mkv", "-L", library, "--model", "mini", "--no-subtitles")
     done = c2v("search", "--said", "words", "-L", library)
-    assert "no subtitles are in this library" in done.stderr
+    assert "this library holds no subtitles; c2v index PATH" in done.stderr
     c2v("index", tmp_path / "a.mkv", "-L", library)
     assert "words" in c2v("search", "--said", "words", "-L", library).stdout
 
