@@ -124,6 +124,8 @@ def test_no_question_is_an_error(c2v: Run, place: Path, text: str) -> None:
 def test_an_empty_question_is_one_of_usage(c2v: Run, place: Path) -> None:
     done = c2v("search", "--said", " ", "-L", place / "library", code=2)
     assert done.stderr.splitlines()[0] == "error: --said is empty"
+    done = c2v("search", "--said", "x", "--rerank", "3", "-L", place / "library", code=2)
+    assert done.stderr.startswith("error: --rerank compares sentences with videos")
     with package.open(place / "library") as library, pytest.raises(UsageError, match="--said"):
         library.search("a dog", said="")
 
