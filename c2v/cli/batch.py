@@ -32,7 +32,13 @@ Show = Callable[["Answer"], None]
 
 
 def answer_batch(
-    session: Session, videos: "VideoLibrary", source: Path, wanted: "Wanted", style: Format
+    session: Session,
+    videos: "VideoLibrary",
+    source: Path,
+    wanted: "Wanted",
+    style: Format,
+    *,
+    all_rows: bool = False,
 ) -> int:
     """Answer every line of ``source`` (``-`` is standard input) in its order; the exit code.
 
@@ -50,7 +56,7 @@ def answer_batch(
         if str(source) == "-" and interactive():
             session.notice("a query a line; Ctrl-D ends")
         said = wanted.get("said") is not None
-        with _printing(session, style, said=said) as show:
+        with _printing(session, style, all_rows=all_rows, said=said) as show:
             for answers in groups:
                 for answer in answers:
                     show(answer)
@@ -70,7 +76,7 @@ def _opened(source: Path) -> BufferedReader:
 
 
 @contextmanager
-def _printing(session: Session, style: Format, *, said: bool) -> Iterator[Show]:
+def _printing(session: Session, style: Format, *, all_rows: bool, said: bool) -> Iterator[Show]:
     """How an answer is shown, and what stands before the first and after the last of them."""
     if style is Format.JSON:
         count = 0
@@ -91,18 +97,19 @@ def _printing(session: Session, style: Format, *, said: bool) -> Iterator[Show]:
         columns = with_said(ANSWER_COLUMNS, said=said)
         rows.writerow(("query", *columns))
         yield lambda answer: rows.writerows(
-            [answer.query, *(flat(moment)[name] for name in columns)] for moment in answer
+            [answer.query, *(flat(moment)[name] for name in columns)]
+            for moment in (answer if all_rows else answer.matching)
         )
     elif style is Format.JSONL:
         yield lambda answer: print_json_lines([answer.as_dict()])
     elif style is Format.TABLE:
-        yield lambda answer: _show_table(session, answer)
+        yield lambda answer: _show_table(session, answer, all_rows=all_rows)
     else:
-        yield lambda answer: print_answer(session, answer, style)
+        yield lambda answer: print_answer(session, answer, style, all_rows=all_rows)
 
 
-def _show_table(session: Session, answer: "Answer") -> None:
+def _show_table(session: Session, answer: "Answer", *, all_rows: bool) -> None:
     """The query above its table, an empty line below."""
     session.out.print(answer.query, style="bold", soft_wrap=True)
-    print_answer(session, answer, Format.TABLE)
+    print_answer(session, answer, Format.TABLE, all_rows=all_rows)
     session.out.print()

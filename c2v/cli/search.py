@@ -22,7 +22,7 @@ from c2v.cli.play import PlayCommandFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
 from c2v.config import SETTINGS
-from c2v.errors import UsageError
+from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
@@ -114,6 +114,9 @@ def search(
         float | None,
         typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
     ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Weak results too, which are no match.")
+    ] = False,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -166,12 +169,14 @@ def search(
         if batch is not None:
             from c2v.cli.batch import answer_batch
 
-            return answer_batch(session, videos, batch, wanted, style)
+            return answer_batch(session, videos, batch, wanted, style, all_rows=all_rows)
         answer = videos.search(words, **wanted)
         videos.keep(answer)
-        print_answer(session, answer, style)
+        print_answer(session, answer, style, all_rows=all_rows)
         print_damage(session, answer.left_out)
-    return do_with(session, answer, doing, style)
+    shown = answer.results if all_rows else answer.matching
+    done = do_with(session, shown, doing, style)
+    return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH
 
 
 def _joined(query: list[str] | None) -> str | None:

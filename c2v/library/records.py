@@ -233,3 +233,5 @@ class Nearest:
     strategy: UsedStrategy
     scores: NDArray[np.float32]
     segment_ids: NDArray[np.int64]
+    among: int = 0
+    """How many segments could have been found."""

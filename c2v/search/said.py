@@ -70,6 +70,7 @@ def moment_of(rank: int, found: SaidLine) -> Moment:
         rank=rank,
         path=found.path,
         score=SCORE,
+        confidence=1.0,
         start=max(0.0, line.start_seconds - CONTEXT_SECONDS),
         end=min(duration, line.end_seconds + CONTEXT_SECONDS),
         best=line.start_seconds,

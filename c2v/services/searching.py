@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from c2v.search.ranking import Query, SearchOptions, find_all, text_queries
+from c2v.services.remarks import remarks
 from c2v.services.telling import tell_of_missing
 from c2v.services.wanted import Wanted, options_of
 from c2v.services.workspace import Workspace
@@ -78,6 +79,9 @@ def answers_to(
 ) -> list[Answer]:
     """The answers to questions that are vectors; what else is to be known is told once."""
     store, telling = space.store, space.telling
+    for query in queries:
+        for line in () if query.pictures else remarks(bundle, query.label):
+            space.notice_once(line)
     gone: list[str] = []
     options = ranking_options(space, wanted, on_missing=gone.append)
     answers = find_all(store, bundle, queries, options)

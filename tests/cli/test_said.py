@@ -16,7 +16,7 @@ import c2v as package
 from c2v.errors import UsageError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-KEYS = ["rank", "path", "score", "start", "end", "best", "duration", "said"]
+KEYS = ["rank", "path", "score", "confidence", "start", "end", "best", "duration", "said"]
 
 
 @pytest.fixture(scope="module")
