@@ -211,5 +211,6 @@ def _check_question(words: str | None, wanted: "Wanted", batch: Path | None) -> 
             "give a QUERY, --image FILE, --video FILE, --like N, --said TEXT or --batch FILE",
             hint=_EXAMPLE,
         )
-    if wanted["rerank"] and looked_at:
+    is_alone = is_said and words is None and batch is None and not wanted["and_"]
+    if wanted["rerank"] and (looked_at or is_alone):
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")

@@ -16,7 +16,7 @@ import c2v as package
 from c2v.errors import UsageError
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-KEYS = ["rank", "path", "score", "start", "end", "best", "duration", "said"]
+KEYS = ["rank", "path", "score", "confidence", "start", "end", "best", "duration", "said"]
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,9 @@ def test_every_format_has_the_line(c2v: Run, place: Path) -> None:
     assert "00:42 Happy birthday!" in table
     assert len(shown("paths").splitlines()) == 2
     assert "#EXTM3U" in shown("m3u")
-    plain = list(csv.DictReader(shown("csv", "numbers").splitlines()))
+    plain = list(csv.DictReader(shown("csv", "numbers", "--all").splitlines()))
     assert list(plain[0]) == KEYS[:-1]
-    assert "said" not in json.loads(shown("jsonl", "numbers").splitlines()[0])
+    assert "said" not in json.loads(shown("jsonl", "numbers", "--all").splitlines()[0])
 
 
 def test_what_is_seen_is_found_near_the_line(c2v: Run, place: Path) -> None:
@@ -118,12 +118,15 @@ def test_filters_count(c2v: Run, place: Path) -> None:
 )
 def test_no_question_is_an_error(c2v: Run, place: Path, text: str) -> None:
     done = c2v("search", "--said", text, "-L", place / "library")
-    assert "nothing found" in done.stderr
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "nothing here matches" in done.stderr
 
 
 def test_an_empty_question_is_one_of_usage(c2v: Run, place: Path) -> None:
     done = c2v("search", "--said", " ", "-L", place / "library", code=2)
     assert done.stderr.splitlines()[0] == "error: --said is empty"
+    done = c2v("search", "--said", "x", "--rerank", "3", "-L", place / "library", code=2)
+    assert done.stderr.startswith("error: --rerank compares sentences with videos")
     with package.open(place / "library") as library, pytest.raises(UsageError, match="--said"):
         library.search("a dog", said="")
 
@@ -131,7 +134,17 @@ def test_an_empty_question_is_one_of_usage(c2v: Run, place: Path) -> None:
 def test_a_batch_is_asked_near_the_line(c2v: Run, place: Path) -> None:
     questions = place / "questions.txt"
     questions.write_text("a red square\nnumbers\n")
-    words = ("search", "--batch", questions, "--said", "creme", "-L", place / "library", "-f")
+    words = (
+        "search",
+        "--batch",
+        questions,
+        "--said",
+        "creme",
+        "--all",
+        "-L",
+        place / "library",
+        "-f",
+    )
     answers = [json.loads(line) for line in c2v(*words, "jsonl").stdout.splitlines()]
     assert [[row["said"]["start"] for row in one["results"]] for one in answers] == [[1.0], [1.0]]
     cells = list(csv.DictReader(c2v(*words, "csv").stdout.splitlines()))
@@ -142,12 +155,13 @@ def test_a_batch_is_asked_near_the_line(c2v: Run, place: Path) -> None:
 
 def test_no_encoder_is_loaded_for_words(run_python: Run, place: Path) -> None:
     script = (
-        "import sys; from c2v.cli.app import run; code = run(sys.argv[1:]); "
-        "print(code, *sorted({'av', 'onnxruntime', 'torch', 'c2v.encoder.towers'} "
+        "import sys; from c2v.cli.app import run; run(sys.argv[1:]); "
+        "print(*sorted({'av', 'onnxruntime', 'torch', 'c2v.encoder.text.wordpiece'} "
         "& set(sys.modules)), file=sys.stderr)"
     )
-    done = run_python("-c", script, "search", "--said", "birthday", "-L", place / "library")
-    assert done.stderr.splitlines()[-1] == "0"
+    for words, loaded in ((("--said", "birthday"), ""), (("cake",), "c2v.encoder.text.wordpiece")):
+        done = run_python("-c", script, "search", *words, "-L", place / "library", code=None)
+        assert done.stderr.splitlines()[-1] == loaded
 
 
 def test_status_counts_lines(c2v: Run, place: Path) -> None:
@@ -161,7 +175,7 @@ def test_a_library_without_subtitles_says_so(c2v: Run, videos: ModuleType, tmp_p
     library = tmp_path / "library"
     c2v("index", tmp_path / "a.mkv", "-L", library, "--model", "mini", "--no-subtitles")
     done = c2v("search", "--said", "words", "-L", library)
-    assert "no subtitles are in this library" in done.stderr
+    assert "this library holds no subtitles; c2v index PATH" in done.stderr
     c2v("index", tmp_path / "a.mkv", "-L", library)
     assert "words" in c2v("search", "--said", "words", "-L", library).stdout
 

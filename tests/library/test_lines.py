@@ -55,7 +55,7 @@ def test_a_library_with_lines_is_of_use_without_fts5(
         missing.setattr(LineTable, "can_index", property(lambda _self: False))
         with pytest.raises(LibraryError, match="without FTS5") as caught:
             found(library)
-        assert "another Python" in caught.value.hint
+        assert "another build" in caught.value.hint
         with pytest.raises(LibraryError, match="without FTS5"):
             library.nearest(unit_rows(1), 1, where=WHERE)
         library.remove_videos(keys[:1])

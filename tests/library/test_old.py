@@ -111,6 +111,19 @@ def test_nothing_is_decoded_again(old: Path, model: str) -> None:
         assert imported == opened
 
 
+def test_lines_come_without_decoding(old: Path) -> None:
+    (old / "videos" / "0.mp4").with_suffix(".srt").write_text(
+        "1\n00:00:00,500 --> 00:00:01,500\nHappy birthday\n"
+    )
+    words = ("search", "--said", "birthday", "-L", old / "mini", "--format", "json")
+    assert json.loads(c2v(*words)[0])["results"] == []
+    out, code, imported = c2v("index", old / "videos", "-L", old / "mini", "--format", "json")
+    report = json.loads(out)
+    assert (report["unchanged"], report["lines"], code, imported) == (4, 1, 0, ["av"])
+    (row,) = json.loads(c2v(*words)[0])["results"]
+    assert (Path(row["path"]).name, row["said"]["text"]) == ("0.mp4", "Happy birthday")
+
+
 def test_a_moved_file_is_known_and_a_new_head_needs_no_video(
     old: Path, version: str, c2v_home: Path
 ) -> None:

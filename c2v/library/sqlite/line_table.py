@@ -151,23 +151,28 @@ class LineTable:
         Raises:
             LibraryError: this SQLite cannot look for words.
         """
-        times: dict[int, list[tuple[float, float]]] = {}
-        for one in self.said(words, None):
-            line = one.line
-            times.setdefault(one.video_id, []).append((line.start_seconds, line.end_seconds))
-        lines = {key: np.array(sorted(some)) for key, some in times.items()}
-        # Until when one of the first n lines goes on.
-        until = {key: np.maximum.accumulate(some[:, 1]) for key, some in lines.items()}
-        rows = self._database.all_in(
-            "SELECT video_id, id, start_seconds, end_seconds FROM segment WHERE video_id IN",
-            sorted(lines),
+        spoken: list[Row] = []
+        for some in self._matches(words):
+            spoken += self._database.all_in(
+                "SELECT video_id, start_seconds, end_seconds FROM line JOIN subtitle "
+                "ON subtitle.id = line.subtitle_id WHERE line.id IN",
+                [key for (key,) in some],
+            )
+        lines = _by_video(spoken)
+        segments = _by_video(
+            self._database.all_in(
+                "SELECT video_id, id, start_seconds, end_seconds FROM segment WHERE video_id IN",
+                sorted(lines),
+            )
         )
-        found = []
-        for video_id, key, start, end in rows:
-            begun = int(np.searchsorted(lines[video_id][:, 0], end + seconds))
-            if begun and until[video_id][begun - 1] > start - seconds:
-                found.append(key)
-        return np.array(sorted(lines), np.int64), np.array(sorted(found), np.int64)
+        found = [np.empty(0, np.int64)]
+        for video_id, rows in segments.items():
+            said = lines[video_id][np.argsort(lines[video_id][:, 0])]
+            until = np.maximum.accumulate(said[:, 1])  # when all lines up to one have ended
+            begun = np.searchsorted(said[:, 0], rows[:, 2] + seconds)
+            near = (begun > 0) & (until[np.maximum(begun - 1, 0)] > rows[:, 1] - seconds)
+            found.append(rows[near, 0].astype(np.int64))
+        return np.array(sorted(lines), np.int64), np.sort(np.concatenate(found))
 
     def _joined(self, line_ids: Sequence[int]) -> Iterator[Row]:
         return self._database.all_in(
@@ -202,8 +207,16 @@ class LineTable:
         return bool(self._database.all("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'"))
 
 
+def _by_video(rows: Iterable[Row]) -> dict[int, NDArray[np.float64]]:
+    """What follows the id of a video in each row, as an array [N, K] for each video."""
+    found: dict[int, list[Row]] = {}
+    for video_id, *rest in rows:
+        found.setdefault(video_id, []).append(tuple(rest))
+    return {video_id: np.array(some, np.float64) for video_id, some in found.items()}
+
+
 def _no_fts5() -> LibraryError:
     return LibraryError(
         "this Python's SQLite was built without FTS5, which looks for words in subtitles",
-        hint="run c2v with another Python; what is seen can be searched as ever",
+        hint="another build of Python has it; what is seen can be searched as ever",
     )
