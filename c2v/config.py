@@ -69,11 +69,13 @@ DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 SETTINGS: dict[str, Setting] = {
     one.name: one
     for one in (
-        Setting("model", "the encoder; auto takes the library's own", "auto"),
+        Setting("model", "the model; auto takes the library's own", "auto"),
         Setting("library", "the library: a name, or a folder", "default"),
-        Setting("device", "where the encoder runs", "auto", DEVICES),
-        Setting("precision", "numbers the image tower computes with", "auto", get_args(Precision)),
-        Setting("decoder", "who reads the files", "auto", get_args(DecoderName)),
+        Setting("device", "what the model runs on", "auto", DEVICES),
+        Setting(
+            "precision", "numbers the tower for pictures computes with", "auto", get_args(Precision)
+        ),
+        Setting("decoder", "what reads the files", "auto", get_args(DecoderName)),
         Setting(
             "segment",
             "how a video is cut into searchable pieces; auto cuts one of more than 30 s where what "
@@ -88,7 +90,12 @@ SETTINGS: dict[str, Setting] = {
             "{path}, {uri} and {start}",
             "auto",
         ),
-        Setting("strategy", "how the vectors are searched", "auto", get_args(Strategy)),
+        Setting(
+            "strategy",
+            "how vectors are searched: all of them (exact) or by a graph (hnsw)",
+            "auto",
+            get_args(Strategy),
+        ),
         Setting(
             "hnsw_m",
             "neighbours of a segment in the graph of --strategy hnsw, which is built again where "

@@ -1,6 +1,5 @@
 """The Typer application: which commands there are, and the one place where errors end."""
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -10,7 +9,6 @@ import typer
 from c2v import __version__
 from c2v.cli import config, demo, describe, evaluate, finetune, index, library, model, play, search
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
-from c2v.cli.lean_help import import_help
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.cli.streams import abandon
@@ -63,8 +61,6 @@ demo.add_to(app)
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error is printed here, once."""
     verbose = "--verbose" in arguments or "-v" in arguments
-    if _prints_help(arguments):
-        import_help()
     try:
         check_arguments(arguments)
         code = app(list(arguments), prog_name="c2v", standalone_mode=False)
@@ -89,14 +85,6 @@ def run(arguments: Sequence[str]) -> int:
     return int(code or 0)
 
 
-def _prints_help(arguments: Sequence[str]) -> bool:
-    """Whether Typer is about to: when asked, without a command, or beside completions."""
-    completing = os.environ.get("_C2V_COMPLETE")
-    if completing is not None:
-        return completing.startswith("complete_") and completing != "complete_bash"
-    return not arguments or not {"--help", "-h"}.isdisjoint(arguments)
-
-
 def _is_usage_error(error: Exception) -> bool:
     """Typer carries its own copy of click: BadParameter's parents are the classes to look for."""
     return isinstance(error, typer.BadParameter.__mro__[1:3])
@@ -104,8 +92,9 @@ def _is_usage_error(error: Exception) -> bool:
 
 def _complain_usage(error: Exception) -> int:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    if not message:
-        return EXIT_USAGE  # no command was given, and the help is on the screen
+    if type(error).__name__ == "NoArgsIsHelpError":  # no command was given: the message is the help
+        sys.stdout.write(message.rstrip() + "\n")
+        return EXIT_USAGE
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "c2v"
     return complain(message.rstrip("."), f"{where} --help", EXIT_USAGE)

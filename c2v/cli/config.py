@@ -21,9 +21,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _with_meanings(function: Callable[..., None]) -> str:
     """The help of a command, and what every setting means."""
-    meanings = "\n\n".join(
-        f"[bold]{setting.name}[/bold]: {setting.meaning}." for setting in SETTINGS.values()
-    )
+    meanings = "\n\n".join(f"{setting.name}: {setting.meaning}." for setting in SETTINGS.values())
     return f"{function.__doc__}\n\n{meanings}"
 
 

@@ -8,7 +8,6 @@ Only this module leads to :mod:`c2v.encoder.sources`. Nothing here connects but
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from c2v.encoder.registry import (
     list_bundles,
 )
 from c2v.errors import ModelError, UnreachableError
+from c2v.nearest import hint
 from c2v.optional import has, require
 
 AUTO: Final = "auto"
@@ -92,7 +92,7 @@ def fetch_bundle(
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
     source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
     if "/" not in source and not has("open_clip"):
-        raise _unknown(name)  # a part that is missing would not make it one
+        raise no_such_model(name)  # a part that is missing would not make it one
     if source != DEFAULT_SOURCE:
         require(f"the model {source}", "torch", "open_clip")
     model = model_config(source.partition("/")[0])
@@ -171,7 +171,7 @@ def export_checkpoint(name: str, file: Path) -> None:
 
     directory = find_bundle(name)
     if directory is None:
-        raise ModelError(f"there is no model named {name!r} on this machine", hint="c2v model list")
+        raise no_such_model(name)
     write_official(directory, read_config(directory), file)
 
 
@@ -232,19 +232,22 @@ def _not_here(name: str) -> ModelError:
             f"the model {name} is not on this machine",
             hint=f"c2v model pull {name}, or a model that is here: {', '.join(_names_here())}",
         )
-    return _unknown(name)
+    return no_such_model(name)
 
 
-def _unknown(name: str) -> ModelError:
-    """No model can have that name; the hint begins with those that look like it."""
+def no_such_model(name: str) -> ModelError:
+    """There is none of that name; the hint begins with those that look like it."""
     here = _names_here()
-    near = difflib.get_close_matches(name[:200], {*here, DEFAULT_NAME}, n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
     shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
     return ModelError(
         f"there is no model named {shown!r}",
-        hint=f"{meant}models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of "
-        "open_clip's as ARCHITECTURE/TAG",
+        hint=hint(
+            name,
+            {*here, DEFAULT_NAME},
+            f"models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of open_clip's "
+            "as ARCHITECTURE/TAG",
+            like=0.5,
+        ),
     )
 
 
