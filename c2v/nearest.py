@@ -41,3 +41,13 @@ def hint(word: str, known: Iterable[str], otherwise: str, *, like: float = LIKE)
     ('did you mean device? c2v config show', 'c2v config show')
     """
     return f"{did_you_mean(word, known, like=like)} {otherwise}".strip()
+
+
+def one_of(word: str, known: Iterable[str], *, before: str = "") -> str:
+    """A hint that names all of ``known``, the nearest of them first of all.
+
+    >>> one_of("avarage", ["average", "legacy"])
+    'did you mean average? one of average, legacy'
+    """
+    names = list(known)
+    return hint(word, names, f"{before}one of {', '.join(names)}")

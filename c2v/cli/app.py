@@ -1,5 +1,6 @@
 """The Typer application: which commands there are, and the one place where errors end."""
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,12 +8,25 @@ from typing import Annotated
 import typer
 
 from c2v import __version__
-from c2v.cli import config, demo, describe, evaluate, finetune, index, library, model, play, search
+from c2v.cli import (
+    config,
+    demo,
+    describe,
+    evaluate,
+    finetune,
+    index,
+    libraries,
+    library,
+    model,
+    play,
+    search,
+)
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.cli.streams import abandon
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, C2VError
+from c2v.nearest import hint
 from c2v.optional import missing_import
 
 app = typer.Typer(
@@ -51,6 +65,7 @@ search.add_to(app)
 play.add_to(app)
 describe.add_to(app)
 library.add_to(app)
+libraries.add_to(app)
 evaluate.add_to(app)
 finetune.add_to(app)
 model.add_to(app)
@@ -97,4 +112,18 @@ def _complain_usage(error: Exception) -> int:
         return EXIT_USAGE
     context = getattr(error, "ctx", None)
     where = context.command_path if context is not None else "c2v"
-    return complain(message.rstrip("."), f"{where} --help", EXIT_USAGE)
+    sentence = message.rstrip(".").replace("Value error, ", "")
+    return complain(sentence, hint(*_meant(error), f"{where} --help"), EXIT_USAGE)
+
+
+def _meant(error: Exception) -> tuple[str, list[str]]:
+    """The word that is wrong, and what it could have been, as far as that is known."""
+    from c2v.cli.help_rows import choices_of
+
+    context, param = getattr(error, "ctx", None), getattr(error, "param", None)
+    if param is not None and (wrong := re.search("'([^']*)' is not one of", str(error))):
+        return wrong[1], list(choices_of(param))
+    option = getattr(error, "option_name", None)
+    if option and context is not None:
+        return option, [name for one in context.command.params for name in one.opts]
+    return "", []

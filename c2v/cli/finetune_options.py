@@ -117,8 +117,8 @@ FreezeFlag = Annotated[
     typer.Option(
         "--freeze",
         metavar="N|PATTERN",
-        help="Leave the first N blocks of both towers (-1: not even what is before them), or weights of "
-        "that name, as they are.",
+        help="Leave the first N blocks of both towers (-1: not even what is before them), or "
+        "weights of that name, as they are.",
         show_default=False,
     ),
 ]

@@ -3,14 +3,18 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.downloads import fetch_model
 from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
+
+if TYPE_CHECKING:
+    from c2v.encoder.registry import FoundBundle
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")]
 OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
@@ -25,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("import")(command(import_file))
     group.command("export")(command(export))
     group.command("use")(command(use))
+    group.command("remove")(command(remove))
     app.add_typer(group, name="model")
 
 
@@ -145,3 +150,28 @@ def use(session: Session, name: NameArgument) -> None:
                 f"the library {videos.store.address} stays with {held.name}; to change it: "
                 f"c2v index --model {shlex.quote(name)}{session.library_option} PATH"
             )
+
+
+def remove(
+    session: Session,
+    name: NameArgument,
+    yes: YesFlag = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also while a library was filled by it.")
+    ] = False,
+) -> None:
+    """Delete a model from this machine; refused while a library needs it."""
+    from c2v.services.models import remove_model
+
+    settings = session.settings()
+
+    def confirm(doomed: "FoundBundle") -> None:
+        what = (
+            f"model remove deletes {name}, {doomed.size_bytes / 1e6:.0f} MB in {doomed.directory}"
+        )
+        require_consent(session, what, yes=yes)
+
+    gone = remove_model(name, force=force, library=settings.library, confirm=confirm)
+    session.notice(f"removed {name}, {gone.directory}")
+    if settings.model == name:
+        session.problem(f"the settings name it: c2v config unset model, or c2v model pull {name}")

@@ -55,6 +55,9 @@ COMMANDS = {
     "no such file": ["describe", "videos/gone.mp4", "--labels", "labels.txt"],
     "no such model": ["model", "info", "nobody"],
     "no such setting": ["config", "set", "colour", "red"],
+    "no such format": ["search", "a dog", "--format", "jsno"],
+    "library list": ["library", "list"],
+    "model remove": ["model", "remove", "mini"],
     **dict(helps(typer.main.get_command(app))),
 }
 COLOURED = ("search", "status", "model list", "no such file")
