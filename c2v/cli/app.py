@@ -1,5 +1,6 @@
 """The Typer application: which commands there are, and the one place where errors end."""
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from c2v.cli import (
     search,
 )
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
+from c2v.cli.completion_options import InstallCompletionFlag, ShowCompletionFlag
 from c2v.cli.quick import QuickGroup
 from c2v.cli.session import LibraryFlag, QuietFlag, ReaderLeft, Session, VerboseFlag
 from c2v.cli.streams import abandon
@@ -34,6 +36,7 @@ app = typer.Typer(
     cls=QuickGroup,
     help="Grep for videos: index a folder, search it with a sentence, get the file and the moment.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -55,6 +58,8 @@ def root(
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
+    install_completion: InstallCompletionFlag = False,
+    show_completion: ShowCompletionFlag = False,
 ) -> None:
     """Grep for videos: index a folder, search it with a sentence, get the file and the moment."""
     context.obj = Session(library=library, quiet=quiet, verbose=verbose)
@@ -75,6 +80,10 @@ demo.add_to(app)
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; every error is printed here, once."""
+    if instruction := os.environ.get("_C2V_COMPLETE"):
+        from c2v.cli.completing import complete
+
+        return complete(instruction, typer.main.get_command(app))
     verbose = "--verbose" in arguments or "-v" in arguments
     try:
         check_arguments(arguments)

@@ -153,4 +153,7 @@ ResumeFlag = Annotated[
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")
 ]
+KeepFlag = Annotated[
+    bool, typer.Option("--keep", help="Write the model even if it is no better than before.")
+]
 Bf16Flag = Annotated[bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 (for GPUs).")]

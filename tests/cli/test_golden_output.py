@@ -56,7 +56,6 @@ COMMANDS = {
     "no such model": ["model", "info", "nobody"],
     "no such setting": ["config", "set", "colour", "red"],
     "no such format": ["search", "a dog", "--format", "jsno"],
-    "library list": ["library", "list"],
     "model remove": ["model", "remove", "mini"],
     **dict(helps(typer.main.get_command(app))),
 }
