@@ -8,4 +8,4 @@ function __c2v_complete
     end
 end
 
-complete --command c2v --no-files --arguments "(__c2v_complete)"
+complete --no-files --arguments "(__c2v_complete)" --command c2v

@@ -1,4 +1,4 @@
-Register-ArgumentCompleter -Native -CommandName c2v -ScriptBlock {
+$c2vCompletion = {
     param($wordToComplete, $commandAst, $cursorPosition)
     $Env:_C2V_COMPLETE = "complete_powershell"
     $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
@@ -12,3 +12,4 @@ Register-ArgumentCompleter -Native -CommandName c2v -ScriptBlock {
     }
     Remove-Item Env:_C2V_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
 }
+Register-ArgumentCompleter -Native -ScriptBlock $c2vCompletion -CommandName c2v

@@ -8,30 +8,15 @@ commands: a new one, and a new option, needs nothing here. Nothing heavy is impo
 import os
 import shlex
 import sys
-from dataclasses import dataclass, field
 from typing import Any
 
-from c2v.cli.help_rows import paragraphs, plain, takes_value
+from c2v.cli.help_rows import paragraphs, plain
+from c2v.cli.typed_words import Typed, option_of, understand
 from c2v.errors import C2VError
 
 _BREAKS = "=:"
 """At these bash takes a word apart."""
 _SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
-
-
-@dataclass
-class Typed:
-    """The words so far, understood: the command they lead to, and what was given to it."""
-
-    command: Any
-    path: list[str] = field(default_factory=list)
-    """Its names, below ``c2v``."""
-    arguments: list[str] = field(default_factory=list)
-    options: dict[str, str] = field(default_factory=dict)
-    pending: Any = None
-    """The option whose value comes next."""
-    only_arguments: bool = False
-    """Whether ``--`` was typed."""
 
 
 def complete(instruction: str, group: Any) -> int:
@@ -69,7 +54,7 @@ def candidates(group: Any, words: list[str], incomplete: str) -> list[tuple[str,
         return _values(typed, typed.pending, incomplete)
     if incomplete.startswith("-") and not typed.only_arguments:
         name, equals, value = incomplete.partition("=")
-        param = _option(typed.command, name) if equals else None
+        param = option_of(typed.command, name) if equals else None
         if param is not None:
             return [(f"{name}={one}", text) for one, text in _values(typed, param, value)]
         return _option_names(typed.command, incomplete)
@@ -84,37 +69,6 @@ def candidates(group: Any, words: list[str], incomplete: str) -> list[tuple[str,
     if place >= len(arguments) and not (arguments and arguments[-1].nargs == -1):
         return []
     return _values(typed, arguments[min(place, len(arguments) - 1)], incomplete)
-
-
-def understand(group: Any, words: list[str]) -> Typed | None:
-    """The command that ``words`` lead to; None where they lead to none."""
-    typed = Typed(group)
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        if word == "--" and not typed.only_arguments:
-            typed.only_arguments = True
-        elif word.startswith("-") and len(word) > 1 and not typed.only_arguments:
-            name, equals, value = word.partition("=")
-            param = _option(typed.command, name)
-            if param is None or not takes_value(param):
-                continue
-            if not equals and not left:
-                typed.pending = param
-            else:
-                typed.options[param.name] = value if equals else left.pop(0)
-        elif hasattr(typed.command, "commands"):
-            if word not in typed.command.commands:
-                return None
-            typed.command = typed.command.commands[word]
-            typed.path.append(word)
-        else:
-            typed.arguments.append(word)
-    return typed
-
-
-def _option(command: Any, name: str) -> Any:
-    return next((one for one in command.params if name in (*one.opts, *one.secondary_opts)), None)
 
 
 def _option_names(command: Any, beginning: str) -> list[tuple[str, str]]:

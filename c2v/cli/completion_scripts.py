@@ -60,10 +60,10 @@ _FISH = r"""function __c2v_complete
     end
 end
 
-complete --command c2v --no-files --arguments "(__c2v_complete)"
+complete --no-files --arguments "(__c2v_complete)" --command c2v
 """
 
-_POWERSHELL = r"""Register-ArgumentCompleter -Native -CommandName c2v -ScriptBlock {
+_POWERSHELL = r"""$c2vCompletion = {
     param($wordToComplete, $commandAst, $cursorPosition)
     $Env:_C2V_COMPLETE = "complete_powershell"
     $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
@@ -77,6 +77,7 @@ _POWERSHELL = r"""Register-ArgumentCompleter -Native -CommandName c2v -ScriptBlo
     }
     Remove-Item Env:_C2V_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
 }
+Register-ArgumentCompleter -Native -ScriptBlock $c2vCompletion -CommandName c2v
 """
 
 SCRIPTS = {

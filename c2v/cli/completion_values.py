@@ -14,7 +14,7 @@ from c2v.cli.help_rows import choices_of
 from c2v.config import SETTINGS, load_settings
 
 if TYPE_CHECKING:
-    from c2v.cli.completing import Typed
+    from c2v.cli.typed_words import Typed
 
 Found = list[tuple[str, str]]
 _MOST = 200

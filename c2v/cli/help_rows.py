@@ -45,14 +45,17 @@ def paragraphs(command: Any) -> list[str]:
 
 
 def sections(command: Any, context: Any) -> list[Section]:
-    """Arguments, commands, options by their panels, and last what every command has."""
+    """Arguments, commands, options by their panels, and last what every command has.
+
+    Without a context the option for help, which is made for each call, is not among them.
+    """
     found: dict[str, list[Row]] = {}
     last: list[Row] = []
     for name, child in getattr(command, "commands", {}).items():
         if not child.hidden:
             first = paragraphs(child)[:1]
             found.setdefault("Commands", []).append(Row(name, "".join(first)))
-    for param in command.get_params(context):
+    for param in command.params if context is None else command.get_params(context):
         if getattr(param, "hidden", False):
             continue
         if _is_argument(param):

@@ -59,12 +59,12 @@ def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show one model, and check that its files are what they were when it was written."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.catalogue import no_such_model
+    from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
     facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
     if facts is None:
-        raise no_such_model(name)
+        raise not_here(name)
     load_bundle(name).verify()
     show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
 
@@ -131,12 +131,12 @@ def export(
 def use(session: Session, name: NameArgument) -> None:
     """Take a model for new libraries from now on (auto goes back to choosing)."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.catalogue import AUTO, no_such_model
+    from c2v.encoder.catalogue import AUTO, not_here
     from c2v.encoder.registry import find_bundle
 
     if name != AUTO:
         if find_bundle(name) is None:
-            raise no_such_model(name)
+            raise not_here(name)
         load_bundle(name)  # a broken one would fail in every later command
     session.notice(f"written to {set_config_value('model', name)}")
     if (wanted := os.environ.get("C2V_MODEL", name)) != name:

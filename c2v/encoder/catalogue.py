@@ -54,7 +54,7 @@ def locate_bundle(name_or_directory: str | Path) -> Path:
         folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
         if (folder / CONFIG_NAME).exists():
             return folder
-    raise _not_here(name_or_directory)
+    raise not_here(name_or_directory)
 
 
 def fetch_bundle(
@@ -92,7 +92,7 @@ def fetch_bundle(
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
     source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
     if "/" not in source and not has("open_clip"):
-        raise no_such_model(name)  # a part that is missing would not make it one
+        raise _unknown(name)  # a part that is missing would not make it one
     if source != DEFAULT_SOURCE:
         require(f"the model {source}", "torch", "open_clip")
     model = model_config(source.partition("/")[0])
@@ -171,7 +171,7 @@ def export_checkpoint(name: str, file: Path) -> None:
 
     directory = find_bundle(name)
     if directory is None:
-        raise no_such_model(name)
+        raise not_here(name)
     write_official(directory, read_config(directory), file)
 
 
@@ -224,7 +224,8 @@ def _second_best(reason: str) -> str:
     )
 
 
-def _not_here(name: str) -> ModelError:
+def not_here(name: str) -> ModelError:
+    """Why there is no model of that name on this machine, and what fetches it or is like it."""
     if (name == DEFAULT_NAME or "/" in name) and is_name(name):
         if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
             require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
@@ -232,10 +233,10 @@ def _not_here(name: str) -> ModelError:
             f"the model {name} is not on this machine",
             hint=f"c2v model pull {name}, or a model that is here: {', '.join(_names_here())}",
         )
-    return no_such_model(name)
+    return _unknown(name)
 
 
-def no_such_model(name: str) -> ModelError:
+def _unknown(name: str) -> ModelError:
     """There is none of that name; the hint begins with those that look like it."""
     here = _names_here()
     shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"

@@ -21,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from c2v.library.addresses import Address, open_store, store_exists
-    from c2v.library.filters import Filter
+    from c2v.library.filters import NEAR_SECONDS, Filter
+    from c2v.library.lines import (
+        IN_THE_VIDEO,
+        Line,
+        SaidLine,
+        SaidWords,
+        SubtitleData,
+        SubtitleState,
+    )
     from c2v.library.records import (
         FOLDER_BYTES,
         Counts,
@@ -42,19 +50,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOLDER_BYTES",
+    "IN_THE_VIDEO",
+    "NEAR_SECONDS",
     "Address",
     "Counts",
     "FailureRecord",
     "FeatureBatch",
     "Filter",
     "HnswSettings",
+    "Line",
     "ModelRecord",
     "Nearest",
     "NewVideo",
+    "SaidLine",
+    "SaidWords",
     "SegmentData",
     "SegmentRow",
     "StorageSizes",
     "Store",
+    "SubtitleData",
+    "SubtitleState",
     "Tag",
     "UsedStrategy",
     "VideoRecord",
@@ -62,7 +77,7 @@ __all__ = [
     "store_exists",
 ]
 
-_ROOMS = ("addresses", "filters", "records", "store")
+_ROOMS = ("addresses", "filters", "lines", "records", "store")
 
 
 def __getattr__(name: str) -> Any:

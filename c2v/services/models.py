@@ -26,7 +26,7 @@ def remove_model(
     Raises:
         ModelError: there is none of that name, it comes with c2v, or a library needs it.
     """
-    from c2v.encoder.catalogue import no_such_model
+    from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
     from c2v.files.drafts import remove_folder
 
@@ -35,7 +35,7 @@ def remove_model(
     if found is None and named:
         raise ModelError(f"{name} comes with c2v and stays", hint="c2v model use NAME")
     if found is None:
-        raise no_such_model(name)
+        raise not_here(name)
     # With one of that name that comes with c2v it goes on, or is refused, by that one's files.
     if (users := _users(name, library)) and not force:
         raise _in_use(name, users)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,9 @@ import typer
 
 from c2v.cli.app import app, run
 from c2v.cli.glossary import WORDS, words_in
+from c2v.cli.man_page import page
 from c2v.cli.top_help import EXAMPLES, GROUPS, LONGEST_MEANING, grouped, top_help
+from c2v.config import SETTINGS
 
 GROUP = typer.main.get_command(app)
 
@@ -157,3 +161,35 @@ def test_help_loads_no_rich() -> None:
             [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True
         )
         assert done.stderr.splitlines()[-1] == "False"
+
+
+# -- the manual --------------------------------------------------------------------------------
+
+
+def test_the_manual_has_every_command_and_option() -> None:
+    text = page(GROUP).replace("\\-", "-").replace("\\(ga", "`")
+    for words in HELPS:
+        command, path = GROUP, ["c2v", *words[:-1]]
+        for name in words[:-1]:
+            command = command.commands[name]
+        if hasattr(command, "commands"):
+            continue
+        (own,) = re.findall(rf'^\.SS "{" ".join(path)} .*?(?=^\.S[SH] )', text, re.S | re.M)
+        for param in command.params:
+            if param.name not in ("library", "quiet", "verbose") and not param.hidden:
+                names = param.opts if param.param_type_name == "option" else []
+                assert all(re.search(rf"\\fB.*{name}\b", own) for name in names), (path, names)
+    assert all(f"{setting}, C2V_" in text for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "checker", [["mandoc", "-T", "lint", "-W", "warning"], ["groff", "-man", "-ww", "-z"]]
+)
+def test_the_manual_is_sound(checker: list[str], tmp_path: Path) -> None:
+    if shutil.which(checker[0]) is None:
+        pytest.skip(f"{checker[0]} is not installed")
+    file = tmp_path / "c2v.1"
+    file.write_text(page(GROUP), encoding="utf-8")
+    done = subprocess.run([*checker, str(file)], capture_output=True, text=True)
+    said = (done.stdout + done.stderr).splitlines()
+    assert [line for line in said if "missing date" not in line] == []
