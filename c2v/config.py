@@ -7,7 +7,6 @@ default. An unknown key in ``config.toml`` is an error: a typing mistake must no
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
@@ -18,6 +17,8 @@ from typing import Any, Literal, get_args
 
 from c2v.errors import C2VError, UsageError
 from c2v.files.writing import write_file
+from c2v.nearest import hint
+from c2v.settings_file import changed, line_of, set_aside, text_of, values_in
 
 CONFIG_FILE_NAME = "config.toml"
 ENVIRONMENT_PREFIX = "C2V_"
@@ -69,11 +70,13 @@ DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
 SETTINGS: dict[str, Setting] = {
     one.name: one
     for one in (
-        Setting("model", "the encoder; auto takes the library's own", "auto"),
+        Setting("model", "the model; auto takes the library's own", "auto"),
         Setting("library", "the library: a name, or a folder", "default"),
-        Setting("device", "where the encoder runs", "auto", DEVICES),
-        Setting("precision", "numbers the image tower computes with", "auto", get_args(Precision)),
-        Setting("decoder", "who reads the files", "auto", get_args(DecoderName)),
+        Setting("device", "what the model runs on", "auto", DEVICES),
+        Setting(
+            "precision", "numbers the tower for pictures computes with", "auto", get_args(Precision)
+        ),
+        Setting("decoder", "what reads the files", "auto", get_args(DecoderName)),
         Setting(
             "segment",
             "how a video is cut into searchable pieces; auto cuts one of more than 30 s where what "
@@ -88,7 +91,12 @@ SETTINGS: dict[str, Setting] = {
             "{path}, {uri} and {start}",
             "auto",
         ),
-        Setting("strategy", "how the vectors are searched", "auto", get_args(Strategy)),
+        Setting(
+            "strategy",
+            "how vectors are searched: all of them (exact) or by a graph (hnsw)",
+            "auto",
+            get_args(Strategy),
+        ),
         Setting(
             "hnsw_m",
             "neighbours of a segment in the graph of --strategy hnsw, which is built again where "
@@ -170,6 +178,11 @@ def config_dir() -> Path:
     return _folder("config")
 
 
+def libraries_dir() -> Path:
+    """The folder of libraries that have a name (not created here)."""
+    return data_dir() / "libraries"
+
+
 def models_dir() -> Path:
     """The folder of bundles that were fetched, imported or fine-tuned (not created here)."""
     return data_dir() / "models"
@@ -226,16 +239,7 @@ def load_settings(**flags: str | int | None) -> Settings:
     Raises:
         UsageError: an unknown key, or a value that does not fit, naming where it stands.
     """
-    values = dict(DEFAULTS)
-    for key, value in _read_file(config_path()).items():
-        values[key] = _convert(key, value, where=str(config_path()))
-    for key in SETTINGS:
-        variable = ENVIRONMENT_PREFIX + key.upper()
-        if os.environ.get(variable):
-            values[key] = _convert(key, os.environ[variable], where=variable)
-    for key, flag in flags.items():
-        if flag is not None:
-            values[key] = _convert(key, flag, where="--" + key.replace("_", "-"))
+    values = {key: value for key, (value, _origin) in resolve(**flags).items()}
     settings = Settings(**values)
     # Here and not where one of them is set: the other may be about to follow.
     if settings.hnsw_ef_construction < settings.hnsw_m:
@@ -247,25 +251,53 @@ def load_settings(**flags: str | int | None) -> Settings:
     return settings
 
 
+def resolve(**flags: str | int | None) -> dict[str, tuple[Any, str]]:
+    """Each setting's value, and where it comes from: ``default``, a file, a variable, a flag.
+
+    Raises:
+        UsageError: as :func:`load_settings`.
+    """
+    found: dict[str, tuple[Any, str]] = {key: (value, "default") for key, value in DEFAULTS.items()}
+    path = config_path()
+    text = text_of(path)
+    for key, value in values_in(text, path).items():
+        line = line_of(key, text)
+        where = f"{path} line {line}" if line else str(path)
+        found[key] = (_convert(key, value, where=where, mend=f"c2v config unset {key}"), str(path))
+    for key in SETTINGS:
+        variable = ENVIRONMENT_PREFIX + key.upper()
+        if given := os.environ.get(variable):
+            found[key] = (_convert(key, given, where=variable, mend=f"unset {variable}"), variable)
+    for key, flag in flags.items():
+        if flag is not None:
+            option = "--" + key.replace("_", "-")
+            found[key] = (_convert(key, flag, where=option), option)
+    return found
+
+
 def set_config_value(key: str, value: str | None) -> Path:
     """Write one setting to ``config.toml`` (``None`` removes it); other lines stay as they are.
 
     Returns the path of the file.
 
     Raises:
-        UsageError: an unknown key or a value that does not fit; nothing is written.
+        UsageError: an unknown key or a value that does not fit, or the file is broken elsewhere;
+            nothing is written.
         C2VError: the file cannot be read or written.
     """
     path = config_path()
-    _check_key(key, where="c2v config set")
-    lines = [line for line in _text(path).splitlines() if not re.match(rf"\s*{key}\s*=", line)]
-    if value is not None:
+    text = text_of(path)
+    if value is None:
+        if line_of(key, text) is None:
+            _check_key(key, where="c2v config unset")
+        new = changed(text, key, None)
+    else:
         converted = _convert(key, value, where="c2v config set")
-        Settings(**{**DEFAULTS, key: converted})
         # JSON strings and integers are valid TOML values.
-        lines.append(f"{key} = {json.dumps(converted, ensure_ascii=False)}")
+        new = changed(text, key, json.dumps(converted, ensure_ascii=False))
+    values_in(new, path)  # what is still broken is said, and not written over
     try:
-        write_file(path, "".join(line + "\n" for line in lines))
+        write_file(path, new)
     except OSError as error:
         raise C2VError(
             f"{path} cannot be written: {error.strerror}",
@@ -274,57 +306,55 @@ def set_config_value(key: str, value: str | None) -> Path:
     return path
 
 
-def _text(path: Path) -> str:
-    """What stands in the file; nothing where there is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise C2VError(
-            f"{path} cannot be read: {error.strerror}",
-            hint="it holds the settings: make it a file that you can read, or remove it",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text (byte {error.start})", hint=f"edit {path}"
-        ) from error
+def reset_config() -> Path | None:
+    """Begin with the defaults again; where the old file is kept, None where there was none.
+
+    Raises:
+        C2VError: it cannot be moved away.
+    """
+    return set_aside(config_path())
 
 
-def _read_file(path: Path) -> dict[str, object]:
-    text = _text(path)
-    if not text:
-        return {}
-    # The standard library has it from 3.11 on; before that the same reader is named tomli.
-    reader = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        content: dict[str, object] = reader.loads(text)
-    except ValueError as error:  # TOMLDecodeError is a kind of it
-        raise UsageError(f"{path} is not valid TOML: {error}", hint=f"edit {path}") from error
-    for key in content:
-        _check_key(key, where=str(path))
-    return content
-
-
-def _check_key(key: str, *, where: str) -> None:
+def _check_key(key: str, *, where: str, mend: str = "") -> None:
     if key not in SETTINGS:
+        known = f"settings are {', '.join(SETTINGS)}"
         raise UsageError(
-            f"unknown setting {key!r} ({where})", hint=f"settings are {', '.join(SETTINGS)}"
+            f"unknown setting {key!r} ({where})",
+            hint=hint(key, SETTINGS, f"{mend}; {known}" if mend else known),
         )
 
 
-def _convert(key: str, value: object, *, where: str) -> str | int:
-    """The value in the type of the setting; text from the environment may hold an integer."""
-    _check_key(key, where=where)
-    wanted = type(SETTINGS[key].default)
-    if wanted is int and isinstance(value, str) and re.fullmatch(r"\d+", value.strip()):
-        return int(value)
-    if wanted is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if wanted is not int and isinstance(value, str) and _is_text(value):
-        return value
-    kind = "an integer" if wanted is int else "text, in UTF-8 and without NUL"
-    raise UsageError(f"{key} is {value!r} ({where})", hint=f"{key} takes {kind}")
+def _convert(key: str, value: object, *, where: str, mend: str = "") -> str | int:
+    """The value in the type of the setting; text from outside may hold an integer.
+
+    ``where`` it stands is named if it does not fit, and so is the command that mends it.
+    """
+    _check_key(key, where=where, mend=mend)
+    setting = SETTINGS[key]
+    converted = _of_type(setting, value)
+    is_option = where.startswith("--")
+    name, place = (where, "") if is_option else (key, f" ({where})")
+    otherwise = f"{mend}, or " if mend else ""
+    if converted is None:
+        kind = "an integer" if isinstance(setting.default, int) else "text, in UTF-8, without NUL"
+        raise UsageError(f"{name} is {value!r}{place}", hint=f"{otherwise}{key} takes {kind}")
+    if converted == "":
+        raise UsageError(f"{name} is empty{place}", hint=f"c2v config set {key} VALUE")
+    if not setting.takes(converted):
+        raise UsageError(
+            f"{name} is {converted!r}{place}",
+            hint=hint(str(converted), setting.forms, f"{otherwise}{setting.hint}"),
+        )
+    return converted
+
+
+def _of_type(setting: Setting, value: object) -> str | int | None:
+    """The value as text or integer, as the setting has it; None where it cannot be one."""
+    if isinstance(setting.default, int):
+        if isinstance(value, str) and re.fullmatch(r"\d+", value.strip()):
+            return int(value)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, str) and _is_text(value) else None
 
 
 def _is_text(value: str) -> bool:

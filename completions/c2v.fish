@@ -1,1 +1,11 @@
-complete --command c2v --no-files --arguments "(env _C2V_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) c2v)" --condition "env _C2V_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) c2v"
+function __c2v_complete
+    set -l typed (commandline -cp | string collect)
+    set -l found (env _C2V_COMPLETE=complete_fish _TYPER_COMPLETE_ARGS="$typed" c2v 2>/dev/null)
+    if test (count $found) -gt 0
+        printf '%s\n' $found
+    else
+        __fish_complete_path (commandline -ct)
+    end
+end
+
+complete --no-files --arguments "(__c2v_complete)" --command c2v

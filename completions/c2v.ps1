@@ -1,21 +1,15 @@
-
-Import-Module PSReadLine
-Set-PSReadLineKeyHandler -Chord Tab -Function MenuComplete
-$scriptblock = {
+$c2vCompletion = {
     param($wordToComplete, $commandAst, $cursorPosition)
     $Env:_C2V_COMPLETE = "complete_powershell"
     $Env:_TYPER_COMPLETE_ARGS = $commandAst.ToString()
     $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = $wordToComplete
-    c2v | ForEach-Object {
-        $commandArray = $_ -Split ":::"
-        $command = $commandArray[0]
-        $helpString = $commandArray[1]
+    c2v 2>$null | ForEach-Object {
+        $value, $meaning = $_ -split ":::", 2
+        $written = if ($value -match "\s") { "'" + $value.Replace("'", "''") + "'" } else { $value }
+        if (-not $meaning) { $meaning = $value }
         [System.Management.Automation.CompletionResult]::new(
-            $command, $command, 'ParameterValue', $helpString)
+            $written, $value, "ParameterValue", $meaning)
     }
-    $Env:_C2V_COMPLETE = ""
-    $Env:_TYPER_COMPLETE_ARGS = ""
-    $Env:_TYPER_COMPLETE_WORD_TO_COMPLETE = ""
+    Remove-Item Env:_C2V_COMPLETE, Env:_TYPER_COMPLETE_ARGS, Env:_TYPER_COMPLETE_WORD_TO_COMPLETE
 }
-Register-ArgumentCompleter -Native -CommandName c2v -ScriptBlock $scriptblock
-
+Register-ArgumentCompleter -Native -ScriptBlock $c2vCompletion -CommandName c2v

@@ -58,6 +58,13 @@ def test_completions_have_not_drifted(shell: str, file: str) -> None:
     )
 
 
+def test_the_page_of_the_manual_has_not_drifted() -> None:
+    fresh = run("-m", "c2v.cli.man_page").stdout
+    assert fresh == (ROOT / "completions" / "c2v.1").read_text(encoding="utf-8"), (
+        "regenerate: python -m c2v.cli.man_page > completions/c2v.1"
+    )
+
+
 def test_completion_completes_commands_and_options() -> None:
     def complete(line: str, position: int) -> list[str]:
         done = run(

@@ -17,6 +17,7 @@ COMPLETIONS = {
     "zsh/site-functions/_c2v": "_c2v",
     "fish/vendor_completions.d/c2v.fish": "c2v.fish",
     "c2v/completions/c2v.ps1": "c2v.ps1",
+    "man/man1/c2v.1": "c2v.1",
 }
 
 

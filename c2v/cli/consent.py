@@ -1,4 +1,4 @@
-"""Asking before something is forgotten: one way for every command that forgets."""
+"""Asking before something is forgotten or deleted: one way for every command that does."""
 
 import sys
 from typing import Annotated
@@ -9,7 +9,7 @@ from c2v.cli.session import Session
 from c2v.cli.text import printable
 from c2v.errors import EXIT_ERROR, UsageError
 
-YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before forgetting.")]
+YesFlag = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")]
 
 
 def interactive() -> bool:
@@ -41,5 +41,5 @@ def require_consent(session: Session, what: str, *, yes: bool) -> None:
             f"{what}, and there is no terminal to ask on", hint="add --yes if it is meant"
         )
     if not agreed(f"{what}. Go on?"):
-        session.notice("nothing was forgotten")
+        session.notice("nothing was done")
         raise typer.Exit(EXIT_ERROR)

@@ -40,7 +40,7 @@ def describe(
 ) -> None:
     """Rank sentences by how well they describe a clip.
 
-    The clip need not be in a library; the encoder is the library's own, if there is one.
+    The clip need not be in a library; the model is the library's own, if there is one.
     """
     from c2v.search.labels import read_labels
 

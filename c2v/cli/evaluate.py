@@ -21,7 +21,7 @@ ModelsFlag = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="The encoder; several are set side by side.  \\[default: the library's]",
+        help="The model; several are set side by side.  \\[default: the library's]",
         show_default=False,
     ),
 ]
@@ -46,7 +46,7 @@ NormalizeFlag = Annotated[
     typer.Option(
         "--normalize",
         metavar="none|dual-softmax|qb-norm",
-        help="Correct for hubs; needs many queries at once, so a search cannot do it.",
+        help="Correct for hubs; needs many captions at once, so a search cannot do it.",
     ),
 ]
 BankFlag = Annotated[
@@ -63,7 +63,7 @@ PerQueryFlag = Annotated[
     typer.Option(
         "--per-query",
         metavar="FILE",
-        help="CSV: each query's rank and winners.",
+        help="CSV: each caption's rank, and what came before it.",
         show_default=False,
     ),
 ]
@@ -99,7 +99,7 @@ def evaluate(
     device: DeviceFlag = None,
     style: FigureFormatFlag = FigureFormat.TABLE,
 ) -> int:
-    """Measure retrieval: R@1/5/10/50, median and mean rank, text to video and video to text.
+    """Measure how well captions find their videos, and videos their captions (R@1/5/10/50, rank).
 
     The videos of the file are looked up in the library, or with --protocol read from the disk and
     looked at as in the paper. Those that cannot be ranked are reported.

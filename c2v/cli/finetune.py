@@ -49,6 +49,7 @@ def finetune(
     seed: flags.SeedFlag = 0,
     resume: flags.ResumeFlag = False,
     overwrite: flags.OverwriteFlag = False,
+    keep: flags.KeepFlag = False,
     bf16: flags.Bf16Flag = False,
     device: DeviceFlag = None,
     style: PlainFormatFlag = PlainFormat.TABLE,
@@ -56,7 +57,8 @@ def finetune(
     """Train the temporal head (and the towers) on videos and captions; the result is a model.
 
     Videos that are not in the library yet are indexed first. Nothing in the library changes
-    otherwise: c2v index --model NAME takes the new model into use.
+    otherwise: c2v index --model NAME takes the new model into use. A run that made nothing better
+    on the videos held back writes no model, unless --keep is given.
     """
     require("c2v finetune", "torch", "open_clip")
     # Threads that spin while they wait make a step ten times as long on a machine that has other
@@ -96,6 +98,7 @@ def finetune(
         name=name,
         resume=resume,
         overwrite=overwrite,
+        keep=keep,
     )
     with session.videos(device=device) as library, stop_on_signals() as stop:
         result = library.finetune(wish, screen=_Screen(session), stop=stop)

@@ -94,7 +94,14 @@ MicroBatchFlag = Annotated[
         show_default=False,
     ),
 ]
-OptimizerFlag = Annotated[str, typer.Option("--optimizer", metavar="adamw|bertadam")]
+OptimizerFlag = Annotated[
+    str,
+    typer.Option(
+        "--optimizer",
+        metavar="adamw|bertadam",
+        help="How weights are changed; bertadam is that of the papers.",
+    ),
+]
 LearningRateFlag = Annotated[
     float | None,
     typer.Option("--learning-rate", help="Of the head.  \\[default: 0.0003]", show_default=False),
@@ -110,8 +117,8 @@ FreezeFlag = Annotated[
     typer.Option(
         "--freeze",
         metavar="N|PATTERN",
-        help="Leave the first N blocks of both towers (-1: not even the stems), or weights of "
-        "that name, as they are.",
+        help="Leave the first N blocks of both towers (-1: not even what is before them), or "
+        "weights of that name, as they are.",
         show_default=False,
     ),
 ]
@@ -133,7 +140,9 @@ PatienceFlag = Annotated[
         "perfect one.",
     ),
 ]
-SeedFlag = Annotated[int, typer.Option("--seed", min=0)]
+SeedFlag = Annotated[
+    int, typer.Option("--seed", min=0, help="What chance begins with: the same gives the same.")
+]
 ResumeFlag = Annotated[
     bool,
     typer.Option(
@@ -143,5 +152,8 @@ ResumeFlag = Annotated[
 ]
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")
+]
+KeepFlag = Annotated[
+    bool, typer.Option("--keep", help="Write the model even if it is no better than before.")
 ]
 Bf16Flag = Annotated[bool, typer.Option("--bf16", help="Multiply matrices in bfloat16 (for GPUs).")]

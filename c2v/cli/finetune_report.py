@@ -66,13 +66,20 @@ def _print_result(session: Session, result: "Finetuned") -> None:
         row = metrics["text_to_video"]
         table.add_row(label, *(f"{row[name]:.1f}" for name in _SHOWN))
     session.out.print(table)
-    if result.directory is None:
+    if outcome.interrupted:
         return
-    if outcome.best_epoch == 0:
+    if outcome.cannot_tell:
         session.notice(
-            f"no epoch was better on the videos held back: {result.name} ranks as the model it "
-            "started from"
+            f"before it every caption had its video first, of {result.held_back} held back: they "
+            "cannot tell whether it is better; give more videos"
         )
+    elif outcome.best_epoch == 0:
+        what = f"{result.name} ranks as the model it started from"
+        if not result.written:
+            what = "it was not worth it, and no model was written; --keep writes one all the same"
+        session.problem(f"no epoch was better on the videos held back: {what}")
+    if not result.written:
+        return
     session.notice(
         f"{result.name}: {result.pairs} pairs, best of epoch {outcome.best_epoch}; "
         f"use it: c2v index --model {result.name} PATH"

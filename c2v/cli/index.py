@@ -68,13 +68,20 @@ def index(
     ] = SamplingChoice.EXACT,
     decoder: Annotated[
         str | None,
-        typer.Option("--decoder", metavar=SETTINGS["decoder"].metavar, help="Who reads the files."),
+        typer.Option(
+            "--decoder", metavar=SETTINGS["decoder"].metavar, help="What reads the files."
+        ),
     ] = None,
     device: DeviceFlag = None,
     precision: PrecisionFlag = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-j", min=1, help="Decoding threads.  \\[default: one a core]"),
+        typer.Option(
+            "--workers",
+            "-j",
+            min=1,
+            help="How many files are read at once.  \\[default: one a core]",
+        ),
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop videos that are no longer on disk.")
@@ -91,7 +98,7 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Read what is below PATH again; with other towers (--model) forget all else.",
+            help="Read all below PATH again; with a --model of other towers forget all else.",
         ),
     ] = False,
     max_megapixels: Annotated[

@@ -3,34 +3,38 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.downloads import fetch_model
 from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
-from c2v.errors import ModelError
 
-NameArgument = Annotated[str, typer.Argument(help="Name of the encoder.", metavar="NAME")]
+if TYPE_CHECKING:
+    from c2v.encoder.registry import FoundBundle
+
+NameArgument = Annotated[str, typer.Argument(help="Name of the model.", metavar="NAME")]
 OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace one of that name.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the group."""
-    group = typer.Typer(help="List, fetch, import and choose encoders.", no_args_is_help=True)
+    group = typer.Typer(help="List, fetch, import, choose and remove models.", no_args_is_help=True)
     group.command("list")(command(list_models))
     group.command("info")(command(info))
     group.command("pull")(command(pull))
     group.command("import")(command(import_file))
     group.command("export")(command(export))
     group.command("use")(command(use))
+    group.command("remove")(command(remove))
     app.add_typer(group, name="model")
 
 
 def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
-    """List the encoders on this machine."""
+    """List the models on this machine."""
     from c2v.encoder.registry import list_bundles
 
     facts = [bundle.as_dict() for bundle in list_bundles()]
@@ -53,13 +57,14 @@ def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
 
 
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
-    """Show one encoder, and check that its files are what they were when it was written."""
+    """Show one model, and check that its files are what they were when it was written."""
     from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
     facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
     if facts is None:
-        raise ModelError(f"there is no model named {name} on this machine", hint="c2v model list")
+        raise not_here(name)
     load_bundle(name).verify()
     show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
 
@@ -88,19 +93,21 @@ def import_file(
         typer.Option(
             "--head",
             metavar="auto|clip2video|meanP|seqLSTM|seqTransf|tightTransf",
-            help="The temporal head; auto reads it off the keys.",
+            help="The head; auto sees it by the names of the weights.",
         ),
     ] = "auto",
     architecture: Annotated[
         str | None,
-        typer.Option("--architecture", metavar="NAME", help="open_clip's name of a bare CLIP."),
+        typer.Option(
+            "--architecture", metavar="NAME", help="Of a bare CLIP: what open_clip calls it."
+        ),
     ] = None,
     words: Annotated[
         int | None, typer.Option("--words", min=3, help="Most tokens of a text.")
     ] = None,
     overwrite: OverwriteModelFlag = False,
 ) -> None:
-    """Make an encoder of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP of open_clip's layout."""
+    """Make a model of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP as open_clip writes it."""
     from c2v.encoder.catalogue import import_checkpoint
 
     folder = import_checkpoint(
@@ -114,7 +121,7 @@ def export(
     name: NameArgument,
     file: Annotated[Path, typer.Argument(help="Where to: .safetensors, .pt or .bin.")],
 ) -> None:
-    """Write an encoder back in the official key layout, tensor for tensor."""
+    """Write a model to a checkpoint as the papers' own code reads it."""
     from c2v.encoder.catalogue import export_checkpoint
 
     export_checkpoint(name, file)
@@ -122,17 +129,14 @@ def export(
 
 
 def use(session: Session, name: NameArgument) -> None:
-    """Make an encoder the default for new libraries (auto goes back to choosing)."""
+    """Take a model for new libraries from now on (auto goes back to choosing)."""
     from c2v.encoder.bundle import load_bundle
-    from c2v.encoder.catalogue import AUTO
+    from c2v.encoder.catalogue import AUTO, not_here
     from c2v.encoder.registry import find_bundle
 
     if name != AUTO:
         if find_bundle(name) is None:
-            raise ModelError(
-                f"there is no model named {name!r} on this machine",
-                hint="c2v model list shows what is here, c2v model pull NAME fetches one",
-            )
+            raise not_here(name)
         load_bundle(name)  # a broken one would fail in every later command
     session.notice(f"written to {set_config_value('model', name)}")
     if (wanted := os.environ.get("C2V_MODEL", name)) != name:
@@ -146,3 +150,28 @@ def use(session: Session, name: NameArgument) -> None:
                 f"the library {videos.store.address} stays with {held.name}; to change it: "
                 f"c2v index --model {shlex.quote(name)}{session.library_option} PATH"
             )
+
+
+def remove(
+    session: Session,
+    name: NameArgument,
+    yes: YesFlag = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also while a library was filled by it.")
+    ] = False,
+) -> None:
+    """Delete a model from this machine; refused while a library needs it."""
+    from c2v.services.models import remove_model
+
+    settings = session.settings()
+
+    def confirm(doomed: "FoundBundle") -> None:
+        what = (
+            f"model remove deletes {name}, {doomed.size_bytes / 1e6:.0f} MB in {doomed.directory}"
+        )
+        require_consent(session, what, yes=yes)
+
+    gone = remove_model(name, force=force, library=settings.library, confirm=confirm)
+    session.notice(f"removed {name}, {gone.directory}")
+    if settings.model == name:
+        session.problem(f"the settings name it: c2v config unset model, or c2v model pull {name}")

@@ -9,7 +9,7 @@ from c2v.config import SETTINGS
 ModelFlag = Annotated[
     str | None,
     typer.Option(
-        "--model", "-m", metavar="NAME", help="The encoder.  \\[env: C2V_MODEL]", show_default=False
+        "--model", "-m", metavar="NAME", help="The model.  \\[env: C2V_MODEL]", show_default=False
     ),
 ]
 DeviceFlag = Annotated[
@@ -17,7 +17,7 @@ DeviceFlag = Annotated[
     typer.Option(
         "--device",
         metavar=SETTINGS["device"].metavar,
-        help="Where the encoder runs.  \\[env: C2V_DEVICE]",
+        help="What the model runs on.  \\[env: C2V_DEVICE]",
         show_default=False,
     ),
 ]
@@ -26,7 +26,7 @@ PrecisionFlag = Annotated[
     typer.Option(
         "--precision",
         metavar=SETTINGS["precision"].metavar,
-        help="Numbers the image tower computes with.  \\[env: C2V_PRECISION]",
+        help="Numbers the tower for pictures computes with.  \\[env: C2V_PRECISION]",
         show_default=False,
     ),
 ]

@@ -6,6 +6,7 @@ place: what has its type already, text, paths, whole numbers, members of an enum
 else, and everything that is wrong, goes Typer's own way, so messages and results are Typer's.
 """
 
+import functools
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -36,11 +37,18 @@ class QuickGroup(TyperGroup):
                 args = ["search", *args]
         return super().resolve_command(ctx, args)
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help on one screen, instead of Typer's."""
+        from c2v.cli.top_help import top_help
+
+        formatter.write(top_help(self))
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name."""
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             _quicken(command, ctx)
+            _let_explain(command)
         return command
 
 
@@ -57,6 +65,19 @@ def _quicken(command: Any, context: Any) -> None:
             param.get_runtime_param = _Shortcut(kind, own).itself
     for child in getattr(command, "commands", {}).values():
         _quicken(child, context)
+
+
+def _let_explain(command: Any) -> None:
+    """Let a command, and those below it, print c2v's help instead of Typer's."""
+    command.format_help = functools.partial(_write_help, command)
+    for child in getattr(command, "commands", {}).values():
+        _let_explain(child)
+
+
+def _write_help(command: Any, context: Any, formatter: Any) -> None:
+    from c2v.cli.help_screen import help_of
+
+    formatter.write(help_of(command, context))
 
 
 class _Shortcut:

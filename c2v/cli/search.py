@@ -125,7 +125,11 @@ def search(
     ] = None,
     rerank: Annotated[
         int,
-        typer.Option("--rerank", min=0, help="Score the first N again by pairs (tightTransf)."),
+        typer.Option(
+            "--rerank",
+            min=0,
+            help="Look at the first N again; for a model with the head tightTransf.",
+        ),
     ] = 0,
     device: DeviceFlag = None,
     play: PlayFlag = False,

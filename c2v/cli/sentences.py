@@ -9,13 +9,13 @@ import os
 import sys
 from collections.abc import Sequence
 
+from c2v.nearest import nearest
+
 _COMMANDS_ELSEWHERE = frozenset(
     ("help", "list", "ls", "rm", "delete", "add", "scan", "find", "update", "upgrade", "version")
     + ("info", "show", "get", "set", "run", "init", "install", "start", "stop", "sync", "test")
     + ("web", "ui", "export", "import", "new")
 )
-_LIKE = 0.6
-"""Of difflib: ``serach`` and ``search`` have 0.83, ``dog`` and ``doctor`` 0.44."""
 _LONGEST_WORD = 60
 
 
@@ -31,9 +31,7 @@ def is_sentence(arguments: Sequence[str], commands: Sequence[str]) -> bool:
     first = words[0].lower()
     if first in _COMMANDS_ELSEWHERE and len(words) == len(arguments) == 1:
         return False
-    from difflib import get_close_matches  # not for a search that is asked for as one
-
-    return not get_close_matches(first, commands, n=1, cutoff=_LIKE)
+    return not nearest(first, commands)
 
 
 def _is_typed_as_words(text: str) -> bool:

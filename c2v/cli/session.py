@@ -36,7 +36,9 @@ QuietFlag = Annotated[
 ]
 VerboseFlag = Annotated[
     bool,
-    typer.Option("--verbose", "-v", help="More detail, and tracebacks.", show_default=False),
+    typer.Option(
+        "--verbose", "-v", help="More detail, and where errors come from.", show_default=False
+    ),
 ]
 
 

@@ -6,7 +6,6 @@ takes seconds). The default model is known without it.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import json
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.tokenizer import merge_table
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError
+from c2v.nearest import did_you_mean
 from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
@@ -93,10 +93,9 @@ def model_config(architecture: str) -> dict[str, Any]:
         return default_config()
     known = architectures(f"the architecture {architecture}")
     if architecture not in known:
-        near = difflib.get_close_matches(architecture, known, n=3, cutoff=0.4)
         raise ModelError(
             f"open_clip has no architecture {architecture!r}",
-            hint=f"did you mean {' or '.join(near)}?" if near else "c2v model list",
+            hint=did_you_mean(architecture, known, like=0.4) or "c2v model list",
         )
     content: dict[str, Any] = json.loads(known[architecture].read_text(encoding="utf-8"))
     return content

@@ -8,7 +8,6 @@ Only this module leads to :mod:`c2v.encoder.sources`. Nothing here connects but
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from c2v.encoder.registry import (
     list_bundles,
 )
 from c2v.errors import ModelError, UnreachableError
+from c2v.nearest import hint
 from c2v.optional import has, require
 
 AUTO: Final = "auto"
@@ -54,7 +54,7 @@ def locate_bundle(name_or_directory: str | Path) -> Path:
         folder = Path(os.path.expanduser(name_or_directory))  # noqa: PTH111 - it leaves ~nobody alone
         if (folder / CONFIG_NAME).exists():
             return folder
-    raise _not_here(name_or_directory)
+    raise not_here(name_or_directory)
 
 
 def fetch_bundle(
@@ -171,7 +171,7 @@ def export_checkpoint(name: str, file: Path) -> None:
 
     directory = find_bundle(name)
     if directory is None:
-        raise ModelError(f"there is no model named {name!r} on this machine", hint="c2v model list")
+        raise not_here(name)
     write_official(directory, read_config(directory), file)
 
 
@@ -224,7 +224,8 @@ def _second_best(reason: str) -> str:
     )
 
 
-def _not_here(name: str) -> ModelError:
+def not_here(name: str) -> ModelError:
+    """Why there is no model of that name on this machine, and what fetches it or is like it."""
     if (name == DEFAULT_NAME or "/" in name) and is_name(name):
         if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
             require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
@@ -236,15 +237,18 @@ def _not_here(name: str) -> ModelError:
 
 
 def _unknown(name: str) -> ModelError:
-    """No model can have that name; the hint begins with those that look like it."""
+    """There is none of that name; the hint begins with those that look like it."""
     here = _names_here()
-    near = difflib.get_close_matches(name[:200], {*here, DEFAULT_NAME}, n=3, cutoff=0.5)
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
     shown = name if len(name) <= 200 else f"{name[:40]}... ({len(name)} characters)"
     return ModelError(
         f"there is no model named {shown!r}",
-        hint=f"{meant}models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of "
-        "open_clip's as ARCHITECTURE/TAG",
+        hint=hint(
+            name,
+            {*here, DEFAULT_NAME},
+            f"models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of open_clip's "
+            "as ARCHITECTURE/TAG",
+            like=0.5,
+        ),
     )
 
 

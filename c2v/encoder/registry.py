@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_SOURCE",
     "FoundBundle",
     "bundle_folder",
+    "bundle_names",
     "check_free",
     "find_bundle",
     "is_name",
@@ -100,6 +101,17 @@ def list_bundles() -> tuple[FoundBundle, ...]:
             except ModelError as error:
                 found.append(FoundBundle(folder.name, folder, origin, None, error.message))
     return tuple(found)
+
+
+def bundle_names() -> list[str]:
+    """The names of the bundles on this machine, read off their folders: nothing is opened.
+
+    Raises:
+        ModelError: the folder of models cannot be read.
+    """
+    folders = [folder for root in (_SHIPPED, models_dir()) for folder in _folders(root)]
+    there = {one.name for one in folders if one.name[:1] != "." and _exists(one / CONFIG_NAME)}
+    return sorted(name.replace("--", "/") for name in there)
 
 
 def find_bundle(name: str) -> Path | None:

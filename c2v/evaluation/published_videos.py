@@ -23,6 +23,7 @@ from c2v.evaluation.datasets.benchmarks import BENCHMARKS
 from c2v.evaluation.stored import Missing
 from c2v.media.published_pictures import sample_published
 from c2v.media.published_positions import PublishedSampling
+from c2v.nearest import one_of
 
 ProtocolName = Literal["library", "clip4clip", "clip2video"]
 PROTOCOLS: Final[tuple[ProtocolName, ...]] = ("library", "clip4clip", "clip2video")
@@ -63,7 +64,7 @@ def published_protocol(name: str, *, data: str, first_seconds: float | None) -> 
         return Protocol(
             PublishedSampling("clip2video", picture_step=step, first_seconds=first_seconds)
         )
-    raise UsageError(f"--protocol {name}", hint=f"one of {', '.join(PROTOCOLS)}")
+    raise UsageError(f"--protocol {name}", hint=one_of(name, PROTOCOLS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
 from c2v.evaluation.windows import cut_by_shots
 from c2v.library import Store
 from c2v.library.refusals import check_towers, model_of
+from c2v.nearest import one_of
 
 CLIP_SCALE = 100.0
 _SCORES_AT_ONCE = 1 << 26
@@ -129,9 +130,9 @@ class Measure:
                 hint="--bank FILE, the captions of the training videos",
             )
         if normalize not in NORMALISATIONS:
-            raise UsageError(f"--normalize {normalize}", hint=f"one of {', '.join(NORMALISATIONS)}")
+            raise UsageError(f"--normalize {normalize}", hint=one_of(normalize, NORMALISATIONS))
         if ties not in get_args(Ties):
-            raise UsageError(f"--ties {ties}", hint=f"one of {', '.join(get_args(Ties))}")
+            raise UsageError(f"--ties {ties}", hint=one_of(ties, get_args(Ties)))
         return cls(normalize, tuple(bank), ties)  # type: ignore[arg-type]
 
 

@@ -69,6 +69,16 @@ def file_draft(target: Path) -> Iterator[Path]:
         _sync(target.parent)
 
 
+def remove_folder(target: Path) -> None:
+    """Take a folder away in one step: it is there as a whole, or gone; a link alone goes.
+
+    Raises:
+        OSError: it cannot be moved; it is what it was.
+    """
+    with _working_folder(target.parent) as place:
+        target.rename(place / _OLD)  # killed from here on, the next one who settles sweeps it
+
+
 @contextlib.contextmanager
 def output_draft(path: Path) -> Iterator[Path]:
     """What to write to for a file that a user names: a draft of it (:func:`file_draft`).

@@ -15,33 +15,38 @@
 >>> library.close()
 """
 
-from c2v.library.addresses import Address, open_store, store_exists
-from c2v.library.filters import NEAR_SECONDS, Filter
-from c2v.library.lines import (
-    IN_THE_VIDEO,
-    Line,
-    SaidLine,
-    SaidWords,
-    SubtitleData,
-    SubtitleState,
-)
-from c2v.library.records import (
-    FOLDER_BYTES,
-    Counts,
-    FailureRecord,
-    FeatureBatch,
-    HnswSettings,
-    ModelRecord,
-    Nearest,
-    NewVideo,
-    SegmentData,
-    SegmentRow,
-    StorageSizes,
-    Tag,
-    UsedStrategy,
-    VideoRecord,
-)
-from c2v.library.store import Store
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from c2v.library.addresses import Address, open_store, store_exists
+    from c2v.library.filters import NEAR_SECONDS, Filter
+    from c2v.library.lines import (
+        IN_THE_VIDEO,
+        Line,
+        SaidLine,
+        SaidWords,
+        SubtitleData,
+        SubtitleState,
+    )
+    from c2v.library.records import (
+        FOLDER_BYTES,
+        Counts,
+        FailureRecord,
+        FeatureBatch,
+        HnswSettings,
+        ModelRecord,
+        Nearest,
+        NewVideo,
+        SegmentData,
+        SegmentRow,
+        StorageSizes,
+        Tag,
+        UsedStrategy,
+        VideoRecord,
+    )
+    from c2v.library.store import Store
 
 __all__ = [
     "FOLDER_BYTES",
@@ -71,3 +76,18 @@ __all__ = [
     "open_store",
     "store_exists",
 ]
+
+_ROOMS = ("addresses", "filters", "lines", "records", "store")
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of :data:`__all__` when it is first asked for: completions do without NumPy."""
+    if name in __all__:
+        from importlib import import_module
+
+        for room in _ROOMS:
+            module = import_module(f"c2v.library.{room}")
+            if hasattr(module, name):
+                found = globals()[name] = getattr(module, name)
+                return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from c2v.config import data_dir, expanded
+from c2v.config import expanded, libraries_dir
 from c2v.errors import UsageError
-from c2v.library.records import HnswSettings
-from c2v.library.store import Store
+
+if TYPE_CHECKING:
+    from c2v.library.records import HnswSettings
+    from c2v.library.store import Store
 
 Address = str | os.PathLike[str]
 """A library: a name or anything that looks like a path, in text; or a path."""
@@ -64,4 +67,4 @@ def library_folder(address: Address) -> Path:
         raise UsageError("--library: a name with a zero byte", hint="give a name or a folder")
     if any(mark in address for mark in ("/", "\\", "~")) or address.startswith("."):
         return expanded(address, where="--library").absolute()
-    return data_dir() / "libraries" / address
+    return libraries_dir() / address

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from c2v.config import SETTINGS, set_config_value
 from c2v.errors import UsageError
+from c2v.nearest import one_of
 
 
 def change_setting(name: str, value: str | None) -> Path:
@@ -25,3 +26,9 @@ def change_setting(name: str, value: str | None) -> Path:
             auto = SETTINGS[name].default
             raise UsageError(error.message, hint=f"c2v config set {name} {auto}") from error
     return set_config_value(name, value)
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError where no setting has that name; the nearest one is named."""
+    if name not in SETTINGS:
+        raise UsageError(f"there is no setting {name!r}", hint=one_of(name, SETTINGS))

@@ -63,6 +63,8 @@ class Wish:
     name: str | None = None
     resume: bool = False
     overwrite: bool = False
+    keep: bool = False
+    """Write the model also where no epoch was better than the beginning."""
 
 
 def finetune(
@@ -189,6 +191,7 @@ class _Job:
                 device=where,
                 resume=self.wish.resume or group.attempt > 0,
                 overwrite=self.wish.overwrite,
+                keep=self.wish.keep,
             )
             run.check()
             if run.resume and not run.begun:

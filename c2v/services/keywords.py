@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from c2v.nearest import nearest
+
 
 def check_keywords(given: Mapping[str, Any], known: type, *, of: str) -> None:
     """Refuse a keyword that ``known``, a ``TypedDict``, does not have, as Python does elsewhere.
@@ -21,8 +23,6 @@ def check_keywords(given: Mapping[str, Any], known: type, *, of: str) -> None:
     names = known.__annotations__
     for name in given:
         if name not in names:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, names, n=1)
+            near = nearest(name, names)
             more = f"; did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"{of}() got an unexpected keyword argument {name!r}{more}")

@@ -91,8 +91,17 @@ def _results(count: int) -> str:
     return "1 result" if count == 1 else f"{count or 'no'} results"
 
 
+def forget(number: str, address: str) -> None:
+    """Drop what is kept of a library that is deleted."""
+    _file_of(number, address).unlink(missing_ok=True)
+
+
 def _file(store: Store) -> Path:
-    name = f"{store.number}\0{store.address}".encode("utf-8", "surrogatepass")
+    return _file_of(store.number, store.address)
+
+
+def _file_of(number: str, address: str) -> Path:
+    name = f"{number}\0{address}".encode("utf-8", "surrogatepass")
     return cache_dir() / "last" / (hashlib.blake2b(name, digest_size=16).hexdigest() + ".json")
 
 

@@ -17,6 +17,7 @@ from c2v.evaluation.retrieval import (
     evaluate_candidates,
     evaluate_library,
 )
+from c2v.nearest import one_of
 from c2v.services.keywords import check_keywords
 from c2v.services.odd_captions import odd_rows
 from c2v.services.reports import Comparison
@@ -124,7 +125,7 @@ def _load(data: str, *, split: str, videos: Path | None, annotations: Path | Non
     for known in SPLITS:
         if known == split:
             return load_captions(data, split=known, videos=videos, annotations=annotations)
-    raise UsageError(f"--split {split}", hint=f"one of {', '.join(SPLITS)}")
+    raise UsageError(f"--split {split}", hint=one_of(split, SPLITS))
 
 
 def _bank(

@@ -113,6 +113,17 @@ class Outcome:
     seconds: float
     center_weight: float
 
+    @property
+    def cannot_tell(self) -> bool:
+        """Whether everything stood first before the first step: nothing could be better."""
+        ways = (self.before["text_to_video"], self.before["video_to_text"])
+        return all(way["R@1"] == 100.0 for way in ways)
+
+    @property
+    def was_worth_it(self) -> bool:
+        """Whether an epoch was better than the beginning, or none could have been."""
+        return self.best_epoch > 0 or self.cannot_tell
+
 
 class Trainer:
     """One run over one folder of checkpoints.

@@ -23,7 +23,7 @@ from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.distributed import Group
 from c2v.training.frame_cache import DecodedFrames, decoded_frames
-from c2v.training.loop import LAST, Material, Outcome, Trainer, Watcher
+from c2v.training.loop import BEST, LAST, Material, Outcome, Trainer, Watcher
 from c2v.training.material import Gathered, gather
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
@@ -43,7 +43,7 @@ class Finetuned:
 
     name: str
     directory: Path | None
-    """The folder of the bundle; None when the run was interrupted."""
+    """The folder of the bundle; None when the run was interrupted, or was not worth it."""
     outcome: Outcome
     pairs: int
     videos: int
@@ -56,6 +56,11 @@ class Finetuned:
     """A picture of the training; None where matplotlib is not installed."""
 
     @property
+    def written(self) -> bool:
+        """Whether a model came of it."""
+        return self.directory is not None
+
+    @property
     def logs(self) -> Path:
         """The folder of the run: checkpoints, log and curves."""
         return run_folder(self.name)
@@ -66,6 +71,7 @@ class Finetuned:
         return {
             "name": self.name,
             "model": str(self.directory) if self.directory else None,
+            "written": self.written,
             "interrupted": outcome.interrupted,
             "pairs": self.pairs,
             "videos": self.videos,
@@ -92,6 +98,8 @@ class Run:
     device: str = "cpu"
     resume: bool = False
     overwrite: bool = False
+    keep: bool = False
+    """Write a model also where no epoch was better than the beginning."""
 
     @property
     def folder(self) -> Path:
@@ -124,6 +132,11 @@ class Run:
                 f"a run named {self.name} was begun and not finished ({self.folder})",
                 hint="go on with --resume, or start afresh with --overwrite",
             )
+
+    def forget(self) -> None:
+        """Delete the checkpoints, so that the name is free; the log stays."""
+        for name in (LAST, BEST):
+            (self.folder / name).unlink(missing_ok=True)
 
     def preparing(self, what: str) -> Callable[[int, int], None]:
         """Passes on to the watcher how far something before the first step is.
@@ -182,7 +195,10 @@ def train_bundle(
     )
     outcome = trainer.run(resume=run.resume)
     directory = None
-    if not outcome.interrupted and run.group.leads:
+    worth_it = outcome.was_worth_it or run.keep
+    if not outcome.interrupted and run.group.leads and not worth_it:
+        run.forget()
+    if not outcome.interrupted and run.group.leads and worth_it:
         directory = save(
             run.name,
             run.folder,

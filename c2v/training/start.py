@@ -19,6 +19,7 @@ from c2v.encoder.heads.initialise import init_from_clip, init_identity
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError, UsageError
+from c2v.nearest import one_of
 from c2v.training.objective import contrast
 from c2v.training.recipe import SMALL_LAYERS, Start
 
@@ -42,7 +43,7 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
             return "model"
         return "identity" if small or bundle.config.text.family != "clip" else "clip"
     if init not in get_args(Start):
-        raise UsageError(f"--init {init}", hint=f"one of {', '.join(get_args(Start))}")
+        raise UsageError(f"--init {init}", hint=one_of(init, get_args(Start)))
     if init == "model" and not (trained and same):
         raise UsageError(
             f"--init model: {bundle.name} has no trained {head or bundle.config.head.type} head",
@@ -103,7 +104,7 @@ def head_kind(name: str) -> HeadType:
             hint="--head clip2video",
         )
     if name not in HEAD_TYPES:
-        raise UsageError(f"--head {name}", hint=f"one of {', '.join(HEAD_TYPES)}")
+        raise UsageError(f"--head {name}", hint=one_of(name, HEAD_TYPES))
     return name  # type: ignore[return-value]
 
 

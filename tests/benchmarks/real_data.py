@@ -143,7 +143,7 @@ def experiment(
             writer.writerow(["video", "caption"])
             writer.writerows(rows)
     _, seconds = c2v(
-        home, "finetune", "--data", files["train"], "--name", slug, "--seed", str(seed),
+        home, "finetune", "--keep", "--data", files["train"], "--name", slug, "--seed", str(seed),
         "--overwrite",
     )  # fmt: skip
     answer, _ = c2v(home, "evaluate", "--data", files["test"], "--model", "mini", "--model", slug)

@@ -52,11 +52,11 @@ def data(toys: ModuleType, tmp_path: Path) -> Path:
     return captions.file
 
 
-def options(data: Path, name: str, *, epochs: int) -> list[str]:
+def options(data: Path, name: str, *, epochs: int, keep: bool = True) -> list[str]:
     return [
         "finetune", "--data", str(data), "--name", name, "--library", str(data.parent / "library"),
         "--head", "clip2video", "--epochs", str(epochs), "--patience", str(epochs), "--batch", "4",
-        "--format", "json",
+        "--format", "json", *(["--keep"] if keep else []),
     ]  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_the_whole_road(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     shared = ["--library", str(tmp_path / "library")]
     tuned = c2v(
         "finetune", "--data", data, "--name", "mine", "--model", "mini", "--head", "meanP",
-        "--epochs", "5", "--format", "json", *shared, code=4,
+        "--epochs", "5", "--keep", "--format", "json", *shared, code=4,
     )  # fmt: skip
     answer = json.loads(tuned.stdout)
     assert answer["missing"] == [{"path": str(tmp_path / "gone.mp4"), "reason": "no such file"}]
@@ -90,6 +90,44 @@ def test_the_whole_road(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     found = json.loads(c2v("search", "a cat", "--format", "json", *shared).stdout)
     assert found["model"] == "mine"
     assert found["results"]
+
+
+def test_what_was_not_worth_it_is_said_and_not_written(
+    c2v: Run, data: Path, c2v_home: Path
+) -> None:
+    words = [*options(data, "mine", epochs=2, keep=False), "--learning-rate", "1e-12"]
+    done = c2v(*words)
+    answer = json.loads(done.stdout)
+    assert answer["before"]["text_to_video"]["R@1"] < 100, "there was room"
+    assert (answer["written"], answer["model"], answer["best_epoch"]) == (False, None, 0)
+    assert answer["interrupted"] is False
+    names = [one["name"] for one in json.loads(c2v("model", "list", "-f", "json").stdout)]
+    assert "mine" not in names
+    run_folder = c2v_home / "data" / "runs" / "mine"
+    assert sorted(path.suffix for path in run_folder.iterdir() if path.suffix == ".pt") == []
+    table = c2v(*words[:-4], *words[-2:])  # as people see it; the name is free
+    assert "not worth it" in table.stderr
+    assert "--keep" in table.stderr
+    assert "c2v index --model" not in table.stderr
+    kept = json.loads(c2v(*words, "--keep").stdout)
+    assert kept["written"] is True
+    assert Path(kept["model"]).is_dir()
+
+
+def test_where_nothing_could_be_better_the_model_is_written_and_that_is_said(
+    c2v: Run, demo_videos: Path, tmp_path: Path
+) -> None:
+    """A few videos that are all found before: nobody can tell whether it was worth it."""
+    data = tmp_path / "captions.csv"
+    with data.open("w", newline="") as file:
+        rows = [(demo_videos / f"{name}.mp4", WORDS[name]) for name in ("crater", "call", "meadow")]
+        csv.writer(file).writerows([("video", "caption"), *rows])
+    done = c2v(
+        "finetune", "--data", data, "--name", "mine", "--model", "mini", "--epochs", "1",
+        "--library", tmp_path / "library",
+    )  # fmt: skip
+    assert "cannot tell whether it is better" in done.stderr
+    assert "c2v index --model mine" in done.stderr
 
 
 # The command itself, killed where its Nth checkpoint would replace the one before.
@@ -229,7 +267,7 @@ def test_a_script_gets_what_the_command_prints(
 
     choices = Choices(head="clip2video", epochs=1, patience=1, batch=4)
     with VideoLibrary(load_settings(library=str(data.parent / "library"))) as videos:
-        result = videos.finetune(Wish(str(data), choices, name="script"))
+        result = videos.finetune(Wish(str(data), choices, name="script", keep=True))
     assert run(options(data, "command", epochs=1)) == 0
     printed, mine = json.loads(capsys.readouterr().out), result.as_dict()
     assert list(mine) == list(printed)

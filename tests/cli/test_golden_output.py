@@ -57,6 +57,8 @@ COMMANDS = {
     "no such file": ["describe", "videos/gone.mp4", "--labels", "labels.txt"],
     "no such model": ["model", "info", "nobody"],
     "no such setting": ["config", "set", "colour", "red"],
+    "no such format": ["search", "a dog", "--format", "jsno"],
+    "model remove": ["model", "remove", "mini"],
     **dict(helps(typer.main.get_command(app))),
 }
 COLOURED = ("search", "status", "model list", "no such file")

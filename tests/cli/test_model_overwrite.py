@@ -123,7 +123,7 @@ def test_indexing_for_a_run_obeys_the_settings(c2v: Run, demo_videos: Path, tmp_
     data = tmp_path / "a.csv"
     data.write_text("\n".join(["video,caption", *rows]) + "\n")
     started = time.monotonic()
-    c2v("finetune", "--data", data, "--model", "mini", "--head", "meanP", "--epochs", "1",
+    c2v("finetune", "--keep", "--data", data, "--model", "mini", "--head", "meanP", "--epochs", "1",
         "-L", tmp_path / "library", C2V_SEGMENT="2")  # fmt: skip
     assert time.monotonic() - started < 300
     found = json.loads(

@@ -1,4 +1,4 @@
-"""Start-up: values without Pydantic are those of Typer, help without Markdown is that of Typer."""
+"""Start-up: values without Pydantic are those of Typer."""
 
 from __future__ import annotations
 
@@ -117,31 +117,3 @@ def test_plain_values_do_not_load_pydantic(arguments: tuple[str, ...], tmp_path:
         check=True,
     )
     assert done.stderr.splitlines()[-1] == "False"
-
-
-@pytest.mark.parametrize("arguments", [(), ("--help",), ("search", "-h"), ("model", "--help")])
-def test_help_is_what_typer_prints(arguments: tuple[str, ...]) -> None:
-    script = (
-        "import sys, {}; from c2v.cli.app import run; code = run(sys.argv[1:]); "
-        "print('markdown_it' in sys.modules, code, file=sys.stderr)"
-    )
-    lean, whole = (
-        subprocess.run(
-            [sys.executable, "-c", script.format(also), *arguments], capture_output=True, text=True
-        )
-        for also in ("c2v", "typer.rich_utils")
-    )
-    assert lean.stderr.split()[0] == "False"
-    assert whole.stderr.split()[0] == "True"
-    assert lean.stdout == whole.stdout != ""
-    assert lean.stderr.split()[1] == whole.stderr.split()[1]
-
-
-def test_what_was_left_out_can_still_be_imported() -> None:
-    script = (
-        "from c2v.cli.lean_help import import_help; import_help(); "
-        "from rich.markdown import Markdown; from rich.console import Console; "
-        "Console().print(Markdown('*x*'))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout.strip() == "x", done.stderr

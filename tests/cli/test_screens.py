@@ -114,9 +114,17 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
         "model import": [["model", "import", f"{HOSTILE}.pt", "--name", HOSTILE]],
         "model export": [["model", "export", HOSTILE, "x.pt"]],
         "model use": [["model", "use", HOSTILE]],
+        "model remove": [["model", "remove", HOSTILE, "--yes"]],
         "config show": [["config", "show"]],
         "config set": [["config", "set", HOSTILE, "1"], ["config", "set", "device", HOSTILE]],
         "config unset": [["config", "unset", HOSTILE]],
+        "config get": [["config", "get", HOSTILE], ["config", "get", "library"]],
+        "config reset": [["config", "reset", f"--{HOSTILE}"]],
+        "library list": [["library", "list"]],
+        "library delete": [
+            ["library", "delete", HOSTILE, "--yes"],
+            ["library", "delete", place.library],
+        ],
         "": [[HOSTILE], [f"--{HOSTILE}"], ["--library", HOSTILE, "status"]],
     }
 

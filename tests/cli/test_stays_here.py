@@ -183,7 +183,8 @@ def used(tmp_path_factory: pytest.TempPathFactory, videos: ModuleType) -> Machin
         heavy.append(["index", clips, "--model", "small", "-L", "second"])
         heavy.append(["search", "a number", "-L", "second"])
         finetune: list[str | Path] = ["finetune", "--data", captions, "--videos", clips]
-        heavy.append([*finetune, "--name", "own", "--epochs", "1", "--head", "clip2video"])
+        finetune += ["--name", "own", "--epochs", "1", "--head", "clip2video", "--keep"]
+        heavy.append(finetune)
         heavy.append(["index", clips, "--model", "own"])
         heavy.append(["search", "a number"])
     if importlib.util.find_spec("skimage") is not None:

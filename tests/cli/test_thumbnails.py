@@ -143,8 +143,8 @@ def on_a_terminal(demo_library: Path) -> Callable[..., Shown]:
         plain = ("TMUX", "STY", "TERM_PROGRAM", "LC_TERMINAL", "NO_COLOR", "COLUMNS", "LINES")
         variables = {key: value for key, value in os.environ.items() if key not in plain}
         process = subprocess.Popen(
-            [sys.executable, "-m", "c2v", "-L", str(demo_library), "search", "a rocket", "--min-score=-1",
-             "-n", "3", "--thumbnails"],
+            [sys.executable, "-m", "c2v", "-L", str(demo_library), "search", "a rocket",
+             "--min-score=-1", "-n", "3", "--thumbnails"],
             stdin=theirs, stdout=theirs, stderr=theirs,
             env=variables | {"TERM": "xterm-256color", "COLORTERM": "truecolor",
                              "LC_ALL": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2]),

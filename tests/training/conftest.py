@@ -53,6 +53,8 @@ def train(
     def run(choices: Choices = FAST, *, name: str = "tuned", **options: Any) -> Finetuned:
         data = options.pop("captions", captions)
         options.setdefault("watcher", toys.Watch())
-        return train_bundle(library, bundle, data, choices, Run(name=name, **options))
+        return train_bundle(
+            library, bundle, data, choices, Run(name=name, **{"keep": True, **options})
+        )
 
     return run

@@ -209,7 +209,7 @@ def test_search_needs_no_torch_after_fine_tuning(train: Train) -> None:
 
 def test_long_videos_and_several_captions(toys: ModuleType, tmp_path: Path, bundle: Bundle) -> None:
     captions = toys.captions_for(tmp_path, 12, a_video=3)
-    run = Run(name="long", watcher=toys.Watch())
+    run = Run(name="long", watcher=toys.Watch(), keep=True)
     with toys.fill_library(tmp_path / "long", bundle, captions, segments=6) as library:
         result = train_bundle(library, bundle, captions, FAST, run)
     assert result.pairs == 36
@@ -220,7 +220,7 @@ def test_videos_that_are_not_there_are_reported(
     toys: ModuleType, tmp_path: Path, bundle: Bundle, captions: Captions
 ) -> None:
     gone = captions.videos[4]
-    run = Run(name="gappy", watcher=toys.Watch())
+    run = Run(name="gappy", watcher=toys.Watch(), keep=True)
     with toys.fill_library(tmp_path / "gappy", bundle, captions, without=[gone]) as library:
         result = train_bundle(library, bundle, captions, FAST, run)
     assert [(miss.path, miss.reason) for miss in result.missing] == [(gone, "no such file")]
@@ -328,7 +328,7 @@ def test_nothing_is_better_than_perfect(
     with toys.fill_library(tmp_path / "easy", bundle, captions, noise=0.01) as library:
         for patience, epochs in ((0, 1), (12, 6)):
             choices = replace(FAST, patience=patience)
-            run = Run(name="easy", watcher=toys.Watch(), overwrite=True)
+            run = Run(name="easy", watcher=toys.Watch(), overwrite=True, keep=True)
             result = train_bundle(library, bundle, captions, choices, run)
             assert result.outcome.history[-1]["epoch"] == epochs
 

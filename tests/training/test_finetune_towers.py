@@ -64,7 +64,7 @@ def tune(
     toys: ModuleType, library: Store, bundle: Bundle, captions: Captions, choices: Choices = ALL,
     *, name: str = "all",
 ) -> Finetuned:  # fmt: skip
-    run = Run(name=name, watcher=toys.Watch(), overwrite=True)
+    run = Run(name=name, watcher=toys.Watch(), overwrite=True, keep=True)
     return train_bundle(library, bundle, captions, choices, run)
 
 

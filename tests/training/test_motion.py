@@ -98,7 +98,7 @@ def test_a_head_that_sees_time_tells_motions_apart(
     for head in ("clip2video", "meanP"):
         choices = Choices(head=head, epochs=EPOCHS, layers=1)
         data = _captions(tmp_path, clips, held_out=False)
-        train_bundle(library, mini, data, choices, Run(name=head, watcher=toys.Watch()))
+        train_bundle(library, mini, data, choices, Run(name=head, watcher=toys.Watch(), keep=True))
         held_out = _captions(tmp_path, clips, held_out=True)
         found = evaluate_library(library, load_bundle(head, device="cpu"), held_out)
         recalls[head] = found.metrics.text_to_video.recall_at_1

@@ -133,13 +133,15 @@ def test_logs_go_on_where_the_checkpoint_stands(
             if report.epoch == 3:
                 raise OSError("killed")
 
-    run = Run(name="cut", watcher=Deadly(run_folder("cut")))
+    run = Run(name="cut", watcher=Deadly(run_folder("cut")), keep=True)
     with run.watcher, pytest.raises(OSError, match="killed"):
         train_bundle(library, bundle, captions, FAST, run)
     lines = (run_folder("cut") / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2", "3"]
     with RunLog(run_folder("cut")) as log:
-        train_bundle(library, bundle, captions, FAST, Run(name="cut", watcher=log, resume=True))
+        train_bundle(
+            library, bundle, captions, FAST, Run(name="cut", watcher=log, resume=True, keep=True)
+        )
     lines = (run_folder("cut") / "log.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["epoch", *map(str, range(7))]
 

@@ -12,6 +12,7 @@ from typing import Literal
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions, read_captions
 from c2v.evaluation.datasets.benchmarks import BENCHMARKS, Split
+from c2v.nearest import one_of
 
 __all__ = ["BENCHMARKS", "Split", "load_captions"]
 
@@ -52,7 +53,7 @@ def load_captions(
         if not file.suffix and not _there(file):
             raise DataError(
                 f"--data {data}: no such file, and no benchmark of that name",
-                hint=f"a captions file, or one of {', '.join(BENCHMARKS)}",
+                hint=one_of(data, BENCHMARKS, before="a captions file, or "),
             )
         return read_captions(file, videos=videos)
     if annotations is None and videos is None:

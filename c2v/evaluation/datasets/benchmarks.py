@@ -12,6 +12,7 @@ from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions, from_pairs
 from c2v.evaluation.datasets import layouts
 from c2v.evaluation.video_names import videos_by_stem
+from c2v.nearest import one_of
 from c2v.paths.patterns import composed
 
 Split = Literal["train", "val", "test"]
@@ -51,9 +52,7 @@ class Benchmark:
             UsageError: there is no such split.
         """
         if split not in self.videos:
-            raise UsageError(
-                f"{self.name} has no {split} split", hint=f"one of {', '.join(self.videos)}"
-            )
+            raise UsageError(f"{self.name} has no {split} split", hint=one_of(split, self.videos))
         file, sentences = self.read(folder, split)
         wanted = self.videos[split]
         if abs(len(sentences) - wanted) > (wanted // 100 if split in self.about else 0):

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from c2v.errors import C2VError, LibraryError
 from c2v.library.sqlite import schema
+from c2v.library.sqlite.glance import named_libraries
+from c2v.nearest import did_you_mean
 from c2v.optional import upgrade_hint
 
 BUSY_SECONDS = 30.0
@@ -143,14 +145,14 @@ def _require(path: Path) -> None:
 
 
 def _no_library(path: Path) -> LibraryError:
-    from c2v.config import DEFAULTS, data_dir
+    from c2v.config import DEFAULTS, libraries_dir
 
     folder = path.parent
-    is_default = folder == data_dir() / "libraries" / str(DEFAULTS["library"])
+    is_default = folder == libraries_dir() / str(DEFAULTS["library"])
     place = "" if is_default else f" --library {shlex.quote(str(folder))}"
-    return LibraryError(
-        f"there is no library in {folder}", hint=f"make one: c2v index FOLDER{place}"
-    )
+    make = f"make one: c2v index FOLDER{place}"
+    near = "" if is_default else did_you_mean(folder.name, named_libraries())
+    return LibraryError(f"there is no library in {folder}", hint=f"{near} {make}".strip())
 
 
 def _unreachable(path: Path, error: Exception) -> LibraryError:

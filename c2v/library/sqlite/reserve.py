@@ -13,14 +13,14 @@ from tempfile import gettempdir
 
 from c2v.files.writing import replacing
 
-_RESERVE = "reserve"
+RESERVE_NAME = "reserve"
 _RESERVE_BYTES = 256 << 10
 """Shared memory and log of a small removal."""
 
 
 def keep_reserve(folder: Path) -> None:
     """Have a file of zeros, unless the disk is nearly full: then it is somebody else's turn."""
-    path = folder / _RESERVE
+    path = folder / RESERVE_NAME
     with suppress(OSError):
         if not path.exists() and _free_bytes(folder) > 2 * _RESERVE_BYTES:
             with replacing(path) as file:
@@ -30,7 +30,7 @@ def keep_reserve(folder: Path) -> None:
 def give_up_reserve(folder: Path) -> None:
     """Delete that file, so that something can be removed; what cannot be deleted makes no room."""
     with suppress(OSError):
-        (folder / _RESERVE).unlink(missing_ok=True)
+        (folder / RESERVE_NAME).unlink(missing_ok=True)
 
 
 def room_to_copy(folder: Path) -> int:

@@ -33,11 +33,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
-from c2v.library.sqlite import checksums
+from c2v.library.sqlite import checksums, glance
 
-DATABASE_NAME = "library.db"
-APPLICATION_ID = 0x63327631
-"""``c2v1`` in ASCII: ``file library.db`` can tell whose database it is."""
+DATABASE_NAME = glance.DATABASE_NAME
+APPLICATION_ID = glance.APPLICATION_ID
 PAGE_BYTES = 4096
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from c2v.errors import UsageError
+from c2v.nearest import one_of
 
 if TYPE_CHECKING:
     from c2v.search.results import Moment
@@ -56,4 +57,4 @@ def exported(
         from c2v.services.exporting.otio import otio
 
         return otio(clips_of(moments, on_problem), title)
-    raise UsageError(f"there is no format {kind}", hint=f"choose one of {', '.join(KINDS)}")
+    raise UsageError(f"there is no format {kind}", hint=one_of(kind, KINDS))
