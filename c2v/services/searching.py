@@ -43,9 +43,17 @@ def search_texts(space: Workspace, queries: Sequence[str], wanted: Wanted) -> li
 
 
 def answers_to(
-    space: Workspace, bundle: Bundle, queries: Sequence[Query], wanted: Wanted
+    space: Workspace,
+    bundle: Bundle,
+    queries: Sequence[Query],
+    wanted: Wanted,
+    *,
+    without: frozenset[int] = frozenset(),
 ) -> list[Answer]:
-    """The answers to questions that are vectors; what else is to be known is told once."""
+    """The answers to questions that are vectors; what else is to be known is told once.
+
+    Videos of the ids ``without`` are not found.
+    """
     store, telling = space.store, space.telling
 
     def unmatched(pattern: str) -> None:
@@ -58,6 +66,7 @@ def answers_to(
         presence=space.presence,
         on_unmatched=unmatched,
         on_missing=gone.append,
+        without=without,
     )
     answers = find_all(store, bundle, queries, options)
     tell_of_missing(telling, space.presence, gone, library=store.address)

@@ -177,18 +177,21 @@ class VideoLibrary:
         return answer_lines(self._space, source, wanted, on_bad=on_bad)
 
     def similar(self, path: StrPath, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that look like a video, the best first.
+        """The moments of other videos that look like this one, the best first.
 
-        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
+        Args:
+            path: a file, or ``FILE@TIME`` for the shot at a time, or ``FILE@FROM-TO``. What the
+                library holds as it is on disk now is not opened again.
+            wanted: see :class:`c2v.services.wanted.Wanted`.
 
-        A file that the library holds as it is on disk now is not opened again.
+        The video itself and files of the same content are left out.
 
         Raises:
             MediaError: nothing of the file can be read.
         """
-        from c2v.services.searching import search_one
+        from c2v.services.similar import similar_to
 
-        return search_one(self._space, None, {**wanted, "video": path})
+        return similar_to(self._space, path, wanted)
 
     def keep(self, answer: Answer) -> None:
         """Let this be the last answer of the library, of which :meth:`last` gives results.
