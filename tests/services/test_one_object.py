@@ -92,7 +92,7 @@ def test_as_dict_is_the_json_of_the_command_line(
     here = ("-L", place, "--format", "json")
     same(library.search("a dog").as_dict(), command("search", "a dog", *here))
     clip = str(folder / "short.mp4")
-    same(library.similar(clip).as_dict(), command("search", "--video", clip, *here))
+    same(library.similar(clip).as_dict(), command("similar", clip, *here))
     same(library.status().as_dict(), command("status", *here))
     same(library.index(folder).as_dict(), command("index", folder, *here))
     labels = tmp_path / "labels.txt"
