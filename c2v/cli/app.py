@@ -12,6 +12,7 @@ from c2v.cli import (
     config,
     demo,
     describe,
+    duplicates,
     evaluate,
     finetune,
     index,
@@ -63,6 +64,7 @@ def root(
 index.add_to(app)
 search.add_to(app)
 similar.add_to(app)
+duplicates.add_to(app)
 play.add_to(app)
 describe.add_to(app)
 library.add_to(app)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from c2v.indexing.report import IndexReport
     from c2v.library import Store, VideoRecord
+    from c2v.search.duplicates import Duplicates
     from c2v.search.results import Answer
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
@@ -132,8 +133,7 @@ class VideoLibrary:
         """
         from c2v.services.removing import remove
 
-        meant = [os.fspath(path) for path in several(paths)]
-        return remove(self._space, meant, dry_run=dry_run, confirm=confirm)
+        return remove(self._space, _typed(paths), dry_run=dry_run, confirm=confirm)
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -192,6 +192,39 @@ class VideoLibrary:
         from c2v.services.similar import similar_to
 
         return similar_to(self._space, path, wanted)
+
+    def duplicates(
+        self,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Duplicates:
+        """Groups of videos that show the same: in another size, codec, container, or cut.
+
+        Args:
+            paths: videos, folders with all below, or path patterns; none means all.
+            on_progress: told how many pairs were looked at, of how many; from any thread.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+        """
+        from c2v.services.duplicates import find_duplicates
+
+        return find_duplicates(self._space, _typed(paths), on_progress or _told)
+
+    def tell_apart(self, paths: Iterable[StrPath] | StrPath, *, undo: bool = False) -> int:
+        """Remember that these videos are no duplicates of each other, or forget that (``undo``).
+
+        Returns:
+            How many pairs it concerns.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+            UsageError: there are not two contents among them.
+        """
+        from c2v.services.duplicates import tell_apart
+
+        return tell_apart(self._space, _typed(paths), undo=undo)
 
     def keep(self, answer: Answer) -> None:
         """Let this be the last answer of the library, of which :meth:`last` gives results.
@@ -277,3 +310,11 @@ class VideoLibrary:
         from c2v.services.finetuning import finetune
 
         return finetune(self._space, wish, screen, stop)
+
+
+def _typed(paths: Iterable[StrPath] | StrPath) -> list[str]:
+    return [os.fspath(path) for path in several(paths)]
+
+
+def _told(_done: int, _total: int) -> None:
+    """Nobody wants to know."""
