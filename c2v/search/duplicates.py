@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from c2v.search.overlaps import LEAST_SECONDS, Overlap
 from c2v.search.sequences import ResultSequence
 
 _STEPS_A_SECOND = 4
-_SAME_WORK = 0.5
-"""Two videos that share so much of the longer one are of one work."""
+_RELATED = 0.5
+"""Videos that share so much of the shorter one are no strangers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +113,29 @@ class Shared:
 def without_recurring(found: Sequence[Shared], durations: Mapping[int, float]) -> list[Shared]:
     """Those that share something of their own.
 
-    What three or more works share (an intro, an outro, a station's logo) is no evidence; less than
-    two seconds of anything else is too little. A pair of which one video is all in the other stays.
+    What three or more videos share that have nothing else in common (an intro, an outro, a
+    station's logo) is no evidence; less than two seconds of anything else is too little. A pair of
+    which one video is all in the other stays.
 
     Args:
         found: all pairs that share something.
         durations: of every video, in seconds.
     """
-    works = _works(found, durations)
+    related = {
+        (pair.one, pair.other)
+        for pair in found
+        if pair.overlap.whole
+        or pair.overlap.seconds >= _RELATED * min(durations[pair.one], durations[pair.other])
+    }
     by_video: dict[int, list[Shared]] = defaultdict(list)
     for pair in found:
-        by_video[pair.one].append(pair)
-        by_video[pair.other].append(pair)
-    recurring = {key: _recurring(key, by_video[key], works, durations[key]) for key in by_video}
+        if (pair.one, pair.other) not in related:
+            by_video[pair.one].append(pair)
+            by_video[pair.other].append(pair)
+    recurring = {key: _recurring(key, by_video[key], related, durations[key]) for key in by_video}
     kept = []
     for pair in found:
-        if pair.overlap.whole:
+        if (pair.one, pair.other) in related:
             kept.append(pair)
             continue
         own = _own_spans(pair, recurring)
@@ -137,40 +145,22 @@ def without_recurring(found: Sequence[Shared], durations: Mapping[int, float]) -
     return kept
 
 
-def _works(found: Sequence[Shared], durations: Mapping[int, float]) -> dict[int, int]:
-    """The work that each video is of: copies, and what is wholly in one work alone, are one."""
-    parents = {key: key for pair in found for key in (pair.one, pair.other)}
-    for pair in found:
-        longer = max(durations[pair.one], durations[pair.other])
-        if pair.overlap.seconds >= _SAME_WORK * longer:
-            _join(parents, pair.one, pair.other)
-    holders: dict[int, set[int]] = defaultdict(set)
-    for pair in found:
-        if pair.overlap.whole:
-            part, holder = sorted((pair.one, pair.other), key=lambda key: durations[key])
-            holders[part].add(holder)
-    for part in sorted(holders, key=lambda key: -durations[key]):
-        roots = {_root(parents, holder) for holder in holders[part]} - {_root(parents, part)}
-        if len(roots) == 1:
-            _join(parents, part, roots.pop())
-    return {key: _root(parents, key) for key in parents}
-
-
 def _recurring(
-    video_id: int, pairs: Sequence[Shared], works: Mapping[int, int], duration: float
+    video_id: int, pairs: Sequence[Shared], related: set[tuple[int, int]], duration: float
 ) -> NDArray[np.bool_]:
-    """For each quarter of a second whether two works beside the video's own have it, too."""
+    """For each quarter of a second whether two strangers, also to each other, have it, too."""
     steps = int(duration * _STEPS_A_SECOND) + 2
     seen: dict[int, NDArray[np.bool_]] = {}
     for pair in pairs:
-        work = works[pair.other if pair.one == video_id else pair.one]
-        if work != works[video_id]:
-            marks = seen.setdefault(work, np.zeros(steps, np.bool_))
-            for start, end in pair.spans_in(video_id):
-                marks[_steps(start, end, steps)] = True
-    if len(seen) < 2:
-        return np.zeros(steps, np.bool_)
-    return np.asarray(np.sum(list(seen.values()), axis=0) >= 2)
+        marks = np.zeros(steps, np.bool_)
+        for start, end in pair.spans_in(video_id):
+            marks[_steps(start, end, steps)] = True
+        seen[pair.other if pair.one == video_id else pair.one] = marks
+    recurring = np.zeros(steps, np.bool_)
+    for one, other in combinations(sorted(seen), 2):
+        if (one, other) not in related:
+            recurring |= seen[one] & seen[other]
+    return recurring
 
 
 def _own_spans(

@@ -41,6 +41,8 @@ _STILL = 0.7
 """Root mean square (of 255) of a motion below which nothing moves: what encoders add is less."""
 _FROZEN = 0.25
 """The same for a still picture made into a video."""
+_SAME_STILL = 0.99
+"""Of two still pictures; one of hard edges in a quarter of the size comes to 0.992."""
 _ALIKE, _MOVES_ALIKE, _STILL_ALIKE = 0.9, 0.5, 0.985
 _SHIFTS = 5
 """The most voted ones are looked at again."""
@@ -76,11 +78,10 @@ class Overlap:
         if not self.moving:
             return 0.5  # a still picture: there is nothing else to be told
         # A part of both may be chosen out of much that does not match: more is asked of it.
-        least = (0.86, 0.97, 0.4) if self.whole else (0.91, 0.98, 0.5)
         parts = (
-            (self.agreement - least[0]) / 0.06,
-            (self.likeness - least[1]) / 0.02,
-            (self.motion - least[2]) / 0.25,
+            (self.agreement - (0.86 if self.whole else 0.87)) / 0.06,
+            (self.likeness - 0.97) / 0.02 if self.whole else (self.likeness - 0.988) / 0.006,
+            (self.motion - (0.4 if self.whole else 0.5)) / 0.25,
         )
         sure = math.prod(min(1.0, max(0.0, part)) for part in parts)
         return min(0.999, sure * (1.0 - math.exp(-2.0 * self.moving)))
@@ -151,7 +152,8 @@ class _Motion:
     def is_frozen(self) -> bool:
         """It is one picture all the time, and that is not even."""
         limit = self.changes.shape[1] * _FROZEN**2
-        return not self.blank.any() and bool((self.energy < limit).all())
+        rests = float((self.energy < limit).mean()) >= 0.75  # a keyframe may look a little other
+        return rests and not self.blank.any() and bool(self.energy.max() < 16 * limit)
 
 
 def _voted(a: _Motion, b: _Motion) -> list[int]:
@@ -247,7 +249,7 @@ def _of_stills(a: _Motion, b: _Motion) -> Overlap | None:
     """Two videos of a still picture each are one when picture and length are."""
     lengths = len(a.pictures), len(b.pictures)
     alike = float(a.pictures.mean(axis=0) @ b.pictures.mean(axis=0))
-    if alike < 0.995 or max(lengths) - min(lengths) > max(0.5 * _RATE, 0.05 * max(lengths)):
+    if alike < _SAME_STILL or max(lengths) - min(lengths) > max(0.5 * _RATE, 0.05 * max(lengths)):
         return None
     span = (a.first, a.first + min(lengths) / _RATE)
     return Overlap(b.first - a.first, (span,), 0.0, alike, 1.0, 1.0, whole=True)

@@ -124,8 +124,11 @@ class Looker:
         strangers = float(np.median(one @ other.T))
         alike = there & (near >= (strangers + float(np.median(near[inside]))) / 2)
         half = _STEP_SECONDS / 2
-        spans = _united([*found.spans, *((t - half, t + half) for t in mine[alike].tolist())])
-        shorter = min(self._videos[key].duration_seconds for key in (pair.one, pair.other))
+        lengths = [self._videos[key].duration_seconds for key in (pair.one, pair.other)]
+        first, last = max(0.0, -found.offset), min(lengths[0], lengths[1] - found.offset)
+        more = ((max(first, t - half), min(last, t + half)) for t in mine[alike].tolist())
+        spans = _united([*found.spans, *more])
+        shorter = min(lengths)
         seconds = sum(end - start for start, end in spans)
         return replace(found, spans=spans, whole=found.whole or seconds >= _WHOLE * shorter)
 
@@ -159,7 +162,7 @@ def _are_inside(
 def _united(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
     """Spans in order, those that touch made one."""
     united: list[tuple[float, float]] = []
-    for start, end in sorted((max(0.0, start), end) for start, end in spans):
+    for start, end in sorted(spans):
         if united and start <= united[-1][1] + 1e-3:
             united[-1] = united[-1][0], max(united[-1][1], end)
         else:
