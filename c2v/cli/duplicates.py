@@ -62,8 +62,9 @@ def duplicates(
             )
         with session.videos() as videos:
             count = videos.tell_apart(meant, undo=undo)
-        pairs = "1 pair" if count == 1 else f"{count} pairs"
-        session.notice(f"{pairs} {'may be duplicates again' if undo else 'are no duplicates'}")
+        pairs = "1 pair is" if count == 1 else f"{count} pairs are"
+        no = "no longer said to be no" if undo else "no"
+        session.notice(f"remembered: {pairs} {no} duplicate{'' if count == 1 else 's'}")
         return
     from c2v.cli.counting import Counting
 

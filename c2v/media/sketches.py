@@ -62,7 +62,7 @@ def sketch(path: Path, *, start: float = 0.0, end: float = float("inf")) -> Sket
         for frame in frames:
             seen.append(times[frame.index])
             grey.append(frame.pixels.mean(axis=2, dtype=np.float32))
-    small = _small(_without_bars(np.stack(grey)))
+    small = _small(np.stack(grey))
     return Sketch(np.asarray(seen, np.float32), small.astype(np.float16))
 
 
@@ -70,32 +70,36 @@ def _is_nothing(_problem: str) -> None:
     """What cannot be read is missing in the sketch; the library knows of it."""
 
 
-def _without_bars(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The part [T, H, W] inside of the bars."""
-    brightest = np.quantile(pictures, 0.98, axis=0)  # [H, W]
-    rows, columns = (_inside(brightest.max(axis=axis)) for axis in (1, 0))
-    return pictures[:, rows, columns]
-
-
-def _inside(brightest: NDArray[np.floating]) -> slice:
-    bright = np.flatnonzero(brightest > _BLACK)
-    most = int(len(brightest) * _MOST_BAR)
-    if not len(bright) or bright[0] > most or len(brightest) - 1 - bright[-1] > most:
-        return slice(None)
-    return slice(int(bright[0]), int(bright[-1]) + 1)
-
-
 def _small(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means over cells: [T, H, W] to [T, SIDE, SIDE]."""
-    rows, columns = (_cells(side) for side in pictures.shape[1:])
+    """Pictures [T, H, W] as means over cells of the part inside of the bars: [T, SIDE, SIDE]."""
+    brightest = np.quantile(pictures, 0.98, axis=0)  # [H, W]
+    rows, columns = (_cells(*_inside(brightest.max(axis=axis))) for axis in (1, 0))
     small = np.einsum("ih,thw,jw->tij", rows, pictures, columns, optimize=True)
     return np.asarray(small, np.float32)
 
 
-def _cells(count: int) -> NDArray[np.float64]:
-    """Weights [SIDE, count] that take the mean over equal parts of a line."""
-    edges = np.linspace(0, count, SIDE + 1)
-    starts = np.arange(count)
-    overlap = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+def _inside(brightest: NDArray[np.floating]) -> tuple[float, float, int]:
+    """Where the picture begins and ends among so many rows or columns, to a part of one."""
+    count = len(brightest)
+    bright = np.flatnonzero(brightest > _BLACK)
+    most = int(count * _MOST_BAR)
+    if not len(bright) or bright[0] > most or count - 1 - bright[-1] > most:
+        return 0.0, float(count), count
+    first, last = int(bright[0]), int(bright[-1])
+    # A row that is partly bar is as much darker than the next one.
+    start = first + (_darkness(brightest[first], brightest[first + 1]) if first else 0.0)
+    end = last + 1 - (_darkness(brightest[last], brightest[last - 1]) if last < count - 1 else 0.0)
+    return start, end, count
+
+
+def _darkness(outer: float, inner: float) -> float:
+    return min(1.0, max(0.0, 1.0 - float(outer) / float(inner)))
+
+
+def _cells(start: float, end: float, count: int) -> NDArray[np.float64]:
+    """Weights [SIDE, count] that take the mean over equal parts of a line from start to end."""
+    edges = np.linspace(start, end, SIDE + 1)
+    places = np.arange(count)
+    overlap = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
     weights = np.clip(overlap, 0, None)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -15,7 +15,7 @@ from c2v.search.overlaps import LEAST_SECONDS, Overlap
 from c2v.search.sequences import ResultSequence
 
 _STEPS_A_SECOND = 4
-_RELATED = 0.5
+_RELATED = 0.4
 """Videos that share so much of the shorter one are no strangers."""
 
 

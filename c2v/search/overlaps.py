@@ -61,6 +61,8 @@ class Overlap:
     """From when to when, in the first."""
     moving: float
     """How much of it moves."""
+    contrary: float
+    """How much beside it looks alike and moves otherwise: another take of one scene."""
     likeness: float
     motion: float
     agreement: float
@@ -81,9 +83,10 @@ class Overlap:
         parts = (
             (self.agreement - (0.86 if self.whole else 0.87)) / 0.06,
             (self.likeness - 0.97) / 0.02 if self.whole else (self.likeness - 0.988) / 0.006,
-            (self.motion - (0.4 if self.whole else 0.5)) / 0.25,
+            (self.motion - 0.4) / 0.25 if self.whole else (self.motion - 0.66) / 0.1,
         )
         sure = math.prod(min(1.0, max(0.0, part)) for part in parts)
+        sure *= min(1.0, 2 * self.moving / (self.moving + self.contrary))
         return min(0.999, sure * (1.0 - math.exp(-2.0 * self.moving)))
 
 
@@ -184,13 +187,17 @@ def _at_shift(a: _Motion, b: _Motion, shift: int) -> Overlap | None:
         return None
     mine, theirs = slice(start, end), slice(start + shift, end + shift)
     likeness = np.einsum("tp,tp->t", a.pictures[mine], b.pictures[theirs])
-    together = np.einsum("tp,tp->t", a.changes[mine], b.changes[theirs])
-    apart = _around(a.energy[mine]) * _around(b.energy[theirs])
+    # A change counts where both of its ends are alike: a cut to something else, at the end of what
+    # is shared, would drown all that moves beside it.
+    counts = _both_ends(likeness >= _ALIKE)
+    together = counts * np.einsum("tp,tp->t", a.changes[mine], b.changes[theirs])
+    apart = _around(counts * a.energy[mine]) * _around(counts * b.energy[theirs])
     motion = _around(together) / np.sqrt(np.maximum(apart, 1e-6))
-    moves = _around((a.moves[mine] & b.moves[theirs]).astype(np.float32)) >= _REACH
+    moves = _around(counts * (a.moves[mine] & b.moves[theirs])) >= _REACH
     blank = a.blank[mine] | b.blank[theirs]
     neutral = a.blank[mine] & b.blank[theirs]
     evidence = (likeness >= _ALIKE) & (motion >= _MOVES_ALIKE) & moves & ~blank
+    contrary = (likeness >= _ALIKE) & (motion < _MOVES_ALIKE) & moves & ~blank
     still = (likeness >= _STILL_ALIKE) & ~moves & ~blank
     covers = _WHOLE * min(len(a.pictures), len(b.pictures))
     good = evidence | still
@@ -210,6 +217,7 @@ def _at_shift(a: _Motion, b: _Motion, shift: int) -> Overlap | None:
         offset=offset,
         spans=tuple((begins + x / _RATE, begins + y / _RATE) for x, y in _runs(shared)),
         moving=float(counted.sum()) / _RATE,
+        contrary=float(contrary.sum()) / _RATE,
         likeness=float(np.median(likeness[counted])),
         motion=float(np.median(motion[counted])),
         agreement=_agreement(a.pictures[mine][counted], b.pictures[theirs][counted]),
@@ -224,7 +232,15 @@ def _agreement(a: Floats, b: Floats) -> float:
     return float((a * b).sum()) / lengths if lengths > 0 else 0.0
 
 
-def _around(values: Floats) -> NDArray[np.float64]:
+def _both_ends(alike: Flags) -> Floats:
+    """[T] 1 where the pictures are alike between which something changes, else 0."""
+    counts = np.zeros(len(alike), np.float32)
+    if len(alike) > 2 * _REACH:
+        counts[_REACH:-_REACH] = alike[2 * _REACH :] & alike[: -2 * _REACH]
+    return counts
+
+
+def _around(values: Floats | Flags) -> NDArray[np.float64]:
     """Sums [T] over the two seconds around each."""
     sums = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
     places, half = np.arange(len(values)), _WINDOW // 2
@@ -252,4 +268,4 @@ def _of_stills(a: _Motion, b: _Motion) -> Overlap | None:
     if alike < _SAME_STILL or max(lengths) - min(lengths) > max(0.5 * _RATE, 0.05 * max(lengths)):
         return None
     span = (a.first, a.first + min(lengths) / _RATE)
-    return Overlap(b.first - a.first, (span,), 0.0, alike, 1.0, 1.0, whole=True)
+    return Overlap(b.first - a.first, (span,), 0.0, 0.0, alike, 1.0, 1.0, whole=True)
