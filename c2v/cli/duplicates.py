@@ -26,7 +26,7 @@ def duplicates(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="Videos, folders or patterns; without, all of the library.",
             show_default=False,
         ),
@@ -47,9 +47,11 @@ def duplicates(
 ) -> None:
     """Find videos that are there more than once, in another size, format or cut.
 
-    Two seconds that move alike are enough, or all of a shorter video; what is black or even does
-    not count, nor an intro that three or more videos share. Of each group the best to keep is
-    first. Nothing is deleted.
+    Two seconds that move alike are enough, or all of a shorter video.
+
+    Black and even pictures do not count, nor an intro that three or more share.
+
+    Of each group the best to keep is first. Nothing is deleted.
     """
     meant = paths or []
     if undo and not not_duplicates:

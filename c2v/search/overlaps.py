@@ -75,6 +75,11 @@ class Overlap:
         return sum(end - start for start, end in self.spans)
 
     @property
+    def evidence(self) -> float:
+        """By which of two shifts is the better one."""
+        return self.moving * self.agreement * self.motion
+
+    @property
     def confidence(self) -> float:
         """How sure it is, in [0, 1); strangers stay below 0.5."""
         if not self.moving:
@@ -97,9 +102,12 @@ def overlap(one: Sketch, other: Sketch) -> Overlap | None:
         return _of_stills(a, b)
     found = [_at_shift(a, b, shift) for shift in _voted(a, b)]
     kept = [one for one in found if one is not None and one.confidence >= 0.5]
-    # Of shifts that are as good (a video that repeats itself) the smallest.
-    best = max((one.moving * one.agreement for one in kept), default=0.0)
-    good = [one for one in kept if one.moving * one.agreement >= 0.97 * best]
+    peaks: list[Overlap] = []
+    for one in sorted(kept, key=lambda one: -one.evidence):
+        if all(abs(one.offset - peak.offset) > 0.25 for peak in peaks):
+            peaks.append(one)
+    # Of turns that are as good (a video that repeats itself) the nearest.
+    good = [peak for peak in peaks if peak.evidence >= 0.97 * peaks[0].evidence]
     return min(good, key=lambda one: abs(one.offset), default=None)
 
 

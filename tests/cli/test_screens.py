@@ -90,6 +90,11 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["similar", f"{video}@0:01", *inside, "--moments"],
             ["similar", f"{HOSTILE}.mp4@1", *inside],
         ],
+        "duplicates": [
+            ["duplicates", *inside],
+            ["duplicates", f"/no/{HOSTILE}", *inside],
+            ["duplicates", "--not-duplicates", video, *inside],
+        ],
         "describe": [
             ["describe", video, "--labels", labels, *inside],
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],
