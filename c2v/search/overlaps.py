@@ -101,14 +101,14 @@ def overlap(one: Sketch, other: Sketch) -> Overlap | None:
     if a.is_frozen and b.is_frozen:
         return _of_stills(a, b)
     found = [_at_shift(a, b, shift) for shift in _voted(a, b)]
-    kept = [one for one in found if one is not None and one.confidence >= 0.5]
+    kept = [at for at in found if at is not None and at.confidence >= 0.5]
     peaks: list[Overlap] = []
-    for one in sorted(kept, key=lambda one: -one.evidence):
-        if all(abs(one.offset - peak.offset) > 0.25 for peak in peaks):
-            peaks.append(one)
+    for next_best in sorted(kept, key=lambda at: -at.evidence):
+        if all(abs(next_best.offset - peak.offset) > 0.25 for peak in peaks):
+            peaks.append(next_best)
     # Of turns that are as good (a video that repeats itself) the nearest.
     good = [peak for peak in peaks if peak.evidence >= 0.97 * peaks[0].evidence]
-    return min(good, key=lambda one: abs(one.offset), default=None)
+    return min(good, key=lambda peak: abs(peak.offset), default=None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
