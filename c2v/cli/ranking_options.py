@@ -14,6 +14,7 @@ MinScoreFlag = Annotated[
     float | None,
     typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
 ]
+AllFlag = Annotated[bool, typer.Option("--all", help="Weak results too, which are no match.")]
 StrategyFlag = Annotated[
     str | None,
     typer.Option(

@@ -17,10 +17,10 @@ from c2v.cli.filter_options import (
 )
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
-from c2v.cli.ranking_options import MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
+from c2v.cli.ranking_options import AllFlag, MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
-from c2v.errors import UsageError
+from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
@@ -51,6 +51,7 @@ def similar(
     max_duration: MaxDurationFlag = None,
     min_height: MinHeightFlag = None,
     min_score: MinScoreFlag = None,
+    all_rows: AllFlag = False,
     strategy: StrategyFlag = None,
     device: DeviceFlag = None,
     play: PlayFlag = False,
@@ -85,6 +86,8 @@ def similar(
     with session.videos(strategy=strategy, device=device) as videos:
         answer = videos.similar(video, **wanted)
         videos.keep(answer)
-        print_answer(session, answer, style)
+        print_answer(session, answer, style, all_rows=all_rows)
         print_damage(session, answer.left_out)
-    return do_with(session, answer, doing, style)
+    shown = answer.results if all_rows else answer.matching
+    done = do_with(session, shown, doing, style)
+    return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH

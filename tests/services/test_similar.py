@@ -108,15 +108,28 @@ def test_filters_and_formats_are_those_of_search(
     library: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["similar", str(folder / "garage.mp4"), "-L", str(library)]
-    assert run([*asked, "--in", str(folder / "photographer.mp4"), "-f", "json"]) == 0
+    assert run([*asked, "--in", str(folder / "photographer.mp4"), "-f", "json"]) == 5
     answer = json.loads(capsys.readouterr().out)
     assert answer["query"] == str(folder / "garage.mp4")
     assert [Path(one["path"]).name for one in answer["results"]] == ["photographer.mp4"]
-    assert run([*asked, "-f", "paths", "--top", "1"]) == 0
+    assert run([*asked, "-f", "paths", "--top", "1", "--all"]) == 5
     assert capsys.readouterr().out == f"{folder / 'film.mp4'}\n"
     with c2v.open(library) as videos:  # `c2v play 1` plays it
         assert videos.last(1).path == str(folder / "film.mp4")
-    assert run([*asked, "-f", "m3u", "--top", "1"]) == 0
+    assert run([*asked, "-f", "m3u", "--top", "1", "--all"]) == 5
     assert str(folder / "film.mp4") in capsys.readouterr().out
     assert run(["similar", " ", "-L", str(library)]) == 2
     assert "the VIDEO is empty" in capsys.readouterr().err
+
+
+def test_the_exit_code_says_whether_anything_is_like_it(
+    library: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = tmp_path / "again.mp4"
+    again.write_bytes((folder / "departure.mp4").read_bytes() + bytes(1))
+    assert run(["similar", str(again), "-L", str(library)]) == 0
+    assert "departure.mp4" in capsys.readouterr().out
+    assert run(["similar", str(folder / "photographer.mp4"), "-L", str(library)]) == 5
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "nothing here matches" in " ".join(shown.err.split())
