@@ -44,12 +44,11 @@ def library(place: Path) -> Iterator[VideoLibrary]:
 
 
 def command(*arguments: str | Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "c2v", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "c2v", *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode in (0, 5), done.stderr  # 5: nothing matched, which is an answer
+    return done.stdout
 
 
 def test_opening_loads_neither_numpy_nor_the_library() -> None:
