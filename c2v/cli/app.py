@@ -13,6 +13,7 @@ from c2v.cli import (
     config,
     demo,
     describe,
+    duplicates,
     evaluate,
     finetune,
     index,
@@ -21,6 +22,7 @@ from c2v.cli import (
     model,
     play,
     search,
+    similar,
 )
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.completion_options import InstallCompletionFlag, ShowCompletionFlag
@@ -67,6 +69,8 @@ def root(
 
 index.add_to(app)
 search.add_to(app)
+similar.add_to(app)
+duplicates.add_to(app)
 play.add_to(app)
 describe.add_to(app)
 library.add_to(app)

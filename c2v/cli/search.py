@@ -19,9 +19,9 @@ from c2v.cli.filter_options import (
 )
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
+from c2v.cli.ranking_options import AllFlag, MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
-from c2v.config import SETTINGS
 from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def search(
         list[str] | None,
         typer.Option(
             "--video",
-            metavar="FILE[@FROM-TO]",
+            metavar="FILE[@TIME|@FROM-TO]",
             help="Like this clip, or a part of it as film.mp4@1:30-1:45.",
             rich_help_panel=_ASK,
         ),
@@ -98,10 +98,8 @@ def search(
             help="Answer every line of a file, or of standard input as lines come in.",
         ),
     ] = None,
-    top: Annotated[int, typer.Option("--top", "-n", min=1, help="How many results.")] = 10,
-    moments: Annotated[
-        bool, typer.Option("--moments", help="Every good moment of every video, each once.")
-    ] = False,
+    top: TopFlag = 10,
+    moments: MomentsFlag = False,
     within: InFlag = None,
     extensions: ExtFlag = None,
     tags: TagFlag = None,
@@ -110,19 +108,9 @@ def search(
     min_duration: MinDurationFlag = None,
     max_duration: MaxDurationFlag = None,
     min_height: MinHeightFlag = None,
-    min_score: Annotated[
-        float | None,
-        typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
-    ] = None,
-    all_rows: Annotated[
-        bool, typer.Option("--all", help="Weak results too, which are no match.")
-    ] = False,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            "--strategy", metavar=SETTINGS["strategy"].metavar, help="How the vectors are searched."
-        ),
-    ] = None,
+    min_score: MinScoreFlag = None,
+    all_rows: AllFlag = False,
+    strategy: StrategyFlag = None,
     rerank: Annotated[
         int,
         typer.Option(

@@ -21,6 +21,8 @@ from c2v.media.segments import SegmentMode
 class EmbeddedClip:
     """A clip as one segment: its frame features [T, D] and its head vector [V], unit length."""
 
+    times: NDArray[np.float32]
+    """[T] of the frames, in seconds from the start of the file."""
     features: NDArray[np.float16]
     vector: NDArray[np.float32]
 
@@ -53,4 +55,5 @@ def embed_clip(
         for first in range(0, len(frames.pixels), PICTURES_A_CHUNK)
     ]
     stored = np.concatenate(features)[frames.shown].astype(np.float16)
-    return EmbeddedClip(stored, bundle.embed_segments([stored])[0])
+    times = frames.seconds.astype(np.float32)
+    return EmbeddedClip(times, stored, bundle.embed_segments([stored])[0])

@@ -223,6 +223,9 @@ class Store(Protocol):
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         """The video at exactly this absolute path."""
 
+    def videos_of_content(self, content_id: str) -> list[VideoRecord]:
+        """All files of exactly this content, by path."""
+
     def partly_read(self) -> list[VideoRecord]:
         """Videos of which not everything could be read (``problems``), by path."""
 

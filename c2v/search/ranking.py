@@ -44,6 +44,8 @@ class SearchOptions:
     all that matches is of one video."""
     where: Filter = Filter()
     """Which videos may be found."""
+    without: frozenset[int] = frozenset()
+    """Ids of videos that are not to be found: what was asked for itself, for instance."""
     on_unmatched: Callable[[str], None] | None = None
     """Told each path or pattern of ``where`` that means no video."""
     min_score: float | None = None
@@ -158,6 +160,7 @@ def _rank(
             scores = nearest.scores[line]
             hits = _hits(library, scores, nearest.segment_ids[line], options.min_score)
             complete = exhausted or len(hits) < len(scores)
+            hits = [(score, row) for score, row in hits if row.video_id not in options.without]
             videos = best_of_each(hits)
             if not options.missing:
                 videos = _there(videos, wanted, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,34 +128,43 @@ def _of_features(bundle: Bundle, label: str, features: NDArray[np.float16]) -> Q
 
 
 def _clip(space: Workspace, bundle: Bundle, name: str) -> Query:
-    """A file, or ``FILE@FROM-TO`` of it."""
+    """A file, or ``FILE@FROM-TO`` or ``FILE@TIME`` of it."""
     from c2v.search.ranking import video_query
-    from c2v.services.whole_videos import clip_of, stretch_of
+    from c2v.services.whole_videos import clip_of, moment_of, stretch_of
 
-    found = _STRETCH.fullmatch(name)
-    if found is None or expanded_path(name).exists():
-        clip = clip_of(expanded_path(name), bundle, space.store, notice=space.notice_once)
+    path, times = clip_asked(name)
+    if times is None:
+        clip = clip_of(path, bundle, space.store, notice=space.notice_once)
+    elif isinstance(times, tuple):
+        clip = stretch_of(path, *times, bundle, space.store, notice=space.notice_once)
     else:
-        start, end = _times(name, found[2])
-        path = expanded_path(found[1])
-        clip = stretch_of(path, start, end, bundle, space.store, notice=space.notice_once)
+        clip = moment_of(path, times, bundle, space.store, notice=space.notice_once)
     return video_query(name, clip.features, clip.vector)
 
 
-def _times(name: str, text: str) -> tuple[float, float]:
-    """FROM and TO in seconds."""
+def clip_asked(name: StrPath) -> tuple[Path, float | tuple[float, float] | None]:
+    """Which file is meant, and which moment or part of it in seconds; None for all of it.
+
+    Raises:
+        UsageError: what is behind @ is no time, or two of which the second is not later.
+    """
+    text = os.fspath(name)
+    found = _STRETCH.fullmatch(text)
+    if found is None or expanded_path(text).exists():
+        return expanded_path(text), None
+    return expanded_path(found[1]), _times(text, found[2])
+
+
+def _times(name: str, text: str) -> float | tuple[float, float]:
+    """TIME, or FROM and TO, in seconds."""
     from c2v.search.amounts import seconds_of
 
     first, dash, last = text.partition("-")
     if not dash:
-        raise UsageError(
-            f"--video {name}: after @ come two times", hint="for example film.mp4@1:30-1:45"
-        )
-    start, end = (seconds_of(one, option=f"--video {name}:") for one in (first, last))
+        return seconds_of(first, option=f"{name}:")
+    start, end = (seconds_of(one, option=f"{name}:") for one in (first, last))
     if start >= end:
-        raise UsageError(
-            f"--video {name}: it ends before it begins", hint="for example film.mp4@1:30-1:45"
-        )
+        raise UsageError(f"{name}: it ends before it begins", hint="for example film.mp4@1:30-1:45")
     return start, end
 
 

@@ -57,7 +57,11 @@ def search_texts(space: Workspace, queries: Sequence[str], wanted: Wanted) -> li
 
 
 def ranking_options(
-    space: Workspace, wanted: Wanted, *, on_missing: Callable[[str], None]
+    space: Workspace,
+    wanted: Wanted,
+    *,
+    on_missing: Callable[[str], None],
+    without: frozenset[int] = frozenset(),
 ) -> SearchOptions:
     """What is wanted of a ranking; paths that mean no video are told once."""
     telling = space.telling
@@ -71,19 +75,28 @@ def ranking_options(
         presence=space.presence,
         on_unmatched=unmatched,
         on_missing=on_missing,
+        without=without,
     )
 
 
 def answers_to(
-    space: Workspace, bundle: Bundle, queries: Sequence[Query], wanted: Wanted
+    space: Workspace,
+    bundle: Bundle,
+    queries: Sequence[Query],
+    wanted: Wanted,
+    *,
+    without: frozenset[int] = frozenset(),
 ) -> list[Answer]:
-    """The answers to questions that are vectors; what else is to be known is told once."""
+    """The answers to questions that are vectors; what else is to be known is told once.
+
+    Videos of the ids ``without`` are not found.
+    """
     store, telling = space.store, space.telling
     for query in queries:
         for line in () if query.pictures else remarks(bundle, query.label):
             space.notice_once(line)
     gone: list[str] = []
-    options = ranking_options(space, wanted, on_missing=gone.append)
+    options = ranking_options(space, wanted, on_missing=gone.append, without=without)
     answers = find_all(store, bundle, queries, options)
     if options.where.said:
         from c2v.services.saying import with_lines

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from c2v.indexing.report import IndexReport
     from c2v.library import Store, VideoRecord
+    from c2v.search.duplicates import Duplicates
     from c2v.search.results import Answer
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
@@ -132,8 +133,7 @@ class VideoLibrary:
         """
         from c2v.services.removing import remove
 
-        meant = [os.fspath(path) for path in several(paths)]
-        return remove(self._space, meant, dry_run=dry_run, confirm=confirm)
+        return remove(self._space, _typed(paths), dry_run=dry_run, confirm=confirm)
 
     # -- asking -------------------------------------------------------------------------------
 
@@ -177,18 +177,54 @@ class VideoLibrary:
         return answer_lines(self._space, source, wanted, on_bad=on_bad)
 
     def similar(self, path: StrPath, **wanted: Unpack[Wanted]) -> Answer:
-        """The moments that look like a video, the best first.
+        """The moments of other videos that look like this one, the best first.
 
-        ``wanted`` is described in :class:`c2v.services.wanted.Wanted`.
+        Args:
+            path: a file, or ``FILE@TIME`` for the shot at a time, or ``FILE@FROM-TO``. What the
+                library holds as it is on disk now is not opened again.
+            wanted: see :class:`c2v.services.wanted.Wanted`.
 
-        A file that the library holds as it is on disk now is not opened again.
+        The video itself and files of the same content are left out.
 
         Raises:
             MediaError: nothing of the file can be read.
         """
-        from c2v.services.searching import search_one
+        from c2v.services.similar import similar_to
 
-        return search_one(self._space, None, {**wanted, "video": path})
+        return similar_to(self._space, path, wanted)
+
+    def duplicates(
+        self,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Duplicates:
+        """Groups of videos that show the same: in another size, codec, container, or cut.
+
+        Args:
+            paths: videos, folders with all below, or path patterns; none means all.
+            on_progress: told how many pairs were looked at, of how many; from any thread.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+        """
+        from c2v.services.duplicates import find_duplicates
+
+        return find_duplicates(self._space, _typed(paths), on_progress or _told)
+
+    def tell_apart(self, paths: Iterable[StrPath] | StrPath, *, undo: bool = False) -> int:
+        """Remember that these videos are no duplicates of each other, or forget that (``undo``).
+
+        Returns:
+            How many pairs it concerns.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+            UsageError: there are not two contents among them.
+        """
+        from c2v.services.duplicates import tell_apart
+
+        return tell_apart(self._space, _typed(paths), undo=undo)
 
     def keep(self, answer: Answer) -> None:
         """Let this be the last answer of the library, of which :meth:`last` gives results.
@@ -274,3 +310,11 @@ class VideoLibrary:
         from c2v.services.finetuning import finetune
 
         return finetune(self._space, wish, screen, stop)
+
+
+def _typed(paths: Iterable[StrPath] | StrPath) -> list[str]:
+    return [os.fspath(path) for path in several(paths)]
+
+
+def _told(_done: int, _total: int) -> None:
+    """Nobody wants to know."""

@@ -46,7 +46,7 @@ class Wanted(TypedDict, total=False):
     image: StrPath | Sequence[StrPath] | None
     """A picture, or several, as a part of the question."""
     video: StrPath | Sequence[StrPath] | None
-    """A clip, or ``FILE@FROM-TO`` of it, as a part of the question."""
+    """A clip, or ``FILE@FROM-TO`` or ``FILE@TIME`` of it, as a part of the question."""
     like: int | Sequence[int] | None
     """Results of the last answer that was kept, by rank, as a part of the question."""
     said: str | None
@@ -68,6 +68,7 @@ def options_of(
     presence: Presence,
     on_unmatched: Callable[[str], None],
     on_missing: Callable[[str], None],
+    without: frozenset[int] = frozenset(),
 ) -> SearchOptions:
     """``wanted`` with everything that was left out.
 
@@ -89,6 +90,7 @@ def options_of(
         missing=wanted.get("missing", True),
         presence=presence,
         on_missing=on_missing,
+        without=without,
     )
 
 

@@ -40,6 +40,7 @@ def helps(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, list[s
 COMMANDS = {
     "search": ["search", "a motorcycle"],
     "search moments": ["search", "a motorcycle", "--moments", "--top", "2"],
+    "similar": ["similar", "videos/garage.mp4@0:01", "--all"],
     "search said": ["search", "--said", "old engine"],
     "search seen and said": ["search", "a motorcycle", "--said", "engine*"],
     "describe": ["describe", "videos/garage.mp4", "--labels", "labels.txt"],

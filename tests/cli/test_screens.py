@@ -85,6 +85,16 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["search", "x", "--strategy", HOSTILE],
             ["search", "x", f"--{HOSTILE}"],
         ],
+        "similar": [
+            ["similar", video, *inside],
+            ["similar", f"{video}@0:01", *inside, "--moments"],
+            ["similar", f"{HOSTILE}.mp4@1", *inside],
+        ],
+        "duplicates": [
+            ["duplicates", *inside],
+            ["duplicates", f"/no/{HOSTILE}", *inside],
+            ["duplicates", "--not-duplicates", video, *inside],
+        ],
         "describe": [
             ["describe", video, "--labels", labels, *inside],
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],

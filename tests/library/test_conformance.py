@@ -549,6 +549,16 @@ def store_ids(store: Store) -> list[int]:
     return sorted(record.id for record in store.videos())[:-5]
 
 
+def test_files_of_one_content_are_found(store: Store) -> None:
+    a = store.put_video(video("/films/b.mp4", content_id="one"), segments(unit_rows(1)))
+    store.put_video(video("/films/c.mp4", content_id="other"), segments(unit_rows(1)))
+    b = store.copy_video(a, path="/films/a.mp4", size_bytes=1, mtime_ns=1)
+    assert [(found.id, found.path) for found in store.videos_of_content("one")] == [
+        (b, "/films/a.mp4"), (a, "/films/b.mp4")
+    ]  # fmt: skip
+    assert store.videos_of_content("none") == []
+
+
 # -- lines of subtitles ---------------------------------------------------------------------------
 
 

@@ -72,7 +72,7 @@ def test_most_unrelated_searches_match_nothing(demo: Path) -> None:
 
 def test_a_clip_matches_itself(demo: Path) -> None:
     with c2v.open(demo) as videos:
-        answer = videos.similar(demo.parent / "videos" / "garage.mp4")
+        answer = videos.search(video=demo.parent / "videos" / "garage.mp4")
     assert answer.matched
     assert answer[0].confidence > 0.95
     assert not answer.matching[1:]  # no other film is like a motorcycle in a garage

@@ -44,12 +44,11 @@ def library(place: Path) -> Iterator[VideoLibrary]:
 
 
 def command(*arguments: str | Path) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "c2v", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    done = subprocess.run(
+        [sys.executable, "-m", "c2v", *map(str, arguments)], capture_output=True, text=True
+    )
+    assert done.returncode in (0, 5), done.stderr  # 5: nothing matched, which is an answer
+    return done.stdout
 
 
 def test_opening_loads_neither_numpy_nor_the_library() -> None:
@@ -95,7 +94,7 @@ def test_as_dict_is_the_json_of_the_command_line(
         command("search", "a dog", "--min-score=-1", *here),
     )
     clip = str(folder / "short.mp4")
-    same(library.similar(clip).as_dict(), command("search", "--video", clip, *here))
+    same(library.similar(clip).as_dict(), command("similar", clip, *here))
     same(library.status().as_dict(), command("status", *here))
     same(library.index(folder).as_dict(), command("index", folder, *here))
     labels = tmp_path / "labels.txt"

@@ -56,7 +56,7 @@ def test_the_script_of_the_readme(
     [
         ("search", ["a rocket"], {"top": 2}, ["search", "a rocket", "--top", "2"]),
         ("search", ["a rocket"], {"moments": True}, ["search", "a rocket", "--moments"]),
-        ("similar", ["garage.mp4"], {"top": 2}, ["search", "--video", "garage.mp4", "-n", "2"]),
+        ("similar", ["garage.mp4"], {"top": 2}, ["similar", "garage.mp4", "-n", "2"]),
         ("status", [], {}, ["status"]),
     ],
 )

@@ -101,6 +101,9 @@ class StoreReader:
     def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
         return self._videos.by_path(path)
 
+    def videos_of_content(self, content_id: str) -> list[VideoRecord]:
+        return self._videos.of_content(content_id)
+
     def partly_read(self) -> list[VideoRecord]:
         return self._videos.partly_read()
 

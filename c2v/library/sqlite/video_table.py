@@ -61,6 +61,11 @@ class VideoTable:
         rows = self._database.all(f"{_SELECT} WHERE path = ?", encode_path(path))
         return _video(rows[0]) if rows else None
 
+    def of_content(self, content_id: str) -> list[VideoRecord]:
+        """The videos with that content, by path."""
+        rows = self._database.all(f"{_SELECT} WHERE content_id = ? ORDER BY path", content_id)
+        return [_video(row) for row in rows]
+
     def by_id(self, video_id: int) -> VideoRecord | None:
         """The video of that number."""
         rows = self._database.all(f"{_SELECT} WHERE id = ?", video_id)
