@@ -1,10 +1,12 @@
 """What moves on stderr while something runs; instead of it a pipe gets a line now and then."""
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, ConsoleRenderable, RenderableType
+from rich.live import Live
 from rich.progress import Progress, ProgressColumn
 
 if TYPE_CHECKING:
@@ -42,3 +44,24 @@ class LiveDisplay:
         if self._shown and not self._live and now - self._said >= _PLAIN_SECONDS:
             self._said = now
             self._console.print(line)
+
+
+class SteadyLive(Live):
+    """Lines that stand on the screen and are drawn anew, whatever becomes of its width.
+
+    A terminal that is made narrower breaks the lines that no longer fit in two: they take up more
+    rows than were printed, and all of them are to be erased.
+    """
+
+    def __init__(self, console: Console, lines: Callable[[], RenderableType]) -> None:
+        super().__init__(
+            console=console, get_renderable=lines, transient=True, refresh_per_second=8
+        )
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        """What is printed now, the lines last."""
+        drawn = self._live_render
+        if drawn._shape is not None:  # of the lines on the screen, all as wide as the widest
+            width, height = drawn._shape
+            drawn._shape = width, height * max(1, -(-width // self.console.width))
+        return super().process_renderables(renderables)

@@ -24,6 +24,24 @@ class Failure:
         return {"path": str(self.path), "reason": self.reason}
 
 
+@dataclass(frozen=True, slots=True)
+class UnfinishedFilm:
+    """A video that is not in the library yet; what was read of it is kept for the next run."""
+
+    path: Path
+    seconds: float
+    """Of it that need not be read again."""
+    duration: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "path": str(self.path),
+            "seconds": round(self.seconds, 3),
+            "duration": round(self.duration, 3),
+        }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexReport:
     """The outcome of a run; what failed is data, not an exception."""
@@ -57,6 +75,8 @@ class IndexReport:
     engine: str = "local"
     """Who decoded and encoded."""
     interrupted: bool = False
+    unfinished: tuple[UnfinishedFilm, ...] = ()
+    """Long videos in the middle of which the run was interrupted: the next one goes on there."""
 
     @property
     def is_partial(self) -> bool:
@@ -84,6 +104,7 @@ class IndexReport:
                 {"path": str(seen.path), "files": seen.files} for seen in self.without_videos
             ],
             "interrupted": self.interrupted,
+            "unfinished": [film.as_dict() for film in self.unfinished],
         }
 
 
@@ -106,6 +127,7 @@ class Tally:
     damaged: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
     seconds_of_video: float = 0.0
+    unfinished: list[UnfinishedFilm] = field(default_factory=list)
 
     def report(self, *, elapsed_seconds: float, interrupted: bool) -> IndexReport:
         """The end of it."""
@@ -127,6 +149,7 @@ class Tally:
             seconds_of_video=self.seconds_of_video,
             elapsed_seconds=elapsed_seconds,
             interrupted=interrupted,
+            unfinished=tuple(self.unfinished),
         )
 
 
@@ -142,6 +165,9 @@ class IndexProgress(Protocol):
     def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None:
         """A video was opened; it lasts ``seconds``."""
 
+    def resumed(self, path: Path, *, seconds: float) -> None:
+        """``seconds`` of the video that was opened just now are there from a run before."""
+
     def advanced(self, path: Path, *, seconds: float) -> None:
         """``seconds`` more of this video are decoded."""
 
@@ -155,6 +181,7 @@ class Silent:
     def scanned(self, count: int) -> None: ...
     def planned(self, videos: int, size_bytes: int) -> None: ...
     def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None: ...
+    def resumed(self, path: Path, *, seconds: float) -> None: ...
     def advanced(self, path: Path, *, seconds: float) -> None: ...
     def closed(self, path: Path, *, failed: bool) -> None: ...
 
