@@ -8,16 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from c2v.cli.consent import agreed
 from c2v.cli.live import SteadyLive
 from c2v.cli.render import clock
 from c2v.cli.session import stop_on_signals
-from c2v.cli.text import fitted, printable
+from c2v.cli.text import fitted, has_all, printable
 
 if TYPE_CHECKING:
     import threading
@@ -26,7 +24,8 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 100
 MOST_FILES = 8
-_SHARE, _CLOCKS, _GAP = 4, 15, 2
+_SHARE, _CLOCKS = 4, 15
+_GAP = Text("  ")
 _TAIL = 10
 """Cells of the end of a long name that are kept: its number and extension."""
 
@@ -45,6 +44,25 @@ class _InFlight:
     @property
     def share(self) -> float:
         return min(1.0, self.done / self.seconds) if self.seconds > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Cells of everything for a terminal of one width; what is of no fixed length comes last."""
+
+    bar: int
+    clocks: bool
+    """Whether there is room for them."""
+    name: int
+    all: int
+
+    @classmethod
+    def of(cls, width: int) -> "_Columns":
+        whole = max(20, min(width, MOST_COLUMNS) - 1)
+        bar = 6 if whole < 60 else 16 if whole < 90 else 24
+        clocks = whole >= 45
+        before = _SHARE + bar + 2 * len(_GAP) + clocks * (_CLOCKS + len(_GAP))
+        return cls(bar, clocks, max(1, whole - before), whole)
 
 
 class IndexDisplay:
@@ -122,41 +140,43 @@ class IndexDisplay:
 
     # -- what is drawn ----------------------------------------------------------------------------
 
-    def board(self) -> RenderableType:
-        """All lines as they are now, for a terminal as wide as it is now."""
-        width = min(self._console.width, MOST_COLUMNS) - 1
+    def board(self) -> list[Text]:
+        """All lines as they are now, for a terminal as wide as it is now.
+
+        No line ends with spaces: terminals do not agree on whether these take up room.
+        """
+        columns = _Columns.of(self._console.width)
         if self._scanned is not None:
-            return Text(fitted(f"scanning, {self._scanned:,} files", width, tail=0).rstrip())
-        bar = 6 if width < 60 else 16 if width < 90 else 24
-        name = max(8, width - _SHARE - bar - _CLOCKS - 3 * _GAP)
-        grid = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
-        for cells in (_SHARE, bar, _CLOCKS, name):
-            grid.add_column(width=cells, no_wrap=True, overflow="crop")
-        grid.add_row(*self._overall(bar, name))
+            return [
+                Text(fitted(f"scanning, {self._scanned:,} files", columns.all, tail=0).rstrip())
+            ]
+        share, clocks = self._overall()
+        summary = fitted(self._summary(columns.name), columns.name, tail=0)
+        lines = [self._line(columns, share, clocks, summary)]
         files = [file for file in list(self._files.values()) if file.share < 1]
         most = max(0, min(MOST_FILES, self._console.height - 4))
         for file in files[:most]:
-            grid.add_row(*_of_file(file, bar, name))
+            read = f"{clock(file.done)}/{clock(file.seconds)}"
+            name = fitted(file.name, columns.name, tail=_TAIL)
+            lines.append(self._line(columns, file.share, Text(f"{read:>{_CLOCKS}}"), name, "dim"))
         if len(files) > most:
-            grid.add_row("", "", "", Text(f"and {len(files) - most} more", style="dim"))
-        return grid
+            indent = " " * (columns.all - columns.name)
+            lines.append(Text(f"{indent}and {len(files) - most} more", style="dim"))
+        return lines
 
-    def _overall(self, bar: int, name: int) -> Iterator[RenderableType]:
+    def _overall(self) -> tuple[float, Text]:
+        """The share of everything that is done; how fast it goes, and how long it will take."""
         done = self._closed_bytes
         done += sum(file.share * file.size_bytes for file in list(self._files.values()))
         self._highest = done = min(max(done, self._highest), self._total_bytes)
-        share = done / self._total_bytes if self._total_bytes else 1.0
         elapsed = max(time.monotonic() - self._began, 1e-9)
         bytes_a_second = (done - self._kept_bytes) / elapsed
-        clocks = Text()
+        clocks = Text(" " * _CLOCKS)
         if self._read_seconds and bytes_a_second > 0:
             left = clock((self._total_bytes - done) / bytes_a_second)
             rate = f"{self._read_seconds / elapsed:.0f}x"
             clocks = Text.assemble((f"{rate:>6} ", "cyan"), (f"{left:>8}", "progress.remaining"))
-        yield Text(f"{int(100 * share):>3}%", style="progress.percentage")
-        yield ProgressBar(total=1.0, completed=share, width=bar)
-        yield clocks
-        yield Text(fitted(self._summary(name), name, tail=0))
+        return done / self._total_bytes if self._total_bytes else 1.0, clocks
 
     def _summary(self, cells: int) -> str:
         count = f"{self._done:>{len(str(self._videos))}}/{self._videos}"
@@ -164,13 +184,25 @@ class IndexDisplay:
         whole = f"{count} videos{failed}"
         return whole if len(whole) <= cells else f"{count}{failed}"
 
+    def _line(
+        self, columns: "_Columns", share: float, clocks: Text, name: str, style: str = ""
+    ) -> Text:
+        parts = [Text(f"{int(100 * share):>3}%", style), self._bar(share, columns.bar)]
+        if columns.clocks:
+            clocks.stylize_before(style)
+            parts.append(clocks)
+        return _GAP.join([*parts, Text(name.rstrip())])
 
-def _of_file(file: _InFlight, bar: int, name: int) -> Iterator[RenderableType]:
-    clocks = f"{clock(file.done)}/{clock(file.seconds)}"
-    yield Text(f"{int(100 * file.share):>3}%", style="dim")
-    yield ProgressBar(total=1.0, completed=file.share, width=bar)
-    yield Text(f"{clocks:>{_CLOCKS}}", style="dim")
-    yield Text(fitted(file.name, name, tail=_TAIL))
+    def _bar(self, share: float, cells: int) -> Text:
+        """A bar in half cells; without colours what is left of it is blank."""
+        full, half = ("━", "╸") if has_all(self._console.encoding, "━╸") else ("-", " ")
+        whole, halves = divmod(int(2 * cells * share), 2)
+        done = full * whole + half * halves
+        rest = full if self._console.color_system and not self._console.no_color else " "
+        return Text.assemble(
+            (done, "bar.complete" if share < 1 else "bar.finished"),
+            (rest * (cells - len(done)), "bar.back"),
+        )
 
 
 @contextmanager

@@ -98,13 +98,12 @@ class Unfinished:
         with np.load(io.BytesIO(numbers), allow_pickle=False) as arrays:
             if not np.array_equal(arrays["times"], layout.times):
                 return None
-            return KeptFrames(
-                arrays["features"],
-                arrays["seconds"],
-                arrays["seen"],
-                arrays["settled"],
-                tuple(arrays["problems"].tolist()),
-            )
+            seen, rows = arrays["seen"], arrays["features"]
+            features = np.zeros((len(seen), rows.shape[1]), np.float16)
+            seconds = np.zeros(len(seen), np.float32)
+            features[seen], seconds[seen] = rows, arrays["seconds"]
+            problems = tuple(arrays["problems"].tolist())
+            return KeptFrames(features, seconds, seen, arrays["settled"], problems)
 
     def keep(self, content_id: str, sampling: Sampling, layout: Layout, kept: KeptFrames) -> bool:
         """Write what is known of a film in place of what was; whether that could be done."""
@@ -113,8 +112,8 @@ class Unfinished:
         np.savez(
             buffer,
             times=layout.times,
-            features=kept.features,
-            seconds=kept.seconds,
+            features=kept.features[kept.seen],
+            seconds=kept.seconds[kept.seen],
             seen=kept.seen,
             settled=kept.settled,
             problems=np.array(kept.problems, dtype=np.str_),
