@@ -17,6 +17,7 @@ from c2v.cli.filter_options import (
     TagFlag,
     UntilFlag,
 )
+from c2v.cli.interactive import InteractiveFlag, check_interactive, search_as_typed
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
@@ -120,6 +121,7 @@ def search(
     cut: CutFlag = None,
     exact: ExactFlag = False,
     thumbnails: ThumbnailsFlag = False,
+    interactive: InteractiveFlag = False,
     style: FormatFlag = Format.TABLE,
 ) -> int:
     """Find the videos, and the moments in them, that show what a sentence says.
@@ -150,6 +152,11 @@ def search(
         "like": like or (),
         "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
+    if interactive:
+        check_interactive(doing, style, batch)
+        return search_as_typed(
+            session, words, wanted, play_command=play_command, strategy=strategy, device=device
+        )
     _check_question(words, wanted, batch)
     with session.videos(strategy=strategy, device=device) as videos:
         if batch is not None:

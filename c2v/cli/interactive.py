@@ -1,0 +1,97 @@
+"""``c2v search -i``: results while the question is typed."""
+
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from c2v.cli.render import Format
+from c2v.cli.session import Session
+from c2v.errors import EXIT_OK, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from c2v.cli.doing import Doing
+    from c2v.services.wanted import Wanted
+
+InteractiveFlag = Annotated[
+    bool,
+    typer.Option(
+        "--interactive",
+        "-i",
+        help="Results while you type; Enter plays the moment.",
+        show_default=False,
+    ),
+]
+
+
+class Remarks(Session):
+    """A session whose remarks wait, for there is something else on the screen."""
+
+    @cached_property
+    def notices(self) -> list[str]:
+        """What is good to know about the last question."""
+        return []
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What could not be done; it is still to be said when the screen is gone."""
+        return []
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+
+def check_interactive(doing: "Doing", style: Format, batch: "Path | None") -> None:
+    """Refuse what makes no sense with -i.
+
+    Raises:
+        UsageError: another option that says what becomes of the results, or no terminal.
+    """
+    others = {
+        "--batch": batch is not None,
+        "--play": doing.play,
+        "--cut": doing.cut is not None,
+        "--thumbnails": doing.thumbnails,
+        f"--format {style.value}": style is not Format.TABLE,
+    }
+    for option, is_given in others.items():
+        if is_given:
+            raise UsageError(
+                f"-i shows what it finds on its own screen, not by {option}",
+                hint=f"leave out -i or {option.partition(' ')[0]}",
+            )
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("-i needs a terminal to type in", hint='c2v search "a dog"')
+
+
+def search_as_typed(
+    session: Session,
+    words: str | None,
+    wanted: "Wanted",
+    *,
+    play_command: str | None,
+    **flags: str | None,
+) -> int:
+    """Show the screen until it is left; the last answer is kept for ``c2v play`` and others."""
+    from c2v.cli.interactive_screen import Screen
+
+    remarks = Remarks(session.library, session.quiet, session.verbose)
+    try:
+        with remarks.videos(**flags) as videos:
+            screen = Screen(remarks, videos.as_typed(**wanted), words or "", play_command)
+            code = screen.run()
+            if screen.answer:
+                videos.keep(screen.answer)
+    finally:
+        for line in dict.fromkeys(remarks.problems):
+            session.problem(line)
+    if screen.answer:
+        place = session.library_option
+        session.notice(f"these results are kept: c2v play 1{place}, c2v open 1{place}")
+    return code or EXIT_OK
