@@ -1,7 +1,6 @@
 """``c2v search -i``: results while the question is typed."""
 
 import sys
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,26 +24,6 @@ InteractiveFlag = Annotated[
         show_default=False,
     ),
 ]
-
-
-class Remarks(Session):
-    """A session whose remarks wait, for there is something else on the screen."""
-
-    @cached_property
-    def notices(self) -> list[str]:
-        """What is good to know about the last question."""
-        return []
-
-    @cached_property
-    def problems(self) -> list[str]:
-        """What could not be done; it is still to be said when the screen is gone."""
-        return []
-
-    def notice(self, text: str) -> None:
-        self.notices.append(text)
-
-    def problem(self, text: str) -> None:
-        self.problems.append(text)
 
 
 def check_interactive(doing: "Doing", style: Format, batch: "Path | None") -> None:
@@ -79,7 +58,7 @@ def search_as_typed(
     **flags: str | None,
 ) -> int:
     """Show the screen until it is left; the last answer is kept for ``c2v play`` and others."""
-    from c2v.cli.interactive_screen import Screen
+    from c2v.cli.interactive_screen import Remarks, Screen
 
     remarks = Remarks(session.library, session.quiet, session.verbose)
     try:

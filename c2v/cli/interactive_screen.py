@@ -3,9 +3,10 @@
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from prompt_toolkit.application import Application, run_in_terminal
+from prompt_toolkit.application import Application, get_app_session, run_in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.document import Document
@@ -27,22 +28,20 @@ from c2v.cli.interactive_preview import Preview
 from c2v.cli.latest import Latest
 from c2v.cli.play import play_at
 from c2v.cli.render import clock, passed_filters, short_path
+from c2v.cli.session import Session
 from c2v.cli.text import fitted, printable
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, C2VError
 from c2v.services.playing import PlayFrom
 
 if TYPE_CHECKING:
-    from c2v.cli.interactive import Remarks
     from c2v.search.results import Answer, Moment
     from c2v.services.as_typed import AsTyped
 
 _PROMPT = "search: "
 _KEYS = "up/down choose   Enter plays   Esc leaves"
-_ABOVE, _BELOW = 2, 2
+_ABOVE, _BELOW = 2, 3
 """Lines over and under the results."""
 _RANK, _TIMES, _SCORE, _GAP = 3, 8, 7, 2
-_TAIL = 14
-"""Cells of the end of a long path that are kept."""
 _STYLE = Style.from_dict(
     {"prompt": "bold", "dim": "ansibrightblack", "time": "ansicyan", "bad": "ansiyellow",
      "chosen": "reverse"}
@@ -66,7 +65,7 @@ class Room:
         """For a whole screen; a cell is about twice as high as wide.
 
         >>> Room.of(Size(rows=24, columns=80), pictures=True)
-        Room(columns=48, rows=20, picture=(30, 15), is_beside=True)
+        Room(columns=48, rows=19, picture=(30, 15), is_beside=True)
         """
         rows = max(1, size.rows - _ABOVE - _BELOW)
         if pictures and size.columns >= 70 and rows >= 11:
@@ -77,14 +76,38 @@ class Room:
         return cls(size.columns, rows)
 
 
+class Remarks(Session):
+    """A session whose remarks wait, for there is something else on the screen."""
+
+    @cached_property
+    def notices(self) -> list[str]:
+        """What is good to know about the last question."""
+        return []
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What could not be done; it is still to be said when the screen is gone."""
+        return []
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+
 class Screen:
     """Runs until it is left; ``answer`` is then the last one that was shown."""
 
     def __init__(
-        self, session: "Remarks", asked: "AsTyped", words: str, play_command: str | None
+        self, session: Remarks, asked: "AsTyped", words: str, play_command: str | None
     ) -> None:
         self.answer: Answer | None = None
+        self.shown_for: str | None = None
+        """The text whose answer was drawn last."""
+        self._answered: str | None = None
         self._session = session
+        self._output = get_app_session().output
         self._asked = asked
         self._play_command = play_command
         self._chosen = 0
@@ -144,8 +167,8 @@ class Screen:
         """Show an answer; one that comes when all is rubbed out says nothing any more."""
         if answer is not None and not (self._words.text.strip() or self._asked.has_other_parts):
             return
-        before = self._moment()
-        self.answer, self._chosen = answer, 0
+        before = self._moment() if self._chosen else None  # it was chosen by somebody
+        self.answer, self._answered, self._chosen = answer, text, 0
         for place, moment in enumerate(answer or ()):
             if before and (moment.path, moment.best) == (before.path, before.best):
                 self._chosen = place
@@ -193,11 +216,12 @@ class Screen:
             layout=self._layout(),
             key_bindings=self._keys(),
             style=_STYLE,
+            output=self._output,
             full_screen=True,
             color_depth=ColorDepth.DEPTH_1_BIT
             if console.no_color
             else depth.get(console.color_system or ""),
-            after_render=lambda _: self._draw_picture(),
+            after_render=lambda _: self._rendered(),
         )
         made.ttimeoutlen = 0.05  # after Esc: whether it begins the code of another key
         return made
@@ -228,7 +252,7 @@ class Screen:
         return keys
 
     def _room(self) -> Room:
-        return Room.of(self._app.output.get_size(), pictures=self._preview.possible)
+        return Room.of(self._output.get_size(), pictures=self._preview.possible)
 
     def _layout(self) -> Layout:
         def text(of: Callable[[], StyleAndTextTuples], **options: Any) -> Window:
@@ -254,13 +278,24 @@ class Screen:
             return HSplit([found, Window(height=1), picture])
 
         last = [
+            text(lambda: [self._fitted("", self._where())], height=1),
             text(lambda: [self._fitted(*self._remark)], height=1),
             text(lambda: [self._fitted("class:dim", _KEYS)], height=1),
         ]
         return Layout(HSplit([line, Window(height=1), DynamicContainer(body), *last]), line)
 
+    def _where(self) -> str:
+        """The chosen moment in full, which has hardly room in the list."""
+        moment = self._moment()
+        if moment is None:
+            return ""
+        missing = ", missing" if moment.missing else ""
+        span = f"{clock(moment.start)}-{clock(moment.end)} of {clock(moment.duration)}{missing}"
+        return f"{printable(short_path(moment.path))}  {span}"
+
     def _fitted(self, style: str, sentence: str) -> tuple[str, str]:
-        return style, fitted(sentence, self._app.output.get_size().columns, tail=0).rstrip()
+        columns = self._output.get_size().columns
+        return style, fitted(sentence, columns, tail=2 * columns // 3).rstrip()
 
     def _results(self) -> StyleAndTextTuples:
         """Those around the chosen one that there is room for."""
@@ -272,24 +307,25 @@ class Screen:
             lines += _row(moment, room.columns, is_chosen=place == self._chosen)
         return lines
 
-    def _draw_picture(self) -> None:
+    def _rendered(self) -> None:
+        self.shown_for = self._answered
         room = self._room()
         columns, rows = room.picture
         place = (room.columns + _GAP, _ABOVE) if room.is_beside else (0, _ABOVE + room.rows + 1)
         drawn = self._preview.draw(*place, columns, rows)
         if drawn:
-            self._app.output.write_raw(drawn)
-            self._app.output.flush()
+            self._output.write_raw(drawn)
+            self._output.flush()
 
 
 def _row(moment: "Moment", columns: int, *, is_chosen: bool) -> StyleAndTextTuples:
     """A result as one line of so many cells."""
-    name = columns - _RANK - _TIMES - _SCORE - 3
-    path = fitted(printable(short_path(moment.path)), max(4, name), tail=_TAIL)
+    name = max(4, columns - _RANK - _TIMES - _SCORE - 4)
+    path = fitted(printable(short_path(moment.path)), name, tail=2 * name // 3)
     chosen = "class:chosen " if is_chosen else ""
     style = chosen + ("class:dim" if moment.missing else "")
     return [
-        (f"{chosen}class:dim", f"{moment.rank:>{_RANK}} "),
+        (f"{chosen}class:dim", f"{'>' if is_chosen else ' '}{moment.rank:>{_RANK}} "),
         (style, path),
         (f"{chosen}class:time", f"{clock(moment.best):>{_TIMES + 1}}"),
         (style, f"{moment.score:>{_SCORE + 1}.3f}"),
