@@ -51,6 +51,10 @@ class Preview:
         self._changed, self._crashed = changed, crashed
         self._finder: Latest[Which, NDArray[np.uint8]] = Latest(self._find, self._put, self._lack)
 
+    def has(self, moment: "Moment") -> bool:
+        """Whether nothing has to be read to show it."""
+        return (moment.path, moment.best) in self._pictures
+
     def show(self, moment: "Moment | None") -> None:
         """Let this be the moment that is looked at."""
         if not self.possible:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _PROMPT = "search: "
 _KEYS = "up/down choose   Enter plays   Esc leaves"
+_QUIET_SECONDS = 0.12
 _ABOVE, _BELOW = 2, 3
 """Lines over and under the results."""
 _RANK, _TIMES, _SCORE, _GAP = 3, 8, 7, 2
@@ -113,7 +114,7 @@ class Screen:
         self._chosen = 0
         self._remark: tuple[str, str] = ("class:dim", "")
         self._code = EXIT_OK
-        self._is_playing = False
+        self._is_playing = self._is_asking = False
         self._preview = Preview(session, self._redraw, self._crash)
         self._words = Buffer(
             document=Document(words), multiline=False, on_text_changed=lambda _: self._ask()
@@ -135,6 +136,13 @@ class Screen:
     # -- what is asked and found; the last three are called by other threads ----------------------
 
     def _ask(self) -> None:
+        """Ask when all keys that have come are in the text: of what is pasted, once."""
+        if self._app.loop is not None and not self._is_asking:
+            self._is_asking = True
+            self._app.loop.call_soon(self._ask_now)
+
+    def _ask_now(self) -> None:
+        self._is_asking = False
         self._finder.ask(self._words.text)
 
     def _found(self, text: str, answer: "Answer | None") -> None:
@@ -176,7 +184,7 @@ class Screen:
         about = notices[-1] if notices else ""
         notices.clear()
         self._say("class:dim", about or _about(answer))
-        self._preview.show(self._moment())
+        self._look_soon()
 
     def _say(self, style: str, sentence: str) -> None:
         self._remark = (style, printable(sentence))
@@ -188,7 +196,21 @@ class Screen:
     def _choose(self, step: int) -> None:
         if self.answer:
             self._chosen = max(0, min(len(self.answer) - 1, self._chosen + step))
-            self._preview.show(self._moment())
+            self._look_soon()
+
+    def _look_soon(self) -> None:
+        """Show the picture of the chosen moment, if it has to be read when nothing was typed for a
+        while: that takes time from the next search."""
+        moment, loop = self._moment(), self._app.loop
+        if moment is None or self._preview.has(moment):
+            self._preview.show(moment)
+        elif loop is not None:
+            loop.call_later(_QUIET_SECONDS, lambda: self._look_at(moment))
+
+    def _look_at(self, moment: "Moment") -> None:
+        if moment is self._moment():
+            self._preview.show(moment)
+            self._app.invalidate()
 
     def _leave(self) -> None:
         if self._app.is_running and not self._is_playing:

@@ -4,7 +4,7 @@
 
 makes a library of the shipped encoder in FOLDER (kept for the next time), types sentences into the
 real screen, on an output that draws nowhere, and prints the times from each key to the answer of
-exactly its text being on the screen: in one go (a key when the one before is answered) and in bursts
+exactly its text being on the screen: singly (a key when the one before is answered) and in bursts
 (a whole sentence at once: from its last key). A key is to cost less than 50 ms.
 """
 
@@ -45,15 +45,18 @@ def main(folder: Path, segments: int) -> int:
         made_library.create(directory, model, segments, frames=FRAMES)
     singly: list[float] = []
     bursts: list[float] = []
-    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
-        with c2v.open(directory) as videos:
-            began = time.perf_counter()
-            screen = Screen(Remarks(), videos.as_typed(), "", "true")
-            print(f"{segments:,} segments, ready after {time.perf_counter() - began:.2f} s")
-            typist = threading.Thread(target=_type, args=(screen, keys, singly, bursts))
-            typist.start()
-            screen.run()
-            typist.join()
+    with (
+        create_pipe_input() as keys,
+        create_app_session(input=keys, output=DummyOutput()),
+        c2v.open(directory) as videos,
+    ):
+        began = time.perf_counter()
+        screen = Screen(Remarks(), videos.as_typed(), "", "true")
+        print(f"{segments:,} segments, ready after {time.perf_counter() - began:.2f} s")
+        typist = threading.Thread(target=_type, args=(screen, keys, singly, bursts))
+        typist.start()
+        screen.run()
+        typist.join()
     waits = singly[10:]
     for what, found in (("a key", waits), ("the last key of a sentence", bursts)):
         print(
@@ -80,7 +83,7 @@ def _wait(screen: Screen, keys: PipeInput, typed: str, text: str) -> float:
     began = time.perf_counter()
     keys.send_text(typed)
     while screen.shown_for != text:
-        time.sleep(0.0002)
+        time.sleep(0.001)
         if time.perf_counter() - began > 30:
             raise TimeoutError(f"no answer to {text!r}")
     return (time.perf_counter() - began) * 1e3
