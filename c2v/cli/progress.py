@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 100
 MOST_FILES = 8
-_SHARE, _CLOCKS = 4, 15
+_SHARE, _CLOCKS = 4, 17
 _GAP = Text("  ")
+_LONGEST, _FASTEST = 999 * 3600, 99_999
+"""What there is room for: hours left, and seconds of video a second."""
 _TAIL = 10
 """Cells of the end of a long name that are kept: its number and extension."""
 
@@ -158,10 +160,11 @@ class IndexDisplay:
         for file in files[:most]:
             read = f"{clock(file.done)}/{clock(file.seconds)}"
             name = fitted(file.name, columns.name, tail=_TAIL)
-            lines.append(self._line(columns, file.share, Text(f"{read:>{_CLOCKS}}"), name, "dim"))
+            clocks = Text(f"{read:>{_CLOCKS}}"[:_CLOCKS])
+            lines.append(self._line(columns, file.share, clocks, name, "dim"))
         if len(files) > most:
-            indent = " " * (columns.all - columns.name)
-            lines.append(Text(f"{indent}and {len(files) - most} more", style="dim"))
+            more = fitted(f"and {len(files) - most} more", columns.name, tail=0).rstrip()
+            lines.append(Text(" " * (columns.all - columns.name) + more, style="dim"))
         return lines
 
     def _overall(self) -> tuple[float, Text]:
@@ -173,9 +176,9 @@ class IndexDisplay:
         bytes_a_second = (done - self._kept_bytes) / elapsed
         clocks = Text(" " * _CLOCKS)
         if self._read_seconds and bytes_a_second > 0:
-            left = clock((self._total_bytes - done) / bytes_a_second)
-            rate = f"{self._read_seconds / elapsed:.0f}x"
-            clocks = Text.assemble((f"{rate:>6} ", "cyan"), (f"{left:>8}", "progress.remaining"))
+            left = clock(min((self._total_bytes - done) / bytes_a_second, _LONGEST))
+            rate = f"{min(self._read_seconds / elapsed, _FASTEST):.0f}x"
+            clocks = Text.assemble((f"{rate:>7} ", "cyan"), (f"{left:>9}", "progress.remaining"))
         return done / self._total_bytes if self._total_bytes else 1.0, clocks
 
     def _summary(self, cells: int) -> str:
