@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 PATIENCE_SECONDS = 60.0
+STILL_SECONDS = 0.4
 
 
 class Terminal:
@@ -46,6 +47,8 @@ class Terminal:
     def c2v(self, *words: str | Path) -> None:
         """Type a command of c2v, which is run by this Python."""
         line = shlex.join([sys.executable, "-m", "c2v", *map(str, words)])
+        self.line("clear")
+        self.wait_for(lambda screen: screen.strip() == "$")
         self.line(f"clear; {line}; echo exit code $?")
 
     def line(self, text: str) -> None:
@@ -79,6 +82,15 @@ class Terminal:
                 return screen
             time.sleep(0.02)
         raise AssertionError(f"waited in vain for {seen!r}; the screen shows:\n{self.screen()}")
+
+    def wait_until_still(self, seen: str | Callable[[str], bool]) -> str:
+        """The same when nothing has moved on the screen for a while."""
+        before = self.wait_for(seen)
+        while True:
+            time.sleep(STILL_SECONDS)
+            if self.wait_for(seen) == before:
+                return before
+            before = self.screen()
 
     def _call(self, *words: str) -> str:
         done = subprocess.run(

@@ -72,7 +72,7 @@ class Room:
         if pictures and size.columns >= 70 and rows >= 11:
             high = min(22 if size.columns >= 120 else 15, rows)
             return cls(size.columns - 2 * high - _GAP, rows, (2 * high, high))
-        if pictures and rows >= 17 and size.columns >= 24:
+        if pictures and rows >= 22 and size.columns >= 24:
             return cls(size.columns, rows - 12, (22, 11), is_beside=False)
         return cls(size.columns, rows)
 
@@ -300,9 +300,9 @@ class Screen:
             return HSplit([found, Window(height=1), picture])
 
         last = [
-            text(lambda: [self._fitted("", self._where())], height=1),
-            text(lambda: [self._fitted(*self._remark)], height=1),
-            text(lambda: [self._fitted("class:dim", _KEYS)], height=1),
+            text(lambda: [("", self._fitted(self._where(), tail=40))], height=1),
+            text(lambda: [(self._remark[0], self._fitted(self._remark[1]))], height=1),
+            text(lambda: [("class:dim", self._fitted(_KEYS))], height=1),
         ]
         return Layout(HSplit([line, Window(height=1), DynamicContainer(body), *last]), line)
 
@@ -315,9 +315,9 @@ class Screen:
         span = f"{clock(moment.start)}-{clock(moment.end)} of {clock(moment.duration)}{missing}"
         return f"{printable(short_path(moment.path))}  {span}"
 
-    def _fitted(self, style: str, sentence: str) -> tuple[str, str]:
+    def _fitted(self, sentence: str, tail: int = 0) -> str:
         columns = self._output.get_size().columns
-        return style, fitted(sentence, columns, tail=2 * columns // 3).rstrip()
+        return fitted(sentence, columns, tail=min(tail, 2 * columns // 3)).rstrip()
 
     def _results(self) -> StyleAndTextTuples:
         """Those around the chosen one that there is room for."""
