@@ -1,5 +1,6 @@
 """``c2v search -i``: results while the question is typed."""
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,7 +8,8 @@ import typer
 
 from c2v.cli.render import Format
 from c2v.cli.session import Session
-from c2v.errors import EXIT_OK, UsageError
+from c2v.errors import MissingPartError, UsageError
+from c2v.optional import has
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,7 @@ def check_interactive(doing: "Doing", style: Format, batch: "Path | None") -> No
 
     Raises:
         UsageError: another option that says what becomes of the results, or no terminal.
+        MissingPartError: what draws the screen is not installed.
     """
     others = {
         "--batch": batch is not None,
@@ -47,6 +50,11 @@ def check_interactive(doing: "Doing", style: Format, batch: "Path | None") -> No
             )
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("-i needs a terminal to type in", hint='c2v search "a dog"')
+    if not has("prompt_toolkit"):  # c2v of before, without what it has needed since
+        raise MissingPartError(
+            "-i needs prompt_toolkit, which is not installed",
+            hint=shlex.join([sys.executable, "-m", "pip", "install", "prompt_toolkit"]),
+        )
 
 
 def search_as_typed(
@@ -73,4 +81,4 @@ def search_as_typed(
     if screen.answer:
         place = session.library_option
         session.notice(f"these results are kept: c2v play 1{place}, c2v open 1{place}")
-    return code or EXIT_OK
+    return code

@@ -129,7 +129,10 @@ def test_results_come_while_it_is_typed(
     terminal = load_helper("terminal.py")
     played = tmp_path / "played.txt"
     player = tmp_path / "player.py"
-    player.write_text(f"import sys\nopen({str(played)!r}, 'a').write(repr(sys.argv[1:]) + '\\n')\n")
+    player.write_text(
+        f"import json, sys\nwith open({str(played)!r}, 'a') as file:\n"
+        "    file.write(json.dumps(sys.argv[1:]) + '\\n')\n"
+    )
     with terminal.Terminal(columns, rows) as window:
         window.c2v(
             "search", "-i", "-L", library, "--play-command",
@@ -156,9 +159,9 @@ def test_results_come_while_it_is_typed(
         (third,) = (line for line in screen.splitlines() if line.startswith(">"))
         window.keys("Enter")
         deadline = time.monotonic() + 60
-        while not played.exists() and time.monotonic() < deadline:
+        while not (played.exists() and played.read_text()) and time.monotonic() < deadline:
             time.sleep(0.02)
-        start, path = eval(played.read_text())
+        start, path = json.loads(played.read_text())
         assert (float(start), Path(path).exists()) == (0.0, True)
         assert Path(path).name[-6:] in third
         window.wait_for("Esc leaves")
@@ -169,7 +172,7 @@ def test_results_come_while_it_is_typed(
         window.c2v("play", "3", "-L", library, "--play-command",
                    f"{sys.executable} {player} {{start}} {{path}}")  # fmt: skip
         window.wait_for("exit code 0")
-    assert played.read_text().splitlines() == [repr([start, path])] * 2
+    assert played.read_text().splitlines() == [json.dumps([start, path])] * 2
 
 
 def test_it_fits_into_every_size_and_ctrl_c_leaves(
