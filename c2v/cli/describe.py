@@ -62,5 +62,7 @@ def _print_labels(session: Session, found: "Description") -> None:
     table = new_table(RANK, "label", SCORE)
     highest = max((label.score for label in found), default=0.0)
     for label in found:
-        table.add_row(str(label.rank), label.label, score_cell(label.score, highest))
+        table.add_row(
+            str(label.rank), label.label, score_cell(label.score, label.score, of=highest)
+        )
     session.out.print(table)

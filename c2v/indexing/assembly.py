@@ -17,6 +17,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.stretches import divide
 from c2v.errors import MediaError
 from c2v.indexing.events import OpenedFile
+from c2v.indexing.report import Heard
 from c2v.indexing.unfinished import KeptFrames
 from c2v.library import SegmentData
 from c2v.media.frames import Frames
@@ -44,6 +45,7 @@ class Assembly:
     """Reasons why parts of it could not be read."""
     begun: dict[tuple[int, int], tuple[str, ...] | None] = field(default_factory=dict)
     """Parts of which frames have come; of those that are read, reasons why not all."""
+    heard: Heard = Heard()
 
     @classmethod
     def of(cls, file: OpenedFile, *, feature_dim: int) -> Assembly:

@@ -23,6 +23,8 @@ from c2v.indexing.engine import Failed
 from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile, PartRead
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job
+from c2v.indexing.report import Heard
+from c2v.indexing.subtitles import read_with
 from c2v.indexing.unfinished import Unfinished
 from c2v.media.containers import OpenVideo, open_video
 from c2v.media.decode import choose_decoder
@@ -30,6 +32,7 @@ from c2v.media.frames import Decoder
 from c2v.media.identity import content_id_of, held
 from c2v.media.picture import FrameShape
 from c2v.media.sampled import decode_range, lay_out
+from c2v.media.subtitles import text_streams
 
 QUEUED_CHUNKS = 24
 """24 chunks of 8 pictures of 224 x 224: at most 29 MB waiting for the encoder."""
@@ -65,6 +68,8 @@ class _Open:
     """Parts that are not finished."""
     problems: list[str]
     """Reasons why parts of it could not be read; filled while it is decoded."""
+    subtitle_streams: tuple[int, int]
+    """With text, and without."""
     failures: list[MediaError] = field(default_factory=list)
     delivered: bool = False
 
@@ -169,6 +174,7 @@ class DecodePool:
                         open_video(path, max_megapixels=self._options.max_megapixels)
                     )
                     content = content_id_of(file)
+                    streams = text_streams(video)
                     layout = lay_out(
                         video,
                         attempt.job.sampling,
@@ -178,7 +184,7 @@ class DecodePool:
                     found = OpenedFile(attempt.number, attempt.job, layout, state, content)
                 found = self._with_kept(found)
                 self._put(found)
-                opened = self._to_be_read(attempt, found, problems)
+                opened = self._to_be_read(attempt, found, problems, streams)
             except MediaError as error:
                 self._fail(attempt, error)
             finally:
@@ -199,14 +205,18 @@ class DecodePool:
         kept = self._unfinished.find(file.content_id, file.job.sampling, file.layout)
         return replace(file, kept=kept)
 
-    def _to_be_read(self, attempt: _Try, file: OpenedFile, problems: list[str]) -> _Open:
+    def _to_be_read(
+        self, attempt: _Try, file: OpenedFile, problems: list[str], streams: tuple[int, int]
+    ) -> _Open:
         count, kept = len(file.layout.times), file.kept
         if kept is not None:
             problems += kept.problems
         left = [(0, count)] if kept is None else kept.left()
         parts = split_all(left, shares=self._shares())
         delivered = kept is not None and bool(kept.seen.any())
-        return _Open(attempt, file, deque(parts), len(parts), problems, delivered=delivered)
+        return _Open(
+            attempt, file, deque(parts), len(parts), problems, streams, delivered=delivered
+        )
 
     def _decoder(self, job: Job) -> Decoder:
         return choose_decoder(
@@ -265,9 +275,16 @@ class DecodePool:
             self._fail(opened.attempt, opened.change)
         elif opened.delivered:
             lost = [failure.message for failure in opened.failures]
-            self._put(Closed(number, (*opened.problems, *lost)))
+            self._put(Closed(number, (*opened.problems, *lost), self._heard(opened)))
         else:
             self._put(Failed(number, opened.failures[0]))
+
+    def _heard(self, opened: _Open) -> Heard:
+        """Subtitles, by whoever was the last to read of the file: others go on meanwhile."""
+        if not self._options.subtitles:
+            return Heard()
+        file = opened.file
+        return read_with(file.job.file, file.layout.info, streams=opened.subtitle_streams)
 
     def _put(self, event: Event) -> None:
         while not self._stop.is_set():

@@ -8,6 +8,7 @@ its reading was ended (:mod:`c2v.indexing.unfinished`).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
@@ -43,6 +44,7 @@ from c2v.indexing.report import (
     UnfinishedFilm,
     refuse,
 )
+from c2v.indexing.subtitles import catch_up
 from c2v.indexing.unfinished import Unfinished
 from c2v.library import Store
 from c2v.media.scan import FoundVideo, NamedFolder, ScanProblem, scan
@@ -69,6 +71,8 @@ def index_paths(
     """
     started = time.monotonic()
     stop = stop or threading.Event()
+    if not library.keeps_lines:
+        options = dataclasses.replace(options, subtitles=False)
     engine = engine or LocalEngine(bundle, options, stop, unfinished)
     run = _Run(library, options, progress or Silent(), stop, unfinished)
     plan = run.plan(roots)
@@ -88,15 +92,17 @@ class _Run:
     stop: threading.Event
     unfinished: Unfinished | None
     tally: Tally = field(default_factory=Tally)
+    found: list[FoundVideo] = field(default_factory=list)
 
     def plan(self, roots: Sequence[Path]) -> Plan:
         problems: list[ScanProblem] = []
-        found: list[FoundVideo] = []
+        found = self.found
         named: list[NamedFolder] = []
         for file in scan(
             roots,
             exclude=self.options.exclude,
             hidden=self.options.hidden,
+            subtitles=self.options.subtitles,
             on_problem=problems.append,
             on_unmatched=self.tally.unmatched.append,
             on_named=named.append,
@@ -150,6 +156,9 @@ class _Run:
         note_refused(self.library, plan.refused, self.tally)
         self.tally.damaged = sorted(video.path for video in plan.damaged)
         self._prune(plan, confirm_prune)
+        if self.options.subtitles:
+            jobs = {job.file.path for job in plan.jobs}
+            catch_up(self.library, self.found, besides=jobs, tally=self.tally, stop=self.stop)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
         doomed, kept = choose_doomed(plan, prune=self.options.prune, confirm=confirm_prune)
