@@ -43,6 +43,7 @@ _QUIET_SECONDS = 0.12
 _ABOVE, _BELOW = 2, 3
 """Lines over and under the results."""
 _RANK, _TIMES, _SCORE, _GAP = 3, 8, 7, 2
+_WEAK = " weak"
 _STYLE = Style.from_dict(
     {"prompt": "bold", "dim": "ansibrightblack", "time": "ansicyan", "bad": "ansiyellow",
      "chosen": "reverse"}
@@ -326,7 +327,9 @@ class Screen:
         lines: StyleAndTextTuples = []
         shown = (self.answer or ())[first : first + room.rows]
         for place, moment in enumerate(shown, start=first):
-            lines += _row(moment, room.columns, is_chosen=place == self._chosen)
+            is_weak = self.answer is not None and moment.confidence < self.answer.bar
+            is_chosen = place == self._chosen
+            lines += _row(moment, room.columns, is_chosen=is_chosen, is_weak=is_weak)
         return lines
 
     def _rendered(self) -> None:
@@ -340,17 +343,17 @@ class Screen:
             self._output.flush()
 
 
-def _row(moment: "Moment", columns: int, *, is_chosen: bool) -> StyleAndTextTuples:
+def _row(moment: "Moment", columns: int, *, is_chosen: bool, is_weak: bool) -> StyleAndTextTuples:
     """A result as one line of so many cells."""
-    name = max(4, columns - _RANK - _TIMES - _SCORE - 4)
+    name = max(4, columns - _RANK - _TIMES - _SCORE - len(_WEAK) - 4)
     path = fitted(printable(short_path(moment.path)), name, tail=2 * name // 3)
     chosen = "class:chosen " if is_chosen else ""
-    style = chosen + ("class:dim" if moment.missing else "")
+    style = chosen + ("class:dim" if moment.missing or is_weak else "")
     return [
         (f"{chosen}class:dim", f"{'>' if is_chosen else ' '}{moment.rank:>{_RANK}} "),
         (style, path),
         (f"{chosen}class:time", f"{clock(moment.best):>{_TIMES + 1}}"),
-        (style, f"{moment.score:>{_SCORE + 1}.3f}"),
+        (style, f"{moment.score:>{_SCORE + 1}.3f}{_WEAK if is_weak else ' ' * len(_WEAK)}"),
         ("", "\n"),
     ]
 
@@ -360,4 +363,5 @@ def _about(answer: "Answer | None") -> str:
         return "type what to look for"
     if not answer:
         return f"nothing found{passed_filters(answer)}"
-    return f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms{passed_filters(answer)}"
+    how = f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms{passed_filters(answer)}"
+    return how if answer.matched else f"nothing here matches, these are the closest; {how}"

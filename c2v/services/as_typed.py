@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from c2v.search.questions import Part, Weighted, combine
 from c2v.search.ranking import text_queries
 from c2v.services.asking import other_parts
-from c2v.services.searching import answers_to
+from c2v.services.searching import answers_to, search_one
 from c2v.services.wanted import Wanted
 from c2v.services.workspace import Workspace
 
@@ -44,7 +44,7 @@ class AsTyped:
     @property
     def has_other_parts(self) -> bool:
         """Whether something is asked before the first letter is typed."""
-        return any(part.weight > 0 for part in self._others)
+        return self._wanted.get("said") is not None or any(one.weight > 0 for one in self._others)
 
     def answer(self, text: str) -> Answer | None:
         """What answers the text and all other parts; None where nothing is asked.
@@ -57,6 +57,8 @@ class AsTyped:
             parts = [self._text_part(text), *parts]
         elif not self.has_other_parts:
             return None
+        if not parts:
+            return search_one(self._space, None, self._wanted)  # words that are said, alone
         label = next(part.query.label for part in parts if part.weight > 0)
         question = combine(label, parts)
         return answers_to(self._space, self._bundle, [question], self._wanted)[0]
