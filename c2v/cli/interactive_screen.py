@@ -363,5 +363,7 @@ def _about(answer: "Answer | None") -> str:
         return "type what to look for"
     if not answer:
         return f"nothing found{passed_filters(answer)}"
-    how = f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms{passed_filters(answer)}"
-    return how if answer.matched else f"nothing here matches, these are the closest; {how}"
+    passed = passed_filters(answer)
+    if not answer.matched:
+        return f"nothing here matches{passed}; these are the closest"
+    return f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms{passed}"
