@@ -148,7 +148,7 @@ def test_results_come_while_it_is_typed(
             )
         )
         lines = screen.splitlines()
-        assert re.match(r"> +1 .*\.mp4 +00:\d\d +-?\d\.\d{3} weak$", lines[2])
+        assert re.match(r"> +1 .*\.mp4 +00:\d\d +-?\d\.\d{3} weak( |$)", lines[2])
         found = [line for line in lines if re.match(r"[> ] +\d ", line)]
         assert len(found) == 6
         if beside:
