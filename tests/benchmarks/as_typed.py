@@ -54,8 +54,10 @@ def main(folder: Path, segments: int) -> int:
         screen = Screen(Remarks(), videos.as_typed(), "", "true")
         print(f"{segments:,} segments, ready after {time.perf_counter() - began:.2f} s")
         typist = threading.Thread(target=_type, args=(screen, keys, singly, bursts))
+        spent = time.process_time()
         typist.start()
         screen.run()
+        spent = (time.process_time() - spent) * 1e3 / (len(singly) + len(bursts))
         typist.join()
     waits = singly[10:]
     for what, found in (("a key", waits), ("the last key of a sentence", bursts)):
@@ -63,6 +65,9 @@ def main(folder: Path, segments: int) -> int:
             f"{what} ({len(found)}): median {np.median(found):.1f} ms, "
             f"p99 {np.percentile(found, 99):.1f} ms, slowest {max(found):.1f} ms"
         )
+    print(
+        f"processor time a key: {spent:.1f} ms, all threads; other work on the machine adds waits"
+    )
     print(f"asked for: less than {ASKED_MS:g} ms")
     return int(np.percentile(waits, 99) >= ASKED_MS)
 
