@@ -205,10 +205,22 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
         drops = "--prune --yes drops" if prune else "--prune drops"
         session.notice(f"{report.missing} no longer on disk were kept; {drops} them")
     if report.interrupted:
+        for film in report.unfinished:
+            session.notice(
+                f"{short_path(str(film.path))} is not in the library yet: "
+                f"{clock(film.seconds)} of {clock(film.duration)} are read and kept"
+            )
         session.notice("interrupted; what was finished is kept, run it again to go on")
     _print_failures(session, "failed", report.failed)
     _print_failures(session, "read in part", report.partly)
     _print_failures(session, "folder", report.folders)
+    if session.err.is_terminal and not report.interrupted and _has_new(report):
+        session.notice(f'next: c2v search{session.library_option} "a dog catching a frisbee"')
+
+
+def _has_new(report: "IndexReport") -> bool:
+    """Something can be found that could not be found before."""
+    return bool(report.added or report.updated or report.reembedded)
 
 
 def _without_videos(seen: "NamedFolder") -> str:

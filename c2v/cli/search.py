@@ -17,6 +17,7 @@ from c2v.cli.filter_options import (
     TagFlag,
     UntilFlag,
 )
+from c2v.cli.interactive import InteractiveFlag, check_interactive, search_as_typed
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
 from c2v.cli.ranking_options import AllFlag, MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
@@ -125,6 +126,7 @@ def search(
     cut: CutFlag = None,
     exact: ExactFlag = False,
     thumbnails: ThumbnailsFlag = False,
+    interactive: InteractiveFlag = False,
     style: FormatFlag = Format.TABLE,
 ) -> int:
     """Find the videos, and the moments in them, that show what a sentence says.
@@ -156,6 +158,11 @@ def search(
         "said": None if said is None else as_text(said),
         "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
+    if interactive:
+        check_interactive(doing, style, batch)
+        return search_as_typed(
+            session, words, wanted, play_command=play_command, strategy=strategy, device=device
+        )
     _check_question(words, wanted, batch)
     with session.videos(strategy=strategy, device=device) as videos:
         if batch is not None:

@@ -59,6 +59,27 @@ def has_all(encoding: str, characters: str) -> bool:
     return True
 
 
+def fitted(text: str, cells: int, *, tail: int) -> str:
+    """``text`` in exactly so many cells of a screen: filled up, or without a part of it.
+
+    What stays of a text that is too long is its beginning and the last ``tail`` cells.
+
+    >>> fitted("a long name.mp4", 10, tail=4), fitted("short", 7, tail=4)
+    ('a lon….mp4', 'short  ')
+    """
+    from rich.cells import cell_len, chop_cells, set_cell_size
+
+    if cell_len(text) > cells:
+        tail = min(tail, max(0, cells - 2))
+        end = ""
+        for character in reversed(text):
+            if cell_len(character + end) > tail:
+                break
+            end = character + end
+        text = chop_cells(text, max(1, cells - 1 - cell_len(end)))[0] + "…" + end
+    return set_cell_size(text, cells)
+
+
 def shortened(text: str) -> str:
     """A sentence without its middle where that would fill the screen."""
     if len(text) <= LONGEST_SENTENCE:

@@ -32,7 +32,7 @@ def print_thumbnails(session: Session, moments: Sequence["Moment"]) -> None:
     if not moments or not session.out.is_terminal:
         return
     drawing = drawing_of_terminal()
-    if drawing == "blocks" and not _has_blocks(session):
+    if drawing == "blocks" and not has_blocks(session):
         session.notice("--thumbnails: this terminal has no colours for pictures")
         return
     side = max(COLUMNS * cell_size()[0], ROWS * cell_size()[1]) if drawing == "sixel" else _SIDE
@@ -43,7 +43,8 @@ def print_thumbnails(session: Session, moments: Sequence["Moment"]) -> None:
             _print_row(session, row, drawing)
 
 
-def _has_blocks(session: Session) -> bool:
+def has_blocks(session: Session) -> bool:
+    """Whether standard output has colours and the characters to make pictures of."""
     console = session.out
     return bool(
         console.color_system and not console.no_color
@@ -79,18 +80,19 @@ def _print_row(session: Session, row: list[Labelled], drawing: Drawing) -> None:
     for place, (_, pixels) in enumerate(row):
         column = place * (COLUMNS + _GAP) + 1
         # A cursor that a picture has moved goes back to where it was.
-        parts.append(f"\x1b[{column}G\x1b7{_drawn(pixels, drawing)}\x1b8")
+        parts.append(f"\x1b[{column}G\x1b7{drawn(pixels, drawing, COLUMNS, ROWS)}\x1b8")
     parts.append(f"\r\x1b[{ROWS}B")
     sys.stdout.write("".join(parts))
     sys.stdout.flush()
 
 
-def _drawn(pixels: NDArray[np.uint8], drawing: Drawing) -> str:
+def drawn(pixels: NDArray[np.uint8], drawing: Drawing, columns: int, rows: int) -> str:
+    """A square picture over so many cells, in a notation of terminals: not as blocks."""
     if drawing == "kitty":
-        return kitty(pixels, COLUMNS, ROWS)
+        return kitty(pixels, columns, rows)
     if drawing == "iterm2":
         from c2v.media.thumbnails import jpeg
 
-        return iterm2(jpeg(pixels), COLUMNS, ROWS)
+        return iterm2(jpeg(pixels), columns, rows)
     width, height = cell_size()
-    return sixel(resized(pixels, COLUMNS * width, ROWS * height))
+    return sixel(resized(pixels, columns * width, rows * height))

@@ -18,6 +18,7 @@ from c2v.encoder.stretches import divide
 from c2v.errors import MediaError
 from c2v.indexing.events import OpenedFile
 from c2v.indexing.report import Heard
+from c2v.indexing.unfinished import KeptFrames
 from c2v.library import SegmentData
 from c2v.media.frames import Frames
 from c2v.media.segments import FEWEST_FRAMES_A_SHOT, FRAMES_A_SEGMENT, Segment
@@ -42,17 +43,48 @@ class Assembly:
     closed: bool = False
     problems: tuple[str, ...] = ()
     """Reasons why parts of it could not be read."""
+    begun: dict[tuple[int, int], tuple[str, ...] | None] = field(default_factory=dict)
+    """Parts of which frames have come; of those that are read, reasons why not all."""
     heard: Heard = Heard()
 
     @classmethod
     def of(cls, file: OpenedFile, *, feature_dim: int) -> Assembly:
-        """Room for all of its frames."""
-        count = len(file.layout.times)
-        return cls(
+        """Room for all of its frames, and in it what a run before has kept of them."""
+        count, kept = len(file.layout.times), file.kept
+        made = cls(
             file,
             features=np.zeros((count, feature_dim), np.float16),
             seconds=np.zeros(count, np.float32),
             seen=np.zeros(count, np.bool_),
+        )
+        if kept is not None:
+            made.features[:], made.seconds[:], made.seen[:] = kept.features, kept.seconds, kept.seen
+        return made
+
+    @property
+    def duration(self) -> float:
+        """Of the whole video, in seconds."""
+        return self.file.layout.info.duration_seconds
+
+    def seconds_of(self, frames: int) -> float:
+        """How much of the video so many of its frames stand for."""
+        return self.duration * frames / len(self.file.layout.times)
+
+    def so_far(self) -> KeptFrames:
+        """What need not be read again: parts that are read, and of others all up to the first
+        frame that is missing. Of a part with frames in a batch nothing is said to be unreadable."""
+        kept = self.file.kept
+        settled = np.zeros_like(self.seen) if kept is None else kept.settled.copy()
+        problems = [] if kept is None else list(kept.problems)
+        for (first, last), lost in self.begun.items():
+            gaps = np.flatnonzero(~self.seen[first:last])
+            if lost is not None and not self.waiting:
+                settled[first:last] = True
+                problems += lost
+            else:
+                settled[first : first + int(gaps[0]) if len(gaps) else last] = True
+        return KeptFrames(
+            self.features.copy(), self.seconds.copy(), self.seen & settled, settled, tuple(problems)
         )
 
     @property

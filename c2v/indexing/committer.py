@@ -10,6 +10,7 @@ from c2v.errors import ChangedError, MediaError
 from c2v.indexing.engine import Failed, Indexed
 from c2v.indexing.plan import Job
 from c2v.indexing.report import Failure, IndexProgress, Tally
+from c2v.indexing.unfinished import Unfinished
 from c2v.library import Store
 from c2v.media.identity import CHANGED, is_named
 
@@ -25,6 +26,7 @@ class Committer:
     jobs: Sequence[Job]
     tally: Tally
     progress: IndexProgress
+    unfinished: Unfinished | None = None
     _finished: list[Indexed] = field(default_factory=list)
     _finished_since: float = 0.0
 
@@ -70,6 +72,8 @@ class Committer:
 
     def _report(self, one: Indexed) -> None:
         job, tally = self.jobs[one.number], self.tally
+        if self.unfinished is not None:
+            self.unfinished.forget(one.video.content_id, job.sampling)
         if job.updates:
             tally.updated += 1
         else:

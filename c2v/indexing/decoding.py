@@ -1,12 +1,12 @@
 """The decoding side of the local engine: threads that turn files into events.
 
 Each worker takes a task, opens the file and puts what it finds on one bounded queue, in this
-order: :class:`OpenedFile`, any number of :class:`Decoded`, then :class:`Closed` or
-:class:`Failed`. Every time a file is opened it is held until that reading ends, and must still be
-the same file, under the same name: else it is :class:`Dropped`, and tried again at once, but only
-once. A long file is split into parts. Whoever opened it goes on with them; a worker for which no
-file is left helps another, so one film does not leave the other cores without work. The queue's
-bound, and a file a worker, are the engine's bounds on memory.
+order: :class:`OpenedFile`, any number of :class:`Decoded` and :class:`PartRead`, then
+:class:`Closed` or :class:`Failed`. Every time a file is opened it is held until that reading ends,
+and must still be the same file, under the same name: else it is :class:`Dropped`, and tried again
+at once, but only once. A long file is split into parts. Whoever opened it goes on with them; a
+worker for which no file is left helps another, so one film does not leave the other cores without
+work. The queue's bound, and a file a worker, are the engine's bounds on memory.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from queue import Full, Queue
 
 from c2v.errors import ChangedError, MediaError, only_this_file
 from c2v.indexing.engine import Failed
-from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile
+from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile, PartRead
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job
 from c2v.indexing.report import Heard
 from c2v.indexing.subtitles import read_with
+from c2v.indexing.unfinished import Unfinished
 from c2v.media.containers import OpenVideo, open_video
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import Decoder
@@ -82,13 +83,20 @@ class DecodePool:
     """Workers that decode ``jobs`` and put events on ``events`` until :meth:`stop`."""
 
     def __init__(
-        self, jobs: Sequence[Job], *, shape: FrameShape, options: IndexOptions, workers: int
+        self,
+        jobs: Sequence[Job],
+        *,
+        shape: FrameShape,
+        options: IndexOptions,
+        workers: int,
+        unfinished: Unfinished | None = None,
     ) -> None:
         self.events: Queue[Event] = Queue(maxsize=QUEUED_CHUNKS)
         self._tries = deque(_Try(number, job) for number, job in enumerate(jobs))
         self._open: list[_Open] = []
         self._shape = shape
         self._options = options
+        self._unfinished = unfinished
         self._lock = threading.Condition()
         self._opening = 0
         self._stop = threading.Event()
@@ -174,19 +182,41 @@ class DecodePool:
                         on_problem=problems.append,
                     )
                     found = OpenedFile(attempt.number, attempt.job, layout, state, content)
-                parts = split(len(layout.times), shares=self._shares())
+                found = self._with_kept(found)
                 self._put(found)
-                opened = _Open(attempt, found, deque(parts), len(parts), problems, streams)
+                opened = self._to_be_read(attempt, found, problems, streams)
             except MediaError as error:
                 self._fail(attempt, error)
             finally:
                 with self._lock:
                     self._opening -= 1
-                    self._open += [opened] if opened else []
+                    self._open += [opened] if opened and opened.left else []
                     self._lock.notify_all()
-            if opened and (part := self._next_part(opened)):
+            if opened and not opened.left:
+                self._finish(opened)
+            elif opened and (part := self._next_part(opened)):
                 self._decode_part(opened, part, video)
         return opened
+
+    def _with_kept(self, file: OpenedFile) -> OpenedFile:
+        """The file with what a run before has kept of it."""
+        if self._unfinished is None:
+            return file
+        kept = self._unfinished.find(file.content_id, file.job.sampling, file.layout)
+        return replace(file, kept=kept)
+
+    def _to_be_read(
+        self, attempt: _Try, file: OpenedFile, problems: list[str], streams: tuple[int, int]
+    ) -> _Open:
+        count, kept = len(file.layout.times), file.kept
+        if kept is not None:
+            problems += kept.problems
+        left = [(0, count)] if kept is None else kept.left()
+        parts = split_all(left, shares=self._shares())
+        delivered = kept is not None and bool(kept.seen.any())
+        return _Open(
+            attempt, file, deque(parts), len(parts), problems, streams, delivered=delivered
+        )
 
     def _decoder(self, job: Job) -> Decoder:
         return choose_decoder(
@@ -208,6 +238,7 @@ class DecodePool:
         self, opened: _Open, part: tuple[int, int], video: OpenVideo | None = None
     ) -> None:
         file, failure = opened.file, None
+        problems: list[str] = []
         try:
             with only_this_file(), held(file.job.file.path, file.state, content=file.content_id):
                 for frames in decode_range(
@@ -215,15 +246,19 @@ class DecodePool:
                     *part,
                     shape=self._shape,
                     decoder=self._decoder(file.job),
-                    on_problem=opened.problems.append,
+                    on_problem=problems.append,
                     video=video,
                 ):
                     opened.delivered = True
-                    self._put(Decoded(file.number, frames))
+                    self._put(Decoded(file.number, frames, part))
         except MediaError as error:
             failure = error
+        if not isinstance(failure, ChangedError):
+            lost = (failure.message,) if failure else ()
+            self._put(PartRead(file.number, part, (*problems, *lost)))
         with self._lock:
             opened.left -= 1
+            opened.problems += problems
             opened.failures += [failure] if failure else []
             if opened.change:  # no need to read the rest of it
                 opened.left -= len(opened.parts)
@@ -269,5 +304,19 @@ def split(count: int, *, shares: int) -> list[tuple[int, int]]:
     >>> split(60, shares=2)
     [(0, 30), (30, 60)]
     """
+    return split_all([(0, count)], shares=shares)
+
+
+def split_all(ranges: Sequence[tuple[int, int]], *, shares: int) -> list[tuple[int, int]]:
+    """Ranges of sample times, as :func:`split` cuts one.
+
+    >>> split_all([(100, 400), (500, 510)], shares=1)
+    [(100, 340), (340, 400), (500, 510)]
+    """
+    count = sum(last - first for first, last in ranges)
     size = max(SHORTEST_PART_FRAMES, min(PART_FRAMES, -(-count // shares)))
-    return [(first, min(first + size, count)) for first in range(0, max(count, 1), size)]
+    return [
+        (begin, min(begin + size, last))
+        for first, last in ranges
+        for begin in range(first, max(last, first + 1), size)
+    ]

@@ -48,6 +48,23 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A run before has read ``seconds`` of a job's video, which was opened just now."""
+
+    number: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The run ends before a job's video is read; ``seconds`` of its ``duration`` are kept."""
+
+    number: int
+    seconds: float
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
 class Advanced:
     """So many seconds more of a job's video are decoded."""
 
@@ -61,7 +78,7 @@ class Pause:
     moment to store what is finished."""
 
 
-Outcome = Indexed | Failed | Opened | Advanced | Pause
+Outcome = Indexed | Failed | Opened | Resumed | Advanced | Interrupted | Pause
 
 
 class Engine(Protocol):

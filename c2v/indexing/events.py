@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from c2v.indexing.engine import Failed
 from c2v.indexing.plan import Job
 from c2v.indexing.report import Heard
+from c2v.indexing.unfinished import KeptFrames
 from c2v.media.frames import Frames
 from c2v.media.identity import FileState
 from c2v.media.sampled import Layout
@@ -23,14 +24,28 @@ class OpenedFile:
     state: FileState
     """Of the file that was read, whatever stood at its path when the run was planned."""
     content_id: str
+    kept: KeptFrames | None = None
+    """What a run before has read of it: that does not come again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
-    """Some of its frames."""
+    """Some of its frames; those of one part come in order."""
 
     number: int
     frames: Frames
+    part: tuple[int, int]
+    """The range of its times that is being read."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartRead:
+    """All frames of a part that can be read have come."""
+
+    number: int
+    part: tuple[int, int]
+    problems: tuple[str, ...]
+    """Reasons why some of it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +72,4 @@ class Crashed:
     error: BaseException
 
 
-Event = OpenedFile | Decoded | Closed | Dropped | Failed | Crashed
+Event = OpenedFile | Decoded | PartRead | Closed | Dropped | Failed | Crashed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from queue import Empty
@@ -12,10 +13,20 @@ from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
 from c2v.indexing.assembly import Assembly, BatchSize, PictureBatch, to_segments
 from c2v.indexing.decoding import DecodePool
-from c2v.indexing.engine import Advanced, Failed, Indexed, Opened, Outcome, Pause
-from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile
+from c2v.indexing.engine import (
+    Advanced,
+    Failed,
+    Indexed,
+    Interrupted,
+    Opened,
+    Outcome,
+    Pause,
+    Resumed,
+)
+from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile, PartRead
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job
+from c2v.indexing.unfinished import FEWEST_FRAMES, KEEP_EVERY_SECONDS, Unfinished
 from c2v.library import NewVideo
 from c2v.media.picture import FrameShape
 
@@ -31,6 +42,8 @@ class LocalEngine:
     bundle: Bundle
     options: IndexOptions
     stop: threading.Event
+    unfinished: Unfinished | None = None
+    """Where long films are kept whose reading was ended; None keeps nothing of them."""
     name: str = "local"
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
@@ -41,10 +54,10 @@ class LocalEngine:
             shape=FrameShape(image.side, image.resize),
             options=self.options,
             workers=self.options.workers or usable_cores(),
+            unfinished=self.unfinished,
         )
-        encoding = _Encoding(
-            self.bundle, PictureBatch(BatchSize(self.options.batch_size)), left=len(jobs)
-        )
+        batch = PictureBatch(BatchSize(self.options.batch_size))
+        encoding = _Encoding(self.bundle, batch, left=len(jobs), unfinished=self.unfinished)
         pool.start()
         try:
             _ = self.bundle.image_tower  # loads while the workers decode
@@ -56,11 +69,16 @@ class LocalEngine:
                     yield from encoding.encode()
                 else:
                     yield from encoding.take(event)
+                encoding.keep_now_and_then()
                 yield Pause()
+        except BaseException:
+            encoding.keep()
+            raise
         finally:
             pool.stop()
         yield Pause()
         yield from encoding.encode()  # after an interrupt: a batch away from finished
+        yield from encoding.keep()
 
 
 @dataclass(slots=True)
@@ -71,16 +89,20 @@ class _Encoding:
     batch: PictureBatch
     left: int
     """Jobs that are neither finished nor failed."""
+    unfinished: Unfinished | None
     assemblies: dict[int, Assembly] = field(default_factory=dict)
     """By the number of the job."""
+    _kept_at: float = field(default_factory=time.monotonic)
 
     def take(self, event: Event) -> Iterator[Outcome]:
         """One event, and what comes of it."""
         match event:
             case OpenedFile():
-                yield self._begin(event)
+                yield from self._begin(event)
             case Decoded():
                 yield from self._add(event)
+            case PartRead(number, part, problems):
+                self.assemblies[number].begun[part] = problems
             case Closed():
                 yield from self._close(event)
             case Dropped(number):
@@ -97,16 +119,38 @@ class _Encoding:
         for assembly in self.batch.encode(self.bundle):
             yield from self._finish_if_complete(assembly)
 
-    def _begin(self, file: OpenedFile) -> Opened:
-        dim = self.bundle.feature_dim
-        self.assemblies[file.number] = Assembly.of(file, feature_dim=dim)
-        return Opened(file.number, file.layout.info.duration_seconds)
+    def keep_now_and_then(self) -> None:
+        """So that whatever ends the run, little of a long film has to be read again."""
+        if time.monotonic() - self._kept_at >= KEEP_EVERY_SECONDS:
+            self.keep()
+
+    def keep(self) -> list[Interrupted]:
+        """Keep what is read of the long films; how far each is."""
+        self._kept_at = time.monotonic()
+        kept: list[Interrupted] = []
+        if self.unfinished is None:
+            return kept
+        for number, assembly in self.assemblies.items():
+            file, so_far = assembly.file, assembly.so_far()
+            count = int(so_far.settled.sum())
+            if count >= FEWEST_FRAMES and self.unfinished.keep(
+                file.content_id, file.job.sampling, file.layout, so_far
+            ):
+                kept.append(Interrupted(number, assembly.seconds_of(count), assembly.duration))
+        return kept
+
+    def _begin(self, file: OpenedFile) -> Iterator[Outcome]:
+        assembly = Assembly.of(file, feature_dim=self.bundle.feature_dim)
+        self.assemblies[file.number] = assembly
+        yield Opened(file.number, assembly.duration)
+        if file.kept is not None:
+            yield Resumed(file.number, assembly.seconds_of(int(file.kept.settled.sum())))
 
     def _add(self, decoded: Decoded) -> Iterator[Outcome]:
         assembly = self.assemblies[decoded.number]
+        assembly.begun.setdefault(decoded.part, None)
         self.batch.add(assembly, decoded.frames)
-        layout, count = assembly.file.layout, len(decoded.frames.indices)
-        yield Advanced(decoded.number, layout.info.duration_seconds * count / len(layout.times))
+        yield Advanced(decoded.number, assembly.seconds_of(len(decoded.frames.indices)))
         if self.batch.full:
             yield from self.encode()
 

@@ -2,7 +2,8 @@
 
 Every finished video is stored whole or not at all, and what was finished a moment ago is committed
 together. So whatever ends the run, Ctrl-C and SIGTERM keep the videos that were done and kill -9
-loses at most the last second of them; the next run goes on from there.
+loses at most the last second of them; the next run goes on from there, and inside a long film where
+its reading was ended (:mod:`c2v.indexing.unfinished`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,17 @@ from pathlib import Path
 
 from c2v.encoder.bundle import Bundle
 from c2v.indexing.committer import Committer
-from c2v.indexing.engine import Advanced, Engine, Failed, Indexed, Opened, Outcome, Pause
+from c2v.indexing.engine import (
+    Advanced,
+    Engine,
+    Failed,
+    Indexed,
+    Interrupted,
+    Opened,
+    Outcome,
+    Pause,
+    Resumed,
+)
 from c2v.indexing.failures import forget_gone, note_problems, note_refused
 from c2v.indexing.local import LocalEngine
 from c2v.indexing.options import IndexOptions
@@ -30,9 +41,11 @@ from c2v.indexing.report import (
     IndexReport,
     Silent,
     Tally,
+    UnfinishedFilm,
     refuse,
 )
 from c2v.indexing.subtitles import catch_up
+from c2v.indexing.unfinished import Unfinished
 from c2v.library import Store
 from c2v.media.scan import FoundVideo, NamedFolder, ScanProblem, scan
 
@@ -47,20 +60,21 @@ def index_paths(
     confirm_prune: ConfirmPrune = refuse,
     stop: threading.Event | None = None,
     engine: Engine | None = None,
+    unfinished: Unfinished | None = None,
 ) -> IndexReport:
     """Bring ``library`` up to date with the videos below ``roots``.
 
     Setting ``stop`` (from a signal handler or another thread) ends the run early with
     ``report.interrupted`` set; what was finished is kept. Failures of single files are in the
     report, not raised. ``engine`` decodes and encodes; by default it is this machine, with
-    ``bundle``.
+    ``bundle``. Long films whose reading is ended are kept in ``unfinished``, and go on from there.
     """
     started = time.monotonic()
     stop = stop or threading.Event()
     if not library.keeps_lines:
         options = dataclasses.replace(options, subtitles=False)
-    engine = engine or LocalEngine(bundle, options, stop)
-    run = _Run(library, options, progress or Silent(), stop)
+    engine = engine or LocalEngine(bundle, options, stop, unfinished)
+    run = _Run(library, options, progress or Silent(), stop, unfinished)
     plan = run.plan(roots)
     if not run.stop.is_set():
         run.apply(plan, confirm_prune)
@@ -76,6 +90,7 @@ class _Run:
     options: IndexOptions
     progress: IndexProgress
     stop: threading.Event
+    unfinished: Unfinished | None
     tally: Tally = field(default_factory=Tally)
     found: list[FoundVideo] = field(default_factory=list)
 
@@ -157,7 +172,7 @@ class _Run:
         if not jobs:
             return
         self.progress.planned(len(jobs), sum(job.file.size_bytes for job in jobs))
-        committer = Committer(self.library, jobs, self.tally, self.progress)
+        committer = Committer(self.library, jobs, self.tally, self.progress, self.unfinished)
         try:
             with closing(engine.run(jobs)) as outcomes:
                 for outcome in outcomes:
@@ -170,6 +185,11 @@ class _Run:
             case Opened(number, seconds):
                 file = jobs[number].file
                 self.progress.opened(file.path, seconds=seconds, size_bytes=file.size_bytes)
+            case Resumed(number, seconds):
+                self.progress.resumed(jobs[number].file.path, seconds=seconds)
+            case Interrupted(number, seconds, duration):
+                film = UnfinishedFilm(jobs[number].file.path, seconds, duration)
+                self.tally.unfinished.append(film)
             case Advanced(number, seconds):
                 self.progress.advanced(jobs[number].file.path, seconds=seconds)
             case Indexed():

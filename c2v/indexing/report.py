@@ -26,6 +26,24 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class UnfinishedFilm:
+    """A video that is not in the library yet; what was read of it is kept for the next run."""
+
+    path: Path
+    seconds: float
+    """Of it that need not be read again."""
+    duration: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "path": str(self.path),
+            "seconds": round(self.seconds, 3),
+            "duration": round(self.duration, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What was read of the subtitles of a video; what was in the way is data."""
 
@@ -70,6 +88,8 @@ class IndexReport:
     engine: str = "local"
     """Who decoded and encoded."""
     interrupted: bool = False
+    unfinished: tuple[UnfinishedFilm, ...] = ()
+    """Long videos in the middle of which the run was interrupted: the next one goes on there."""
 
     @property
     def is_partial(self) -> bool:
@@ -97,6 +117,7 @@ class IndexReport:
                 {"path": str(seen.path), "files": seen.files} for seen in self.without_videos
             ],
             "interrupted": self.interrupted,
+            "unfinished": [film.as_dict() for film in self.unfinished],
             "lines": self.lines,
             "subtitle_remarks": [failure.as_dict() for failure in self.subtitle_remarks],
         }
@@ -123,6 +144,7 @@ class Tally:
     lines: int = 0
     subtitle_remarks: list[Failure] = field(default_factory=list)
     seconds_of_video: float = 0.0
+    unfinished: list[UnfinishedFilm] = field(default_factory=list)
 
     def hear(self, heard: Heard) -> None:
         """Count lines that were stored, and keep what is to be said of them."""
@@ -151,6 +173,7 @@ class Tally:
             seconds_of_video=self.seconds_of_video,
             elapsed_seconds=elapsed_seconds,
             interrupted=interrupted,
+            unfinished=tuple(self.unfinished),
         )
 
 
@@ -166,6 +189,9 @@ class IndexProgress(Protocol):
     def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None:
         """A video was opened; it lasts ``seconds``."""
 
+    def resumed(self, path: Path, *, seconds: float) -> None:
+        """``seconds`` of the video that was opened just now are there from a run before."""
+
     def advanced(self, path: Path, *, seconds: float) -> None:
         """``seconds`` more of this video are decoded."""
 
@@ -179,6 +205,7 @@ class Silent:
     def scanned(self, count: int) -> None: ...
     def planned(self, videos: int, size_bytes: int) -> None: ...
     def opened(self, path: Path, *, seconds: float, size_bytes: int) -> None: ...
+    def resumed(self, path: Path, *, seconds: float) -> None: ...
     def advanced(self, path: Path, *, seconds: float) -> None: ...
     def closed(self, path: Path, *, failed: bool) -> None: ...
 

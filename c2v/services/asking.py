@@ -36,14 +36,14 @@ def question_of(space: Workspace, bundle: Bundle, text: str | None, wanted: Want
         DataError: a result of the last search that there is not.
     """
     first = None if text is None else Weighted.parse(text)
-    return _with(space, bundle, first, _other_parts(space, bundle, wanted))
+    return _with(space, bundle, first, other_parts(space, bundle, wanted))
 
 
 def questions_of(
     space: Workspace, bundle: Bundle, texts: Sequence[str], wanted: Wanted
 ) -> list[Query]:
     """A question for each of some texts, each with all other parts of ``wanted``."""
-    others = _other_parts(space, bundle, wanted)
+    others = other_parts(space, bundle, wanted)
     return [_with(space, bundle, Weighted.parse(text), others) for text in texts]
 
 
@@ -67,7 +67,8 @@ def _text_part(bundle: Bundle, one: Weighted, *, sign: int = 1) -> Part:
     return Part(query, sign * one.weight)
 
 
-def _other_parts(space: Workspace, bundle: Bundle, wanted: Wanted) -> list[Part]:
+def other_parts(space: Workspace, bundle: Bundle, wanted: Wanted) -> list[Part]:
+    """All of a question but the text that it is asked with."""
     parts: list[tuple[Weighted, int]] = []
     parts += [(Weighted.parse(one, option="--and"), 1) for one in _texts(wanted.get("and_", ()))]
     parts += [(Weighted.parse(one, option="--not"), -1) for one in _texts(wanted.get("not_", ()))]

@@ -13,7 +13,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from c2v.config import Settings
+from c2v.config import Settings, cache_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.catalogue import Fetch, choose_default, default_for_new_library
 from c2v.errors import C2VError
@@ -23,6 +23,7 @@ from c2v.indexing.pipeline import index_paths
 from c2v.indexing.pruning import amount_of
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import ConfirmPrune, IndexProgress, IndexReport, refuse
+from c2v.indexing.unfinished import Unfinished
 from c2v.library import ModelRecord, Store, VideoRecord
 from c2v.library.refusals import other_towers
 from c2v.media.containers import MOST_MEGAPIXELS
@@ -85,7 +86,8 @@ def fill(space: Workspace, roots: Sequence[Path], how: IndexArguments) -> IndexR
     """
     check_keywords(how, IndexArguments, of="index")
     options = _options(how, space.settings)
-    choose_decoder(options.decoder, exactness=options.exactness)  # said before any work
+    # Said before any work.
+    decoder = choose_decoder(options.decoder, exactness=options.exactness)
     present = space.store if space.exists else None
     _check_paths(roots, present)
     return_large_blocks()
@@ -100,6 +102,7 @@ def fill(space: Workspace, roots: Sequence[Path], how: IndexArguments) -> IndexR
     ) as ready:
         if options.subtitles and not ready.library.keeps_lines:
             space.telling.notice("subtitles are not read: this Python's SQLite has no FTS5")
+        unfinished = Unfinished.of(cache_dir() / "unfinished", ready.bundle, decoder.name)
         with stop if isinstance(stop, AbstractContextManager) else nullcontext(stop) as stopped:
             report = index_paths(
                 ready.library,
@@ -109,7 +112,10 @@ def fill(space: Workspace, roots: Sequence[Path], how: IndexArguments) -> IndexR
                 progress=how.get("progress"),
                 confirm_prune=how.get("confirm_prune") or refuse,
                 stop=stopped,
+                unfinished=unfinished,
             )
+        if report.interrupted and unfinished.refused:
+            space.telling.notice(f"long films begin anew next time: {unfinished.refused}")
         if report.removed:
             give_back_room(ready.library, space.telling)
     space.notice_once(ready.library.slower_because)

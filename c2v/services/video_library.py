@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from c2v.library import Store, VideoRecord
     from c2v.search.duplicates import Duplicates
     from c2v.search.results import Answer
+    from c2v.services.as_typed import AsTyped
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
     from c2v.services.last_answer import LastMoment
@@ -175,6 +176,15 @@ class VideoLibrary:
         from c2v.services.query_stream import answer_lines
 
         return answer_lines(self._space, source, wanted, on_bad=on_bad)
+
+    def as_typed(self, **wanted: Unpack[Wanted]) -> AsTyped:
+        """What answers a question again with every letter that is typed; everything is made ready.
+
+        ``wanted`` holds for every answer.
+        """
+        from c2v.services.as_typed import AsTyped
+
+        return AsTyped(self._space, wanted)
 
     def similar(self, path: StrPath, **wanted: Unpack[Wanted]) -> Answer:
         """The moments of other videos that look like this one, the best first.

@@ -81,6 +81,7 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["search", "x", *inside, "--in", HOSTILE],
             ["search", "--video", video, *inside],
             ["search", "--batch", queries, *inside],
+            ["search", "-i", HOSTILE, *inside],
             ["search", "x", "-L", HOSTILE],
             ["search", "x", "--strategy", HOSTILE],
             ["search", "x", f"--{HOSTILE}"],
