@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from c2v import __version__
-from c2v.cli import config, demo, describe, evaluate, finetune, index, library, model, play, search
+from c2v.cli import (
+    config,
+    demo,
+    describe,
+    evaluate,
+    finetune,
+    index,
+    library,
+    model,
+    play,
+    search,
+    tag,
+)
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.lean_help import import_help
 from c2v.cli.quick import QuickGroup
@@ -52,6 +64,7 @@ index.add_to(app)
 search.add_to(app)
 play.add_to(app)
 describe.add_to(app)
+tag.add_to(app)
 library.add_to(app)
 evaluate.add_to(app)
 finetune.add_to(app)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from c2v.services.last_answer import LastMoment
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
+    from c2v.services.tagging import TagArguments, Tagging, TagList
     from c2v.services.wanted import Wanted
     from c2v.training.run import Finetuned
 
@@ -230,6 +231,26 @@ class VideoLibrary:
         from c2v.services.describing import describe_video
 
         return describe_video(self._space, path, labels, top=top, min_score=min_score, model=model)
+
+    # -- putting it in order ---------------------------------------------------------------------
+
+    def tag(self, paths: Iterable[StrPath] | StrPath = (), **how: Unpack[TagArguments]) -> Tagging:
+        """Tag the videos that ``paths`` mean (of none, all) with the labels that fit them.
+
+        ``how`` is described in :class:`c2v.services.tagging.TagArguments`.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+        """
+        from c2v.services.tagging import tag_videos
+
+        return tag_videos(self._space, paths, how)
+
+    def tags(self, paths: Iterable[StrPath] | StrPath = ()) -> TagList:
+        """The tags of the videos that ``paths`` mean; of none, of all."""
+        from c2v.services.tagging import list_tags
+
+        return list_tags(self._space, paths)
 
     # -- looking at it --------------------------------------------------------------------------
 

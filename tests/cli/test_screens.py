@@ -90,6 +90,14 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],
             ["describe", video, "--labels", HOSTILE],
         ],
+        "tag": [
+            ["tag", video, "--add", HOSTILE, *inside],
+            ["tag", "--labels", labels, "--min-confidence", "0", *inside],
+            ["tag", "--list", *inside],
+            ["tag", "--list", video, *inside],
+            ["tag", f"/no/{HOSTILE}", *inside],
+            ["tag", "--labels", HOSTILE, *inside],
+        ],
         "play": [
             ["play", f"{HOSTILE}.mp4", *inside],
             ["play", video, "--play-command", f"./no/{HOSTILE}", *inside],
