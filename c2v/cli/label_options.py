@@ -18,6 +18,14 @@ LabelsFlag = Annotated[
         show_default=False,
     ),
 ]
+NeededLabelsFlag = Annotated[
+    str,
+    typer.Option(
+        "--labels",
+        metavar='FILE|-|"A,B,C"',
+        help="Labels to choose from: a file (a line each, or a CSV), or between commas.",
+    ),
+]
 
 
 def read_labels_flag(session: Session, text: str) -> list[str]:

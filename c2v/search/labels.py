@@ -99,12 +99,14 @@ def _caption_column(text: str) -> list[str]:
 
 
 def rank_labels(
-    bundle: Bundle, video_vector: NDArray[np.float32], labels: Sequence[str]
-) -> list[RankedLabel]:
-    """Labels by descending cosine with the clip's vector [V]."""
-    scores = bundle.embed_text(labels) @ video_vector
-    order = np.argsort(-scores, kind="stable")
+    bundle: Bundle, vectors: NDArray[np.float32], labels: Sequence[str]
+) -> list[list[RankedLabel]]:
+    """For each of the clips' vectors [N, V] the labels by descending cosine with it."""
+    scores = vectors @ bundle.embed_text(labels).T  # [N, L]
     return [
-        RankedLabel(rank, labels[row], float(scores[row]))
-        for rank, row in enumerate(order, start=1)
+        [
+            RankedLabel(rank, labels[column], float(row[column]))
+            for rank, column in enumerate(np.argsort(-row, kind="stable"), start=1)
+        ]
+        for row in scores
     ]

@@ -220,17 +220,22 @@ class VideoLibrary:
         top: int = 10,
         min_score: float | None = None,
         model: str | None = None,
+        moments: bool = False,
     ) -> Description:
         """Rank sentences by how well they describe a video, which need not be in the library.
 
-        The encoder is ``model``, else the library's own if there is one, else the default.
+        The encoder is ``model``, else the library's own if there is one, else the default. A file
+        that the library holds as it is on disk now is not opened again. With ``moments`` also
+        each part of it in which frames look alike is described.
 
         Raises:
             MediaError: nothing of the file can be read.
         """
         from c2v.services.describing import describe_video
 
-        return describe_video(self._space, path, labels, top=top, min_score=min_score, model=model)
+        return describe_video(
+            self._space, path, labels, top=top, min_score=min_score, model=model, moments=moments
+        )
 
     # -- putting it in order ---------------------------------------------------------------------
 

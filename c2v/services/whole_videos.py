@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import DamagedRowsError
-from c2v.indexing.query_clip import EmbeddedClip, embed_clip
+from c2v.indexing.query_clip import EmbeddedClip, TimedFrames, embed_clip, embed_frames
 from c2v.media.segments import SegmentMode, plan_segments
 from c2v.services.telling import Tell
 
@@ -28,16 +28,38 @@ def clip_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) 
         MediaError: it has to be decoded, and nothing of it can be read.
         MissingPartError: it has to be, and the encoder takes a part that is not installed.
     """
-    stored = _stored_frames(path, library) if library is not None else None
+    stored = stored_frames(path, library) if library is not None else None
     if stored is None:
         if bundle.slower_because:
             notice(bundle.slower_because)
         return embed_clip(path, bundle)
-    return EmbeddedClip(stored, bundle.embed_segments([stored])[0])
+    return as_one_segment(stored, bundle)
 
 
-def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
-    """Features [T, D] of up to a dozen stored frames; None where the file has to be read."""
+def frames_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) -> TimedFrames:
+    """All frames of a video that are stored, or would be; errors as those of :func:`clip_of`."""
+    stored = stored_frames(path, library) if library is not None else None
+    if stored is None:
+        if bundle.slower_because:
+            notice(bundle.slower_because)
+        return embed_frames(path, bundle)
+    return stored
+
+
+def as_one_segment(frames: TimedFrames, bundle: Bundle) -> EmbeddedClip:
+    """Of many frames the dozen nearest to the times that a whole video would be decoded at."""
+    features, times = frames.features, frames.times
+    (whole,) = plan_segments(frames.duration_seconds, mode=SegmentMode("whole"))
+    # Of no more than these all are taken: the nearest ones would miss some, and be some twice.
+    if len(times) > len(whole.times):
+        wanted = np.asarray(whole.times, np.float32)  # [T]
+        nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
+        features = features[np.unique(nearest)]
+    return EmbeddedClip(features, bundle.embed_segments([features])[0])
+
+
+def stored_frames(path: Path, library: Store) -> TimedFrames | None:
+    """The frames that the library holds of a file; None where the file has to be read."""
     with library.snapshot():
         video = library.video_by_path(path.absolute())
         if video is None or not _is_unchanged(path, video):
@@ -49,17 +71,17 @@ def _stored_frames(path: Path, library: Store) -> NDArray[np.float16] | None:
             return None  # the file itself is sound
     if not frames:
         return None
-    times = np.concatenate([frames[row.segment_id][0] for row in rows])  # [N]
-    parts = [frames[row.segment_id][1] for row in rows]
-    features: NDArray[np.float16] = np.concatenate(parts)  # [N, D]
-    (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
-    if len(times) <= len(
-        whole.times
-    ):  # all of it: the nearest ones would miss some, twice take some
-        return features
-    wanted = np.asarray(whole.times, np.float32)  # [T]
-    nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)  # [T]
-    return np.asarray(features[np.unique(nearest)], np.float16)
+    edges = [
+        np.linspace(row.start_seconds, row.end_seconds, len(frames[row.segment_id][0]) + 1)
+        for row in rows
+    ]
+    return TimedFrames(
+        times=np.concatenate([frames[row.segment_id][0] for row in rows]),
+        starts=np.concatenate([edge[:-1] for edge in edges]),
+        ends=np.concatenate([edge[1:] for edge in edges]),
+        features=np.concatenate([frames[row.segment_id][1] for row in rows]),
+        duration_seconds=video.duration_seconds,
+    )
 
 
 def stretch_of(

@@ -41,6 +41,13 @@ COMMANDS = {
     "search": ["search", "a motorcycle"],
     "search moments": ["search", "a motorcycle", "--moments", "--top", "2"],
     "describe": ["describe", "videos/garage.mp4", "--labels", "labels.txt"],
+    "describe moments": [
+        "describe",
+        "videos/garage.mp4",
+        "--labels",
+        "a motorcycle, a rocket launch",
+        "--moments",
+    ],
     "tag": ["tag", "--dry-run", "--labels", "a motorcycle, a rocket launch"],
     "status": ["status"],
     "index": ["index", "videos", "--quiet", "--retry-failed"],

@@ -89,6 +89,7 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["describe", video, "--labels", labels, *inside],
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],
             ["describe", video, "--labels", HOSTILE],
+            ["describe", video, "--labels", labels, "--moments", *inside],
         ],
         "tag": [
             ["tag", video, "--add", HOSTILE, *inside],
