@@ -9,6 +9,7 @@ import typer
 
 from c2v import __version__
 from c2v.cli import (
+    cluster,
     config,
     demo,
     describe,
@@ -65,6 +66,7 @@ search.add_to(app)
 play.add_to(app)
 describe.add_to(app)
 tag.add_to(app)
+cluster.add_to(app)
 library.add_to(app)
 evaluate.add_to(app)
 finetune.add_to(app)

@@ -1,4 +1,4 @@
-"""``--labels`` and other lists of names, read the same by every command."""
+"""Which videos are put in order, and by which labels: the same for every command that does."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -8,6 +8,14 @@ import typer
 from c2v.cli.session import Session
 from c2v.errors import UsageError
 
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Videos, folders with all below, or patterns; without, all.",
+        metavar="PATH",
+        show_default=False,
+    ),
+]
 LabelsFlag = Annotated[
     str | None,
     typer.Option(

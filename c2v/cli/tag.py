@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.label_options import LabelsFlag, comma_list, read_labels_flag
+from c2v.cli.label_options import LabelsFlag, PathsArgument, comma_list, read_labels_flag
 from c2v.cli.render import PlainFormat, PlainFormatFlag, file_link, new_table, show
 from c2v.cli.session import Session, command
 from c2v.errors import UsageError
@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from c2v.services.tagging import TaggedVideo, Tagging, TagList
-
-PathsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Videos, folders with all below, or patterns; without, all.",
-        metavar="PATH",
-        show_default=False,
-    ),
-]
 
 
 def add_to(app: typer.Typer) -> None:

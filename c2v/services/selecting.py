@@ -1,9 +1,9 @@
-"""Which videos of a library are meant by what somebody types."""
+"""Which videos of a library are meant by what somebody types, and which cannot be used."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from c2v.errors import DataError, UsageError
@@ -11,6 +11,7 @@ from c2v.services.places import StrPath, several
 
 if TYPE_CHECKING:
     from c2v.library import Store, VideoRecord
+    from c2v.services.workspace import Workspace
 
 
 def videos_meant(library: Store, paths: Iterable[StrPath] | StrPath) -> list[VideoRecord]:
@@ -37,3 +38,15 @@ def videos_meant(library: Store, paths: Iterable[StrPath] | StrPath) -> list[Vid
             hint="c2v status shows the library; --library names another one",
         )
     return [videos[place] for place in chosen]
+
+
+def tell_of_damage(space: Workspace, left_out: Sequence[str]) -> None:
+    """One line on videos of which nothing sound is stored."""
+    if left_out:
+        import shlex
+
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        space.telling.problem(
+            f"rows of {left_out[0]}{more} are damaged in the library and left out; read again: "
+            f"c2v index {shlex.quote(left_out[0])} --library {shlex.quote(space.store.address)}"
+        )

@@ -10,7 +10,7 @@ from c2v.errors import UsageError
 from c2v.search.sequences import ResultSequence
 from c2v.services.keywords import check_keywords
 from c2v.services.places import StrPath, several
-from c2v.services.selecting import videos_meant
+from c2v.services.selecting import tell_of_damage, videos_meant
 
 if TYPE_CHECKING:
     from c2v.library import Store, Tag, VideoRecord
@@ -239,15 +239,3 @@ def _by_video(videos: Sequence[VideoRecord], tags: Iterable[Tag]) -> tuple[Tagge
         for video in videos
         if video.id in of
     )
-
-
-def tell_of_damage(space: Workspace, left_out: Sequence[str]) -> None:
-    """One line on videos of which nothing sound is stored."""
-    if left_out:
-        import shlex
-
-        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        space.telling.problem(
-            f"rows of {left_out[0]}{more} are damaged in the library and left out; read again: "
-            f"c2v index {shlex.quote(left_out[0])} --library {shlex.quote(space.store.address)}"
-        )

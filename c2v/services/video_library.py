@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from c2v.indexing.report import IndexReport
     from c2v.library import Store, VideoRecord
     from c2v.search.results import Answer
+    from c2v.services.clustering import Clustering
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
     from c2v.services.last_answer import LastMoment
@@ -256,6 +257,27 @@ class VideoLibrary:
         from c2v.services.tagging import list_tags
 
         return list_tags(self._space, paths)
+
+    def cluster(
+        self,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        count: int | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> Clustering:
+        """Sort the videos that ``paths`` mean (of none, all) into groups of like ones.
+
+        Args:
+            paths: videos, folders with all below, or path patterns.
+            count: how many groups; None: they are joined for as long as they are alike.
+            labels: what groups may be called; None are the everyday names.
+
+        Raises:
+            DataError: one of the paths means no video of the library.
+        """
+        from c2v.services.clustering import cluster_videos
+
+        return cluster_videos(self._space, paths, count=count, labels=labels)
 
     # -- looking at it --------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ COMMANDS = {
         "--moments",
     ],
     "tag": ["tag", "--dry-run", "--labels", "a motorcycle, a rocket launch"],
+    "cluster": ["cluster", "--count", "2", "--labels", "a motorcycle, a rocket launch"],
     "status": ["status"],
     "index": ["index", "videos", "--quiet", "--retry-failed"],
     "evaluate": ["evaluate", "--data", "captions.csv", "--videos", "videos"],

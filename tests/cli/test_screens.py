@@ -99,6 +99,7 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["tag", f"/no/{HOSTILE}", *inside],
             ["tag", "--labels", HOSTILE, *inside],
         ],
+        "cluster": [["cluster", *inside], ["cluster", "--labels", labels, "-k", "1", *inside]],
         "play": [
             ["play", f"{HOSTILE}.mp4", *inside],
             ["play", video, "--play-command", f"./no/{HOSTILE}", *inside],
