@@ -17,6 +17,7 @@ from c2v.cli import (
     finetune,
     index,
     library,
+    map,
     model,
     play,
     search,
@@ -67,6 +68,7 @@ play.add_to(app)
 describe.add_to(app)
 tag.add_to(app)
 cluster.add_to(app)
+map.add_to(app)
 library.add_to(app)
 evaluate.add_to(app)
 finetune.add_to(app)

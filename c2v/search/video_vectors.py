@@ -20,6 +20,8 @@ class VideoVectors:
 
     videos: tuple[VideoRecord, ...]
     vectors: NDArray[np.float32]
+    typical_seconds: NDArray[np.float64]
+    """[N] the middle of each one's segment that is nearest to the video as a whole."""
     left_out: tuple[str, ...]
     """Paths of videos of which nothing sound is stored."""
 
@@ -31,6 +33,7 @@ def video_vectors(library: Store, videos: Sequence[VideoRecord]) -> VideoVectors
     """
     kept: list[VideoRecord] = []
     rows: list[NDArray[np.float32]] = []
+    seconds: list[float] = []
     left_out: list[str] = []
     with library.snapshot():
         for first in range(0, len(videos), _VIDEOS_AT_ONCE):
@@ -38,25 +41,32 @@ def video_vectors(library: Store, videos: Sequence[VideoRecord]) -> VideoVectors
             means = _means(library, part)
             kept += [video for video in part if video.id in means]
             left_out += [video.path for video in part if video.id not in means]
-            rows += [means[video.id] for video in part if video.id in means]
+            rows += [means[video.id][0] for video in part if video.id in means]
+            seconds += [means[video.id][1] for video in part if video.id in means]
     model = library.model
     width = model.vector_dim if model else 0
     vectors = np.stack(rows) if rows else np.zeros((0, width), np.float32)
-    return VideoVectors(tuple(kept), vectors, tuple(left_out))
+    return VideoVectors(tuple(kept), vectors, np.array(seconds), tuple(left_out))
 
 
-def _means(library: Store, videos: Sequence[VideoRecord]) -> dict[int, NDArray[np.float32]]:
+def _means(
+    library: Store, videos: Sequence[VideoRecord]
+) -> dict[int, tuple[NDArray[np.float32], float]]:
+    """The mean [V] of each video's segments, and the middle of its most typical one."""
     segments = library.segments_of([video.id for video in videos])
     ids = [row.segment_id for rows in segments.values() for row in rows]
     vectors = _sound_vectors(library, ids)
-    means: dict[int, NDArray[np.float32]] = {}
+    means: dict[int, tuple[NDArray[np.float32], float]] = {}
     for video_id, rows in segments.items():
-        own = [vectors[row.segment_id] for row in rows if row.segment_id in vectors]
-        if not own:
+        sound = [row for row in rows if row.segment_id in vectors]
+        if not sound:
             continue
-        mean = np.mean(own, axis=0, dtype=np.float32)  # [V]
+        own = np.stack([vectors[row.segment_id] for row in sound])  # [S, V]
+        mean = own.mean(axis=0)
         if length := float(np.linalg.norm(mean)):
-            means[video_id] = mean / length
+            typical = sound[int((own @ mean).argmax())]
+            middle = (typical.start_seconds + typical.end_seconds) / 2
+            means[video_id] = mean / length, middle
     return means
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
     from c2v.services.last_answer import LastMoment
+    from c2v.services.mapping import LibraryMap
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.tagging import TagArguments, Tagging, TagList
@@ -278,6 +279,28 @@ class VideoLibrary:
         from c2v.services.clustering import cluster_videos
 
         return cluster_videos(self._space, paths, count=count, labels=labels)
+
+    def map(
+        self,
+        file: StrPath,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> LibraryMap:
+        """Draw the videos that ``paths`` mean (of none, all), like ones beside each other.
+
+        Args:
+            file: a ``.png`` or an ``.html`` file, which is written anew.
+            paths: videos, folders with all below, or path patterns.
+            on_progress: told how many of how many pictures were read, by several threads.
+
+        Raises:
+            UsageError: the file is called otherwise.
+            DataError: one of the paths means no video of the library.
+        """
+        from c2v.services.mapping import map_videos
+
+        return map_videos(self._space, paths, file, on_progress=on_progress)
 
     # -- looking at it --------------------------------------------------------------------------
 
