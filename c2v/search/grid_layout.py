@@ -29,12 +29,16 @@ _FEW = 256
 
 
 def grid_size(count: int) -> tuple[int, int]:
-    """Columns and rows of a grid with a cell for each of ``count`` >= 1.
+    """Columns and rows of a grid with a cell for each of ``count`` >= 1, few of them empty.
 
-    >>> grid_size(1), grid_size(43), grid_size(1000)
-    ((1, 1), (8, 6), (37, 28))
+    >>> grid_size(1), grid_size(2), grid_size(43), grid_size(1000)
+    ((1, 1), (2, 1), (9, 5), (40, 25))
     """
-    columns = math.ceil(math.sqrt(count * _WIDER)) if count > 2 else count
+    if count < 4:
+        return count, 1
+    wished = math.sqrt(count * _WIDER)
+    choices = range(math.floor(wished * 0.9), math.ceil(wished * 1.1) + 1)
+    columns = min(choices, key=lambda one: (-count % one, abs(one - wished)))
     return columns, math.ceil(count / columns)
 
 
@@ -114,7 +118,8 @@ def _boxed(grid: NDArray[np.float32], radius: int, axis: int = 0) -> NDArray[np.
     places = np.arange(length)
     upper = np.minimum(places + radius + 1, length)
     lower = np.maximum(places - radius, 0)
-    return np.subtract(sums.take(upper, axis=axis), sums.take(lower, axis=axis))
+    boxed: NDArray[np.float32] = sums.take(upper, axis=axis) - sums.take(lower, axis=axis)
+    return boxed
 
 
 def _traded(
@@ -131,7 +136,7 @@ def _traded(
     a, b = reduced[order[one]], reduced[order[other]]
     gain = np.einsum("nd,nd->n", a - b, around[other] - around[one])
     better = gain > 0
-    new = order.copy()
+    new: NDArray[np.intp] = order.copy()
     new[one[better]] = order[other[better]]
     new[other[better]] = order[one[better]]
     return new

@@ -73,15 +73,19 @@ class LibraryMap(ResultSequence[MapCell]):
         }
 
 
-def check_map_name(file: Path) -> None:
-    """What kind of map a file is to be has to be in its name.
-
-    Raises:
-        UsageError: it is not.
-    """
+def _check_target(file: Path) -> None:
+    """Before pictures are read for minutes: what kind of map it is to be, and whether it can be."""
     if file.suffix.lower() not in _KINDS:
         raise UsageError(
             f"--output {file}: a map is a .png or an .html file", hint="c2v map --output map.html"
+        )
+    if not file.parent.is_dir():
+        raise C2VError(
+            f"{file} cannot be written: there is no such folder", hint=f"mkdir -p {file.parent}"
+        )
+    if file.is_dir():
+        raise C2VError(
+            f"{file} cannot be written: it is a folder", hint="c2v map --output map.html"
         )
 
 
@@ -97,7 +101,7 @@ def map_videos(
     from c2v.search.video_vectors import video_vectors
 
     target = expanded_path(file).absolute()
-    check_map_name(target)
+    _check_target(target)
     store = space.store
     known = video_vectors(store, videos_meant(store, paths))
     tell_of_damage(space, known.left_out)

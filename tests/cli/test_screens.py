@@ -100,6 +100,11 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["tag", "--labels", HOSTILE, *inside],
         ],
         "cluster": [["cluster", *inside], ["cluster", "--labels", labels, "-k", "1", *inside]],
+        "map": [
+            ["map", *inside, "-o", place.home / "map.html"],
+            ["map", *inside, "-o", place.home / f"{MARKUP}.png"],
+            ["map", *inside, "-o", f"{HOSTILE}.jpg"],
+        ],
         "play": [
             ["play", f"{HOSTILE}.mp4", *inside],
             ["play", video, "--play-command", f"./no/{HOSTILE}", *inside],
