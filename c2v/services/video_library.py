@@ -239,15 +239,12 @@ class VideoLibrary:
             self._space, path, labels, top=top, min_score=min_score, model=model, moments=moments
         )
 
-    # -- putting it in order ---------------------------------------------------------------------
+    # -- putting it in order; DataError where a path means no video of the library ----------------
 
     def tag(self, paths: Iterable[StrPath] | StrPath = (), **how: Unpack[TagArguments]) -> Tagging:
         """Tag the videos that ``paths`` mean (of none, all) with the labels that fit them.
 
         ``how`` is described in :class:`c2v.services.tagging.TagArguments`.
-
-        Raises:
-            DataError: one of the paths means no video of the library.
         """
         from c2v.services.tagging import tag_videos
 
@@ -268,13 +265,8 @@ class VideoLibrary:
     ) -> Clustering:
         """Sort the videos that ``paths`` mean (of none, all) into groups of like ones.
 
-        Args:
-            paths: videos, folders with all below, or path patterns.
-            count: how many groups; None: they are joined for as long as they are alike.
-            labels: what groups may be called; None are the everyday names.
-
-        Raises:
-            DataError: one of the paths means no video of the library.
+        Of ``count`` None they are joined for as long as they are alike. ``labels`` are what groups
+        may be called; None are the everyday names.
         """
         from c2v.services.clustering import cluster_videos
 
@@ -289,14 +281,8 @@ class VideoLibrary:
     ) -> LibraryMap:
         """Draw the videos that ``paths`` mean (of none, all), like ones beside each other.
 
-        Args:
-            file: a ``.png`` or an ``.html`` file, which is written anew.
-            paths: videos, folders with all below, or path patterns.
-            on_progress: told how many of how many pictures were read, by several threads.
-
-        Raises:
-            UsageError: the file is called otherwise.
-            DataError: one of the paths means no video of the library.
+        ``file`` is a ``.png`` or an ``.html`` file, which is written anew. ``on_progress`` is told
+        how many of how many pictures were read, by several threads.
         """
         from c2v.services.mapping import map_videos
 

@@ -50,7 +50,7 @@ COMMANDS = {
     ],
     "tag": ["tag", "--dry-run", "--labels", "a motorcycle, a rocket launch"],
     "cluster": ["cluster", "--count", "2", "--labels", "a motorcycle, a rocket launch"],
-    "map": ["map", "--output", "map.png"],
+    "map": ["map", "--output", "map.png", "--quiet"],
     "status": ["status"],
     "index": ["index", "videos", "--quiet", "--retry-failed"],
     "evaluate": ["evaluate", "--data", "captions.csv", "--videos", "videos"],

@@ -11,6 +11,8 @@ from html import escape
 
 from c2v.services.exporting.names import file_uri, name_of, readable
 
+_SMALLEST, _LARGEST = 88, 256
+"""Sides of a cell on the screen, in its pixels; a wide page is scrolled."""
 _STYLE = """
 :root { color-scheme: dark }
 body { margin: 0; background: #181818; color: #eee; font: 13px/1.35 system-ui, sans-serif }
@@ -30,17 +32,19 @@ li.last span { left: auto; right: 0; translate: none }
 """
 
 
-def map_page(paths: Sequence[str], pictures: Sequence[bytes | None], columns: int) -> bytes:
+def map_page(
+    paths: Sequence[str], pictures: Sequence[bytes | None], *, columns: int, side: int
+) -> bytes:
     """The page.
 
     Args:
         paths: of the videos, absolute, row by row.
         pictures: of each one a JPEG file, or None.
         columns: how many there are in a row.
+        side: of the pictures, in pixels; they are never shown larger than twice that.
     """
-    smallest = 88 if len(paths) > columns else 128
     title = f"{len(paths):,} video{'s'[: len(paths) != 1]}"
-    grid = f"ol {{ grid-template-columns: repeat({columns}, minmax({smallest}px, 256px)) }}"
+    grid = f"ol {{ grid-template-columns: repeat({columns}, minmax({min(side, _SMALLEST)}px, {min(2 * side, _LARGEST)}px)) }}"
     cells = (
         _cell(path, picture, place % columns, columns)
         for place, (path, picture) in enumerate(zip(paths, pictures, strict=True))
