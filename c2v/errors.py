@@ -15,7 +15,8 @@ The tree is drawn once, here, and caught once, at the edge of the command line::
     ├── DataError       1   a captions or labels file cannot be used
     └── MissingPartError 1  an optional part of c2v was asked for and is not installed
 
-Two more exit codes have no exception: 4 (done in part) and 130 (interrupted).
+Three more exit codes have no exception: 4 (done in part), 5 (a search that nothing matched) and
+130 (interrupted).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_LIBRARY = 3
 EXIT_PARTIAL = 4
+EXIT_NO_MATCH = 5
 EXIT_INTERRUPTED = 130
 
 

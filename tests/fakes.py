@@ -6,6 +6,7 @@ taken, features that are their colours, videos in a dictionary with the rules of
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -19,7 +20,16 @@ from numpy.typing import NDArray
 from c2v.errors import MediaError
 from c2v.indexing.engine import Advanced, Failed, Indexed, Opened, Outcome, Pause
 from c2v.indexing.plan import Job
-from c2v.library import FailureRecord, NewVideo, SegmentData, VideoRecord
+from c2v.indexing.report import Heard
+from c2v.library import (
+    IN_THE_VIDEO,
+    FailureRecord,
+    NewVideo,
+    SegmentData,
+    SubtitleData,
+    SubtitleState,
+    VideoRecord,
+)
 from c2v.media.frames import Frame
 from c2v.media.identity import held
 from c2v.media.picture import FrameShape
@@ -116,7 +126,8 @@ class FakeEngine:
             content_id=job.content_id, duration_seconds=2.0, width=4, height=4, codec="fake",
             sampling=str(job.sampling),
         )  # fmt: skip
-        return Indexed(number, video, (fake_segment(job.content_id),), state)
+        heard = Heard((SubtitleData(SubtitleState(IN_THE_VIDEO)),))
+        return Indexed(number, video, (fake_segment(job.content_id),), state, heard)
 
 
 def fake_segment(content_id: str) -> SegmentData:
@@ -135,6 +146,9 @@ class FakeStore:
     segments: dict[int, tuple[SegmentData, ...]] = field(default_factory=dict)
     failed: dict[str, FailureRecord] = field(default_factory=dict)
     damaged: set[int] = field(default_factory=set)
+    keeps_lines: bool = True
+    heard: dict[int, dict[str, SubtitleData]] = field(default_factory=dict)
+    """Subtitles of each video, by path."""
     commits: list[list[str]] = field(default_factory=list)
     """Paths stored by each transaction."""
     _last_id: int = 0
@@ -171,6 +185,7 @@ class FakeStore:
         self.damaged.discard(key)
         self.rows[key] = VideoRecord(**asdict(video), id=key, indexed_at=0.0)
         self.segments[key] = tuple(segments)
+        self.heard[key] = {}
         return key
 
     def copy_video(self, video_id: int, *, path: str, size_bytes: int, mtime_ns: int) -> int:
@@ -180,6 +195,7 @@ class FakeStore:
             self.rows[video_id], id=key, path=path, size_bytes=size_bytes, mtime_ns=mtime_ns
         )
         self.segments[key] = self.segments[video_id]
+        self.heard[key] = dict(self.heard[video_id])
         return key
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
@@ -196,8 +212,21 @@ class FakeStore:
     def remove_videos(self, video_ids: Iterable[int]) -> int:
         gone = [key for key in video_ids if self.rows.pop(key, None)]
         for key in gone:
-            del self.segments[key]
+            del self.segments[key], self.heard[key]
         return len(gone)
+
+    def video_by_path(self, path: str | os.PathLike[str]) -> VideoRecord | None:
+        return next((row for row in self.rows.values() if row.path == os.fspath(path)), None)
+
+    def subtitles(self) -> dict[int, list[SubtitleState]]:
+        return {key: [one.state for one in some.values()] for key, some in self.heard.items()}
+
+    def write_subtitles(self, video_id: int, subtitles: Sequence[SubtitleData]) -> None:
+        self.heard[video_id] |= {one.state.path: one for one in subtitles}
+
+    def forget_subtitles(self, video_id: int, paths: Iterable[str]) -> None:
+        for path in paths:
+            self.heard[video_id].pop(path, None)
 
     def record_failure(self, path: str, *, size_bytes: int, mtime_ns: int, reason: str) -> None:
         self.failed[path] = FailureRecord(path, size_bytes, mtime_ns, reason, failed_at=0.0)

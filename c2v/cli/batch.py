@@ -18,6 +18,7 @@ from c2v.cli.render import (
     print_damage,
     print_json_lines,
 )
+from c2v.cli.said import flat, with_said
 from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError
 from c2v.files.reading import open_input
@@ -31,7 +32,13 @@ Show = Callable[["Answer"], None]
 
 
 def answer_batch(
-    session: Session, videos: "VideoLibrary", source: Path, wanted: "Wanted", style: Format
+    session: Session,
+    videos: "VideoLibrary",
+    source: Path,
+    wanted: "Wanted",
+    style: Format,
+    *,
+    all_rows: bool = False,
 ) -> int:
     """Answer every line of ``source`` (``-`` is standard input) in its order; the exit code.
 
@@ -48,7 +55,8 @@ def answer_batch(
         groups = videos.search_lines(stream, on_bad=complain, **wanted)
         if str(source) == "-" and interactive():
             session.notice("a query a line; Ctrl-D ends")
-        with _printing(session, style) as show:
+        said = wanted.get("said") is not None
+        with _printing(session, style, all_rows=all_rows, said=said) as show:
             for answers in groups:
                 for answer in answers:
                     show(answer)
@@ -68,7 +76,7 @@ def _opened(source: Path) -> BufferedReader:
 
 
 @contextmanager
-def _printing(session: Session, style: Format) -> Iterator[Show]:
+def _printing(session: Session, style: Format, *, all_rows: bool, said: bool) -> Iterator[Show]:
     """How an answer is shown, and what stands before the first and after the last of them."""
     if style is Format.JSON:
         count = 0
@@ -86,21 +94,22 @@ def _printing(session: Session, style: Format) -> Iterator[Show]:
     elif style is Format.CSV:
         let_any_name_pass()
         rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("query", *ANSWER_COLUMNS))
+        columns = with_said(ANSWER_COLUMNS, said=said)
+        rows.writerow(("query", *columns))
         yield lambda answer: rows.writerows(
-            [answer.query, *(moment.as_dict()[name] for name in ANSWER_COLUMNS)]
-            for moment in answer
+            [answer.query, *(flat(moment)[name] for name in columns)]
+            for moment in (answer if all_rows else answer.matching)
         )
     elif style is Format.JSONL:
         yield lambda answer: print_json_lines([answer.as_dict()])
     elif style is Format.TABLE:
-        yield lambda answer: _show_table(session, answer)
+        yield lambda answer: _show_table(session, answer, all_rows=all_rows)
     else:
-        yield lambda answer: print_answer(session, answer, style)
+        yield lambda answer: print_answer(session, answer, style, all_rows=all_rows)
 
 
-def _show_table(session: Session, answer: "Answer") -> None:
+def _show_table(session: Session, answer: "Answer", *, all_rows: bool) -> None:
     """The query above its table, an empty line below."""
     session.out.print(answer.query, style="bold", soft_wrap=True)
-    print_answer(session, answer, Format.TABLE)
+    print_answer(session, answer, Format.TABLE, all_rows=all_rows)
     session.out.print()

@@ -88,7 +88,8 @@ def _print_description(session: Session, found: "Description") -> None:
         table = new_table(RANK, "label", SCORE)
         highest = max((label.score for label in found), default=0.0)
         for label in found:
-            table.add_row(str(label.rank), label.label, score_cell(label.score, highest))
+            score = score_cell(label.score, label.score, of=highest)
+            table.add_row(str(label.rank), label.label, score)
         session.out.print(table)
     shown = [moment for moment in found.moments or () if moment.results]
     if not shown:

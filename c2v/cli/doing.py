@@ -12,7 +12,7 @@ from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, C2VError, MediaError, UsageError
 
 if TYPE_CHECKING:
-    from c2v.search.results import Answer, Moment
+    from c2v.search.results import Moment
 
 PlayFlag = Annotated[
     bool, typer.Option("--play", help="Play the first result at its moment.", show_default=False)
@@ -64,10 +64,10 @@ class Doing:
             )
 
 
-def do_with(session: Session, answer: "Answer", doing: Doing, style: Format) -> int:
+def do_with(session: Session, shown: "Sequence[Moment]", doing: Doing, style: Format) -> int:
     """Do all that was asked for with those whose files are there; the exit code."""
     code = EXIT_OK
-    present = [moment for moment in answer if not moment.missing]
+    present = [moment for moment in shown if not moment.missing]
     if doing.thumbnails and style == Format.TABLE:
         from c2v.cli.thumbnails import print_thumbnails
 

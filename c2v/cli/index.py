@@ -10,6 +10,7 @@ import typer
 from c2v.cli.consent import YesFlag, interactive, require_consent
 from c2v.cli.model_options import DeviceFlag, ModelFlag, PrecisionFlag
 from c2v.cli.render import (
+    MOST_LISTED,
     PlainFormat,
     PlainFormatFlag,
     clock,
@@ -82,6 +83,10 @@ def index(
         bool,
         typer.Option("--retry-failed", help="Try unchanged files again that failed before."),
     ] = False,
+    no_subtitles: Annotated[
+        bool,
+        typer.Option("--no-subtitles", help="Read no subtitles, beside videos or in them."),
+    ] = False,
     rebuild: Annotated[
         bool,
         typer.Option(
@@ -122,6 +127,7 @@ def index(
             workers=workers,
             prune=prune,
             retry_failed=retry_failed,
+            subtitles=not no_subtitles,
             rebuild=rebuild,
             max_megapixels=max_megapixels,
             progress=display,
@@ -172,12 +178,20 @@ def _print_report(session: Session, report: "IndexReport", *, prune: bool) -> No
             f"; {clock(report.seconds_of_video)} of video in {report.elapsed_seconds:.1f} s"
             f" ({rate:.0f}x realtime)"
         )
+    if report.lines:
+        line += (
+            f"{'; ' if line else ''}{report.lines:,} line{'s'[: report.lines != 1]} of subtitles"
+        )
     if report.known_failures:
         known = report.known_failures
         line += f"{'; ' if line else ''}{known:,} known failure{'s'[: known != 1]}: "
         line += f"c2v status{session.library_option}"
     if not session.quiet:
         session.out.print(line, soft_wrap=True)
+    for remark in report.subtitle_remarks[:MOST_LISTED]:
+        session.notice(f"{short_path(str(remark.path))}: {remark.reason}")
+    if (more := len(report.subtitle_remarks) - MOST_LISTED) > 0:
+        session.notice(f"and {more:,} more remarks on subtitles")
     for seen in report.without_videos:
         session.notice(_without_videos(seen))
     if report.missing:

@@ -49,6 +49,10 @@ def _print_status(session: Session, found: "Status") -> None:
     table.add_row("frames", f"{found.frames:,}")
     table.add_row("video", f"{clock(found.seconds_of_video)}")
     table.add_row("on disk", f"{size:.1f} MB{per_hour}")
+    if found.lines or found.subtitles_without_text:
+        without = found.subtitles_without_text
+        pictures = f"; {without:,} subtitles are pictures, left out" if without else ""
+        table.add_row("subtitles", f"{found.lines:,} line{'s'[: found.lines != 1]}{pictures}")
     table.add_row("failed", f"{len(found.failed):,}")
     if found.partly:
         table.add_row("read in part", f"{len(found.partly):,}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from c2v.cli.said import flat, has_said, line_beneath, with_said
 from c2v.cli.text import ESCAPING, has_all, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from c2v.cli.session import Session
     from c2v.search.results import Answer, Moment
 
-ANSWER_COLUMNS = ("rank", "path", "score", "start", "end", "best", "duration")
+ANSWER_COLUMNS = ("rank", "path", "score", "confidence", "start", "end", "best", "duration")
 RANK: Final = ("#", {"justify": "right", "style": "dim"})
 SCORE: Final = ("score", {"no_wrap": True})
 SCORE_BAR_CELLS = 12
@@ -206,29 +207,62 @@ def print_paths(paths: Iterable[str], *, end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(session: "Session", answer: "Answer", style: Format) -> None:
-    """The moments of one search."""
+def print_answer(
+    session: "Session", answer: "Answer", style: Format, *, all_rows: bool = False
+) -> None:
+    """The moments of one search; the weak ones only as data, or where ``all_rows`` are wanted."""
+    shown = answer.results if all_rows else answer.matching
+    has_all_rows = style.value in ("json", "jsonl")
     show(
         style,
         whole=answer.as_dict,
-        table=lambda: _print_answer_table(session, answer),
-        rows=lambda: [moment.as_dict() for moment in answer],
-        columns=ANSWER_COLUMNS,
-        paths=dict.fromkeys(moment.path for moment in answer),
-        file=lambda: _as_file(session, answer, style),
+        table=lambda: _print_answer_table(session, answer, shown),
+        rows=lambda: [
+            flat(one) if style is Format.CSV else one.as_dict()
+            for one in (answer if has_all_rows else shown)
+        ],
+        columns=with_said(ANSWER_COLUMNS, said=has_said(answer)),
+        paths=dict.fromkeys(moment.path for moment in shown),
+        file=lambda: _as_file(session, answer, shown, style),
     )
+    if not answer.matched or (style is Format.TABLE and len(shown) < len(answer)):
+        session.notice(weak_line(answer, all_rows=all_rows or has_all_rows))
 
 
-def _as_file(session: "Session", answer: "Answer", style: Format) -> bytes:
+def _as_file(
+    session: "Session", answer: "Answer", shown: "Sequence[Moment]", style: Format
+) -> bytes:
     from c2v.services.exporting import exported
 
-    return exported(answer, style.value, title=answer.query, on_problem=session.problem)  # type: ignore[arg-type]
+    return exported(shown, style.value, title=answer.query, on_problem=session.problem)  # type: ignore[arg-type]
 
 
-def _print_answer_table(session: "Session", answer: "Answer") -> None:
+def weak_line(answer: "Answer", *, all_rows: bool) -> str:
+    """What of an answer is too weak to be a match, in words."""
+    query, rows = f'"{answer.query}"', len(answer) - len(answer.matching)
     if not answer:
-        session.notice(f"nothing found for {answer.query!r}{passed_filters(answer)}")
-        return
+        return f"nothing here matches {query}{passed_filters(answer)}"
+    weak = f"{rows} weak row{'' if rows == 1 else 's'}"
+    if answer.matched:
+        return f"{weak} left out; --all shows {'it' if rows == 1 else 'them'}"
+    first = answer[0]
+    line = f"nothing here matches {query}; closest: {short_path(first.path)} at "
+    line += f"{clock(first.best)} ({first.confidence:.2f})"
+    return line if all_rows else f"{line}; --all shows {weak}"
+
+
+def _print_answer_table(session: "Session", answer: "Answer", shown: "Sequence[Moment]") -> None:
+    if shown:
+        _print_moments(session, shown, answer.bar)
+        _tell_of_missing(session, shown)
+    if answer:
+        session.notice(
+            f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, "
+            f"library {answer.library}{passed_filters(answer)}"
+        )
+
+
+def _print_moments(session: "Session", shown: "Sequence[Moment]", bar: float) -> None:
     roomy = session.out.width >= _ROOMY_COLUMNS
     table = new_table(
         RANK,
@@ -237,24 +271,27 @@ def _print_answer_table(session: "Session", answer: "Answer") -> None:
         *([("start-end", {"justify": "right", "style": "dim", "no_wrap": True})] if roomy else []),
         SCORE,
     )
-    highest = max(moment.score for moment in answer)
-    for moment in answer:
-        score = score_cell(moment.score, highest if roomy else None)
+    for moment in shown:
+        score = score_cell(moment.score, moment.confidence if roomy else None, of=1.0)
+        if moment.confidence < bar:
+            score.append(" weak", style="dim")
         span = [_span(moment)] if roomy else []
         table.add_row(
             str(moment.rank),
-            file_link(moment.path, missing=moment.missing),
+            _file_cell(moment),
             clock(moment.best),
             *span,
             score,
             style="dim" if moment.missing else None,
         )
     session.out.print(table)
-    _tell_of_missing(session, answer)
-    session.notice(
-        f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, library {answer.library}"
-        f"{passed_filters(answer)}"
-    )
+
+
+def _file_cell(moment: "Moment") -> "Text":
+    file = file_link(moment.path, missing=moment.missing)
+    if moment.said is None:
+        return file
+    return line_beneath(file, moment, time=clock(moment.said.start_seconds))
 
 
 def passed_filters(answer: "Answer") -> str:
@@ -265,9 +302,9 @@ def passed_filters(answer: "Answer") -> str:
     return f"; {passed} of {answer.videos} videos passed the filters"
 
 
-def _tell_of_missing(session: "Session", answer: "Answer") -> None:
+def _tell_of_missing(session: "Session", shown: "Sequence[Moment]") -> None:
     """What can be done about rows whose files are not there."""
-    first = next((moment.path for moment in answer if moment.missing), None)
+    first = next((moment.path for moment in shown if moment.missing), None)
     if first is not None:
         folder = shlex.quote(os.path.dirname(first))  # noqa: PTH120
         session.notice(
@@ -325,13 +362,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes:02d}:{rest:02d}"
 
 
-def score_cell(score: float, highest: float | None) -> "Text":
-    """A score, with a bar as long as it is, measured by the highest one (None: no bar)."""
+def score_cell(score: float, amount: float | None, *, of: float) -> "Text":
+    """A score, and a bar of ``amount`` where ``of`` is the whole width (None: no bar)."""
     from rich.text import Text
 
-    if highest is None:
+    if amount is None:
         return Text(f"{score:6.3f}")
-    share = max(0.0, score / highest) if highest > 0 else 0.0
+    share = min(1.0, max(0.0, amount / of)) if of > 0 else 0.0
     return Text.assemble(f"{score:6.3f} ", (_bar(share).ljust(SCORE_BAR_CELLS), "green"))
 
 

@@ -22,7 +22,7 @@ from c2v.cli.play import PlayCommandFlag
 from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
 from c2v.cli.session import Session, command
 from c2v.config import SETTINGS
-from c2v.errors import UsageError
+from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
@@ -80,6 +80,16 @@ def search(
             rich_help_panel=_ASK,
         ),
     ] = None,
+    said: Annotated[
+        str | None,
+        typer.Option(
+            "--said",
+            metavar="TEXT",
+            help='Where the subtitles have these words, "in a row" or begun*; alone, or near '
+            "what else is asked for.",
+            rich_help_panel=_ASK,
+        ),
+    ] = None,
     batch: Annotated[
         Path | None,
         typer.Option(
@@ -104,6 +114,9 @@ def search(
         float | None,
         typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
     ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all", help="Weak results too, which are no match.")
+    ] = False,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -148,6 +161,7 @@ def search(
         "image": image or (),
         "video": video or (),
         "like": like or (),
+        "said": None if said is None else as_text(said),
         "missing": style is Format.TABLE,  # whoever else reads it opens the files
     }
     _check_question(words, wanted, batch)
@@ -155,12 +169,14 @@ def search(
         if batch is not None:
             from c2v.cli.batch import answer_batch
 
-            return answer_batch(session, videos, batch, wanted, style)
+            return answer_batch(session, videos, batch, wanted, style, all_rows=all_rows)
         answer = videos.search(words, **wanted)
         videos.keep(answer)
-        print_answer(session, answer, style)
+        print_answer(session, answer, style, all_rows=all_rows)
         print_damage(session, answer.left_out)
-    return do_with(session, answer, doing, style)
+    shown = answer.results if all_rows else answer.matching
+    done = do_with(session, shown, doing, style)
+    return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH
 
 
 def _joined(query: list[str] | None) -> str | None:
@@ -185,13 +201,15 @@ def _check_question(words: str | None, wanted: "Wanted", batch: Path | None) -> 
         raise UsageError("give a QUERY or --batch FILE, not both", hint=_EXAMPLE)
     if words is not None and not words.strip():
         raise UsageError("the QUERY is empty", hint=_EXAMPLE)
-    if batch is None and words is None and not (looked_at or wanted["and_"]):
+    is_said = wanted["said"] is not None
+    if batch is None and words is None and not (looked_at or wanted["and_"] or is_said):
         if wanted["not_"]:
             raise UsageError(
                 "--not needs something to be taken from", hint='c2v search "a dog" --not "grass"'
             )
         raise UsageError(
-            "give a QUERY, --image FILE, --video FILE, --like N or --batch FILE", hint=_EXAMPLE
+            "give a QUERY, --image FILE, --video FILE, --like N, --said TEXT or --batch FILE",
+            hint=_EXAMPLE,
         )
     if wanted["rerank"] and looked_at:
         raise UsageError("--rerank compares sentences with videos", hint="give a QUERY")

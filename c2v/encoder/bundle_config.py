@@ -6,8 +6,10 @@ it, because a bundle that is understood only in part would give wrong vectors wi
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -95,6 +97,26 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """The constants that make a confidence of a score; what they mean says ``c2v.search``.
+
+    They shape no vector, so they do not count for the fingerprints. ``centre`` is the mean vector
+    [V] of everyday sentences, 16-bit floats (little-endian) in base64; ``fewest`` and ``most``
+    bound the number of segments that was looked at.
+    """
+
+    score: float
+    typical: float
+    size: float
+    offset: float
+    fewest: int
+    most: int
+    clip_score: float
+    clip_offset: float
+    centre: str
+
+
+@dataclass(frozen=True, slots=True)
 class BundleConfig:
     """All of ``config.json``.
 
@@ -114,10 +136,15 @@ class BundleConfig:
     files: Mapping[str, FileRecord]
     fingerprint: str
     towers_fingerprint: str
+    calibration: Calibration | None = None
+    """Absent in bundles that nobody calibrated."""
 
     def to_json(self) -> str:
         """The text of ``config.json``."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+        content = dataclasses.asdict(self)
+        if self.calibration is None:
+            del content["calibration"]  # earlier versions of c2v read such a bundle, too
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def read_config(directory: Path) -> BundleConfig:
@@ -151,6 +178,7 @@ def read_config(directory: Path) -> BundleConfig:
     try:
         config = _decode(BundleConfig, content, "")
         _check_files(config)
+        _check_calibration(config)
     except ModelError as error:
         raise ModelError(f"{path}: {error.message}", hint="c2v model list") from error
     assert isinstance(config, BundleConfig)
@@ -199,10 +227,14 @@ def _decode_record(kind: Any, value: object, where: str) -> Any:
     unknown = sorted(set(value) - set(hints))
     if unknown:
         raise ModelError(f"unknown field {prefix}{_shown_key(unknown[0])}")
-    missing = [name for name in hints if name not in value]
+    optional = {
+        field.name for field in dataclasses.fields(kind) if field.default is not dataclasses.MISSING
+    }
+    missing = [name for name in hints if name not in value and name not in optional]
     if missing:
         raise ModelError(f"missing field {prefix}{missing[0]}")
-    return kind(**{name: _decode(hints[name], value[name], prefix + name) for name in hints})
+    given = [name for name in hints if name in value]
+    return kind(**{name: _decode(hints[name], value[name], prefix + name) for name in given})
 
 
 def _check_files(config: BundleConfig) -> None:
@@ -210,6 +242,22 @@ def _check_files(config: BundleConfig) -> None:
     for name in config.files:
         if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\:"):
             raise ModelError(f"files.{_shown_key(name)} is not the name of a file")
+
+
+def _check_calibration(config: BundleConfig) -> None:
+    """Constants that are numbers, and a mean vector as wide as the vectors it is compared with."""
+    found = config.calibration
+    if found is None:
+        return
+    numbers = [value for value in dataclasses.astuple(found) if isinstance(value, (int, float))]
+    if not all(map(math.isfinite, numbers)) or not 1 <= found.fewest <= found.most:
+        raise ModelError("calibration has numbers that cannot be")
+    try:
+        size = len(base64.b64decode(found.centre, validate=True))
+    except ValueError:
+        size = -1
+    if size != 2 * config.vector_dim:
+        raise ModelError(f"calibration.centre is not a vector of {config.vector_dim} numbers")
 
 
 def _shown(value: object) -> str:

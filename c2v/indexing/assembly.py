@@ -17,6 +17,7 @@ from c2v.encoder.bundle import Bundle
 from c2v.encoder.stretches import divide
 from c2v.errors import MediaError
 from c2v.indexing.events import OpenedFile
+from c2v.indexing.report import Heard
 from c2v.library import SegmentData
 from c2v.media.frames import Frames
 from c2v.media.segments import FEWEST_FRAMES_A_SHOT, FRAMES_A_SEGMENT, Segment
@@ -41,6 +42,7 @@ class Assembly:
     closed: bool = False
     problems: tuple[str, ...] = ()
     """Reasons why parts of it could not be read."""
+    heard: Heard = Heard()
 
     @classmethod
     def of(cls, file: OpenedFile, *, feature_dim: int) -> Assembly:

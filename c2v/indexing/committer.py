@@ -56,7 +56,9 @@ class Committer:
         if whole:
             with self.library.batch():
                 for one in whole:
-                    self.library.put_video(one.video, one.segments)
+                    video_id = self.library.put_video(one.video, one.segments)
+                    if one.heard.subtitles:
+                        self.library.write_subtitles(video_id, one.heard.subtitles)
         for one in whole:
             self._report(one)
         for one in changed:
@@ -74,6 +76,7 @@ class Committer:
             tally.added += 1
         if one.video.problems:
             tally.partly.append(Failure(job.file.path, "; ".join(one.video.problems)))
+        tally.hear(one.heard)
         tally.seconds_of_video += one.video.duration_seconds
         self.progress.closed(job.file.path, failed=False)
 

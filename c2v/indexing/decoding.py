@@ -23,12 +23,15 @@ from c2v.indexing.engine import Failed
 from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job
+from c2v.indexing.report import Heard
+from c2v.indexing.subtitles import read_with
 from c2v.media.containers import OpenVideo, open_video
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import Decoder
 from c2v.media.identity import content_id_of, held
 from c2v.media.picture import FrameShape
 from c2v.media.sampled import decode_range, lay_out
+from c2v.media.subtitles import text_streams
 
 QUEUED_CHUNKS = 24
 """24 chunks of 8 pictures of 224 x 224: at most 29 MB waiting for the encoder."""
@@ -64,6 +67,8 @@ class _Open:
     """Parts that are not finished."""
     problems: list[str]
     """Reasons why parts of it could not be read; filled while it is decoded."""
+    subtitle_streams: tuple[int, int]
+    """With text, and without."""
     failures: list[MediaError] = field(default_factory=list)
     delivered: bool = False
 
@@ -161,6 +166,7 @@ class DecodePool:
                         open_video(path, max_megapixels=self._options.max_megapixels)
                     )
                     content = content_id_of(file)
+                    streams = text_streams(video)
                     layout = lay_out(
                         video,
                         attempt.job.sampling,
@@ -170,7 +176,7 @@ class DecodePool:
                     found = OpenedFile(attempt.number, attempt.job, layout, state, content)
                 parts = split(len(layout.times), shares=self._shares())
                 self._put(found)
-                opened = _Open(attempt, found, deque(parts), len(parts), problems)
+                opened = _Open(attempt, found, deque(parts), len(parts), problems, streams)
             except MediaError as error:
                 self._fail(attempt, error)
             finally:
@@ -234,9 +240,16 @@ class DecodePool:
             self._fail(opened.attempt, opened.change)
         elif opened.delivered:
             lost = [failure.message for failure in opened.failures]
-            self._put(Closed(number, (*opened.problems, *lost)))
+            self._put(Closed(number, (*opened.problems, *lost), self._heard(opened)))
         else:
             self._put(Failed(number, opened.failures[0]))
+
+    def _heard(self, opened: _Open) -> Heard:
+        """Subtitles, by whoever was the last to read of the file: others go on meanwhile."""
+        if not self._options.subtitles:
+            return Heard()
+        file = opened.file
+        return read_with(file.job.file, file.layout.info, streams=opened.subtitle_streams)
 
     def _put(self, event: Event) -> None:
         while not self._stop.is_set():

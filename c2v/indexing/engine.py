@@ -13,6 +13,7 @@ from typing import Protocol
 
 from c2v.errors import MediaError
 from c2v.indexing.plan import Job
+from c2v.indexing.report import Heard
 from c2v.library import NewVideo, SegmentData
 from c2v.media.identity import FileState
 
@@ -27,6 +28,7 @@ class Indexed:
     segments: tuple[SegmentData, ...]
     state: FileState
     """Of the file that was read: it must still be the one at its path when it is stored."""
+    heard: Heard = Heard()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from c2v.indexing.engine import Failed
 from c2v.indexing.plan import Job
+from c2v.indexing.report import Heard
 from c2v.media.frames import Frames
 from c2v.media.identity import FileState
 from c2v.media.sampled import Layout
@@ -39,6 +40,7 @@ class Closed:
     number: int
     problems: tuple[str, ...]
     """Reasons why parts of it could not be read."""
+    heard: Heard = Heard()
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,7 @@ class _Encoding:
     def _close(self, closed: Closed) -> Iterator[Outcome]:
         assembly = self.assemblies[closed.number]
         assembly.closed, assembly.problems = True, closed.problems
+        assembly.heard = closed.heard
         yield from self._finish_if_complete(assembly)
         if self.left == sum(one.closed for one in self.assemblies.values()):
             yield from self.encode()  # nothing more will come to fill the batch
@@ -129,7 +130,8 @@ class _Encoding:
         except MediaError as error:
             yield Failed(number, error)
         else:
-            yield Indexed(number, _record(assembly), segments, assembly.file.state)
+            state = assembly.file.state
+            yield Indexed(number, _record(assembly), segments, state, assembly.heard)
 
 
 def _record(assembly: Assembly) -> NewVideo:

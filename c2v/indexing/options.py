@@ -32,6 +32,8 @@ class IndexOptions:
     """Try files again that failed before and have not changed since."""
     max_megapixels: float = MOST_MEGAPIXELS
     """Files with larger pictures are refused: they cost gigabytes of memory."""
+    subtitles: bool = True
+    """Read subtitles, beside videos and in them."""
     reread: bool = False
     """Read every file below the given folders again; each replaces what the library holds of it."""
 

@@ -7,6 +7,7 @@ loses at most the last second of them; the next run goes on from there.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
@@ -31,6 +32,7 @@ from c2v.indexing.report import (
     Tally,
     refuse,
 )
+from c2v.indexing.subtitles import catch_up
 from c2v.library import Store
 from c2v.media.scan import FoundVideo, NamedFolder, ScanProblem, scan
 
@@ -55,6 +57,8 @@ def index_paths(
     """
     started = time.monotonic()
     stop = stop or threading.Event()
+    if not library.keeps_lines:
+        options = dataclasses.replace(options, subtitles=False)
     engine = engine or LocalEngine(bundle, options, stop)
     run = _Run(library, options, progress or Silent(), stop)
     plan = run.plan(roots)
@@ -73,15 +77,17 @@ class _Run:
     progress: IndexProgress
     stop: threading.Event
     tally: Tally = field(default_factory=Tally)
+    found: list[FoundVideo] = field(default_factory=list)
 
     def plan(self, roots: Sequence[Path]) -> Plan:
         problems: list[ScanProblem] = []
-        found: list[FoundVideo] = []
+        found = self.found
         named: list[NamedFolder] = []
         for file in scan(
             roots,
             exclude=self.options.exclude,
             hidden=self.options.hidden,
+            subtitles=self.options.subtitles,
             on_problem=problems.append,
             on_unmatched=self.tally.unmatched.append,
             on_named=named.append,
@@ -135,6 +141,9 @@ class _Run:
         note_refused(self.library, plan.refused, self.tally)
         self.tally.damaged = sorted(video.path for video in plan.damaged)
         self._prune(plan, confirm_prune)
+        if self.options.subtitles:
+            jobs = {job.file.path for job in plan.jobs}
+            catch_up(self.library, self.found, besides=jobs, tally=self.tally, stop=self.stop)
 
     def _prune(self, plan: Plan, confirm_prune: ConfirmPrune) -> None:
         doomed, kept = choose_doomed(plan, prune=self.options.prune, confirm=confirm_prune)

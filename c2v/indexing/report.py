@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from c2v.library import SubtitleData
 from c2v.media.scan import NamedFolder
 
 
@@ -22,6 +23,14 @@ class Failure:
     def as_dict(self) -> dict[str, str]:
         """As JSON has it."""
         return {"path": str(self.path), "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was read of the subtitles of a video; what was in the way is data."""
+
+    subtitles: tuple[SubtitleData, ...] = ()
+    remarks: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,10 @@ class IndexReport:
     """Videos of the library below the given folders that are not on disk and were kept."""
     unmatched: tuple[str, ...] = ()
     """Exclusions that left nothing out."""
+    lines: int = 0
+    """Of subtitles, that were read in this run."""
+    subtitle_remarks: tuple[Failure, ...] = ()
+    """What is to be said of subtitles: that costs no video anything."""
     seconds_of_video: float = 0.0
     elapsed_seconds: float = 0.0
     engine: str = "local"
@@ -84,6 +97,8 @@ class IndexReport:
                 {"path": str(seen.path), "files": seen.files} for seen in self.without_videos
             ],
             "interrupted": self.interrupted,
+            "lines": self.lines,
+            "subtitle_remarks": [failure.as_dict() for failure in self.subtitle_remarks],
         }
 
 
@@ -105,7 +120,14 @@ class Tally:
     engine: str = "local"
     damaged: list[str] = field(default_factory=list)
     unmatched: list[str] = field(default_factory=list)
+    lines: int = 0
+    subtitle_remarks: list[Failure] = field(default_factory=list)
     seconds_of_video: float = 0.0
+
+    def hear(self, heard: Heard) -> None:
+        """Count lines that were stored, and keep what is to be said of them."""
+        self.lines += sum(len(one.lines) for one in heard.subtitles)
+        self.subtitle_remarks += heard.remarks
 
     def report(self, *, elapsed_seconds: float, interrupted: bool) -> IndexReport:
         """The end of it."""
@@ -124,6 +146,8 @@ class Tally:
             engine=self.engine,
             damaged=tuple(self.damaged),
             unmatched=tuple(self.unmatched),
+            lines=self.lines,
+            subtitle_remarks=tuple(self.subtitle_remarks),
             seconds_of_video=self.seconds_of_video,
             elapsed_seconds=elapsed_seconds,
             interrupted=interrupted,

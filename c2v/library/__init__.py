@@ -16,7 +16,15 @@
 """
 
 from c2v.library.addresses import Address, open_store, store_exists
-from c2v.library.filters import Filter
+from c2v.library.filters import NEAR_SECONDS, Filter
+from c2v.library.lines import (
+    IN_THE_VIDEO,
+    Line,
+    SaidLine,
+    SaidWords,
+    SubtitleData,
+    SubtitleState,
+)
 from c2v.library.records import (
     FOLDER_BYTES,
     Counts,
@@ -37,19 +45,26 @@ from c2v.library.store import Store
 
 __all__ = [
     "FOLDER_BYTES",
+    "IN_THE_VIDEO",
+    "NEAR_SECONDS",
     "Address",
     "Counts",
     "FailureRecord",
     "FeatureBatch",
     "Filter",
     "HnswSettings",
+    "Line",
     "ModelRecord",
     "Nearest",
     "NewVideo",
+    "SaidLine",
+    "SaidWords",
     "SegmentData",
     "SegmentRow",
     "StorageSizes",
     "Store",
+    "SubtitleData",
+    "SubtitleState",
     "Tag",
     "UsedStrategy",
     "VideoRecord",

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from c2v.library.lines import SaidWords
+
+NEAR_SECONDS = 5.0
+"""What is said and what is seen belong together when no more time than this is between them: a line
+is heard before the picture turns to what it speaks of, or after."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -32,6 +38,9 @@ class Filter:
     max_duration: float | None = None
     min_height: int | None = None
     """Of the upright picture, in pixels."""
+    said: tuple[SaidWords, ...] = ()
+    """All of these are in one line of its subtitles. Of such a video only segments near such a line
+    may be found, ``NEAR_SECONDS`` before it or after."""
 
     @property
     def is_open(self) -> bool:

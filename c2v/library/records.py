@@ -158,6 +158,10 @@ class Counts:
     frames: int
     seconds: float
     failures: int
+    lines: int = 0
+    """Of subtitles."""
+    without_text: int = 0
+    """Subtitles that are pictures: streams and files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,3 +233,5 @@ class Nearest:
     strategy: UsedStrategy
     scores: NDArray[np.float32]
     segment_ids: NDArray[np.int64]
+    among: int = 0
+    """How many segments could have been found."""

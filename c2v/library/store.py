@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.library.filters import Filter
+from c2v.library.lines import SaidLine, SubtitleData, SubtitleState
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -150,6 +151,18 @@ class Store(Protocol):
     def clear_failures(self, paths: Iterable[str]) -> None:
         """Forget the failures of these paths (the files are gone, or are to be tried again)."""
 
+    def write_subtitles(self, video_id: int, subtitles: Sequence[SubtitleData]) -> None:
+        """Store the lines of subtitle files, each in place of what was read of that file before.
+
+        ``put_video`` forgets all subtitles of what its path held; a copy has those of its original.
+
+        Raises:
+            LibraryError: there is no video of that id, or this store keeps no lines.
+        """
+
+    def forget_subtitles(self, video_id: int, paths: Iterable[str]) -> None:
+        """Forget what was read of these subtitle files of a video."""
+
     def write_tags(self, tags: Iterable[Tag]) -> None:
         """Give videos these tags; one by hand is changed by one by hand alone.
 
@@ -216,6 +229,13 @@ class Store(Protocol):
     def failures(self) -> list[FailureRecord]:
         """Files that could not be indexed and folders that could not be looked into, by path."""
 
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether lines of subtitles can be kept and asked for."""
+
+    def subtitles(self) -> dict[int, list[SubtitleState]]:
+        """As which files the subtitles of each video were read, by its id."""
+
     def tags(self, video_ids: Sequence[int] | None = None) -> list[Tag]:
         """The tags of these videos, or of all, by video and name."""
 
@@ -278,6 +298,25 @@ class Store(Protocol):
         Raises:
             LibraryError: the queries are of another model.
             UsageError: an unknown strategy, or a negative k.
+            PatternError: a pattern of ``where`` that means nothing at all.
+        """
+
+    def said(
+        self, where: Filter, *, limit: int, video_ids: Sequence[int] | None = None
+    ) -> list[SaidLine]:
+        """Lines in which all of ``where.said`` is, of videos that pass the rest of the filter.
+
+        The best first (BM25: rare words count more, and so do short lines), equal ones as they were
+        stored. Letters count without their case and accents; in scripts without spaces between
+        words any part of a sentence is found.
+
+        Args:
+            where: of nothing that has to be said, or of no word, no line comes.
+            limit: how many lines at most.
+            video_ids: only of these videos; None of all.
+
+        Raises:
+            LibraryError: this store keeps no lines.
             PatternError: a pattern of ``where`` that means nothing at all.
         """
 

@@ -20,6 +20,7 @@ from c2v.files.mounts import kernel_devices
 from c2v.media.exclusions import Exclusions
 from c2v.media.identity import modified_ns
 from c2v.media.ignore import IgnoreRules, decode_lines
+from c2v.media.sidecars import SUBTITLE_EXTENSIONS, Beside, FoundSubtitle
 
 IGNORE_FILE = ".c2vignore"
 
@@ -54,6 +55,8 @@ class FoundVideo:
     path: Path
     size_bytes: int
     mtime_ns: int
+    subtitles: tuple[FoundSubtitle, ...] = ()
+    """Files beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class _Walk:
     kernel: dict[int, str] = field(default_factory=kernel_devices)
     found: list[tuple[str, object, bool, os.stat_result]] = field(default_factory=list)
     linked_folders: list[tuple[str, _Rules]] = field(default_factory=list)
+    beside: Beside | None = None
+    """Takes note of subtitle files; None where nobody asks for them."""
 
     def problem(
         self, path: str, error: OSError, kind: Literal["file", "folder", "rule"] = "file"
@@ -147,11 +152,23 @@ class _Walk:
             except OSError as error:
                 self.problem(path, error, "folder")
                 continue
+            if self.beside is not None:
+                self.beside.see(path, self._taken(listing, rules))
             for entry in listing:
                 if self.hidden or not entry.name.startswith("."):
                     self._entry(entry, rules, pending, linked=linked)
                 elif _has_video_name(entry.name) and not entry.name.startswith("._"):
                     self.named[rules.root].hidden += 1
+
+    def _taken(
+        self, listing: Sequence[os.DirEntry[str]], rules: _Rules
+    ) -> Iterator[os.DirEntry[str]]:
+        """What is not left out; of other files than subtitles that is asked elsewhere."""
+        for entry in listing:
+            if self.hidden or not entry.name.startswith("."):
+                is_subtitle = entry.name.rpartition(".")[2].lower() in SUBTITLE_EXTENSIONS
+                if not (is_subtitle and rules.leave_out(entry.path, is_folder=False)):
+                    yield entry
 
     def _is_kernels(self, path: str, status: os.stat_result, rules: _Rules) -> bool:
         """Whether the kernel makes up this folder; said of one that was named."""
@@ -243,6 +260,7 @@ def scan(
     *,
     exclude: Sequence[str] = (),
     hidden: bool = False,
+    subtitles: bool = True,
     on_problem: Callable[[ScanProblem], None],
     on_unmatched: Callable[[str], None] | None = None,
     on_named: Callable[[NamedFolder], None] | None = None,
@@ -252,7 +270,8 @@ def scan(
     A root that is a file is always taken. Links are followed; loops are cut; of several names of
     one file the first real one (not a link) is kept. What is missing or unreadable goes to
     `on_problem` and never ends the walk. `on_unmatched` is told each of `exclude` that left nothing
-    out, `on_named` of each root that is a folder what was seen there.
+    out, `on_named` of each root that is a folder what was seen there. With `subtitles` each video
+    comes with the subtitle files beside it.
     """
 
     def complain(text: str, why: str) -> None:
@@ -260,7 +279,8 @@ def scan(
 
     folders = [os.path.abspath(root) for root in roots]  # noqa: PTH100 - links in it must stay
     exclusions = Exclusions(exclude, on_bad=complain)
-    walk = _Walk(hidden=hidden, on_problem=on_problem)
+    beside = Beside(_has_video_name) if subtitles else None
+    walk = _Walk(hidden=hidden, on_problem=on_problem, beside=beside)
     for path in folders:
         try:
             status = os.stat(path)  # noqa: PTH116
@@ -272,6 +292,8 @@ def scan(
             walk.folder(path, _Rules(path, exclusions, walk.rules_above(path)), linked=False)
         elif stat.S_ISREG(status.st_mode):
             walk.take_file(path, status, linked=Path(path).is_symlink())
+            if beside is not None:
+                beside.see_around(path)
         else:
             on_problem(ScanProblem(Path(path), "is not a regular file"))
     while walk.linked_folders:
@@ -290,8 +312,9 @@ def _each_once(walk: _Walk) -> Iterator[FoundVideo]:
     best: dict[object, tuple[str, object, bool, os.stat_result]] = {}
     for item in sorted(walk.found, key=lambda item: (item[2], item[0])):
         best.setdefault(item[1], item)
+    beside = walk.beside.of_all([item[0] for item in best.values()]) if walk.beside else {}
     for path, _, _, status in sorted(best.values(), key=lambda item: _parts(item[0])):
-        yield FoundVideo(Path(path), status.st_size, modified_ns(status))
+        yield FoundVideo(Path(path), status.st_size, modified_ns(status), beside.get(path, ()))
 
 
 def _parts(path: str) -> list[str]:

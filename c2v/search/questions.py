@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
             "--not needs something to be taken from", hint='c2v search "a dog" --not "grass"'
         )
     if len(parts) == 1:
-        return Query(label, parts[0].query.vector, parts[0].query.feature)
+        return replace(parts[0].query, label=label)
     vector = np.zeros_like(parts[0].query.vector, dtype=np.float64)
     feature = np.zeros_like(parts[0].query.feature, dtype=np.float64)
     has_words = any(part.weight > 0 and not part.is_seen for part in parts)
@@ -108,4 +108,5 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
         raise UsageError(
             "the parts of the question cancel each other", hint="say something else in --not"
         )
-    return Query(label, unit_rows(vector), feature.astype(np.float32))
+    pictures = all(part.is_seen for part in parts)
+    return Query(label, unit_rows(vector), feature.astype(np.float32), pictures=pictures)

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.config import Strategy
+from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
 from c2v.library import Filter, Store
+from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
 from c2v.search.results import Answer, Moment
 
@@ -29,6 +30,8 @@ class Query:
     """[V] unit length: compared with the vectors of segments."""
     feature: NDArray[np.float32]
     """[D] in the space of frame features, any length: finds the frame inside a segment."""
+    pictures: bool = False
+    """It was made of pictures alone, which are closer to pictures than any text is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,7 @@ def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
 
 def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
     """A query out of a clip: its head vector [V] and its frame features [T, D]."""
-    return Query(label, vector, unit_rows(features).mean(axis=0))
+    return Query(label, vector, unit_rows(features).mean(axis=0), pictures=True)
 
 
 def find(library: Store, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
@@ -111,18 +114,22 @@ def _answers(
 ) -> list[Answer]:
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
+    bar = MATCH if options.min_score is None else 0.0
     for query, found in zip(queries, _rank(library, queries, options), strict=True):
-        strategy, ranked, moments = found
+        strategy, ranked, moments, among = found
         if options.rerank:
             from c2v.search.rerank import rerank
 
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
             ranked = first + ranked[options.rerank :]
+        scale = scale_of(library, bundle, query, among)
         here = places(library, query.feature, ranked, top=options.top, join=moments)
-        results = tuple(_moment(rank, place) for rank, place in enumerate(here, start=1))
+        results = tuple(_moment(rank, place, scale) for rank, place in enumerate(here, start=1))
         if options.missing:
             results = _marked(results, options.presence)
-        answers.append(Answer(query.label, bundle.name, library.address, strategy, 0.0, results))
+        answers.append(
+            Answer(query.label, bundle.name, library.address, strategy, 0.0, results, bar=bar)
+        )
     return answers
 
 
@@ -130,15 +137,16 @@ def _rank(
     library: Store,
     queries: Sequence[Query],
     options: SearchOptions,
-) -> list[tuple[str, Ranked, bool]]:
-    """For each query the strategy used, the hits (best first), and whether moments are wanted.
+) -> list[tuple[str, Ranked, bool, int]]:
+    """For each query the strategy used, the hits (best first), whether moments are wanted, and
+    among how many segments the hits were found.
 
     How many segments are needed for ``top`` videos or moments is not known before they are
     grouped: ask for a few times as many, and for more where too few came and more segments exist.
     (How many exist is not asked: SQLite counts a million rows in 30 ms.)
     """
     wanted = max(options.top, options.rerank)
-    found: list[tuple[str, Ranked, bool]] = [("exact", [], False)] * len(queries)
+    found: list[tuple[str, Ranked, bool, int]] = [("exact", [], False, 0)] * len(queries)
     count = max(64, 4 * wanted)
     pending = list(range(len(queries)))
     while pending:
@@ -157,7 +165,8 @@ def _rank(
             if moments:
                 shown = {row.video_id for _, row in videos}
                 hits = [(score, row) for score, row in hits if row.video_id in shown]
-            found[place] = nearest.strategy, hits if moments else videos[:wanted], moments
+            ranked = hits if moments else videos[:wanted]
+            found[place] = nearest.strategy, ranked, moments, nearest.among
             if (distinct(hits) if moments else len(videos)) < wanted and not complete:
                 short.append(place)
         pending = [] if exhausted else short
@@ -207,11 +216,25 @@ def _marked(moments: tuple[Moment, ...], presence: Presence) -> tuple[Moment, ..
     )
 
 
-def _moment(rank: int, place: Place) -> Moment:
+def scale_of(library: Store, bundle: Bundle, query: Query, among: int) -> Scale:
+    """What makes confidences of the scores of a question; ``among`` segments were compared."""
+    calibration = bundle.config.calibration
+    if calibration is None:
+        from c2v.search.estimating import estimated_scale
+
+        folder = cache_dir() / "calibration"
+        return estimated_scale(library, bundle, among=among, pictures=query.pictures, folder=folder)
+    if query.pictures:
+        return clip_scale(calibration)
+    return text_scale(calibration, query.vector, among)
+
+
+def _moment(rank: int, place: Place, scale: Scale) -> Moment:
     return Moment(
         rank=rank,
         path=place.row.path,
         score=place.score,
+        confidence=scale.confidence(place.score),
         start=place.start,
         end=place.end,
         best=place.best,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from c2v.library import Line
 from c2v.search.sequences import ResultSequence
 
 
@@ -17,6 +18,8 @@ class Moment:
     path: str
     score: float
     """The model's cosine, in [-1, 1]."""
+    confidence: float
+    """The probability, in [0, 1], that this is what was asked for."""
     start: float
     end: float
     best: float
@@ -28,39 +31,50 @@ class Moment:
     missing: bool = False
     """Nothing is found at the path now: the file was deleted or moved, or its drive is not there.
     Not in the JSON, which has no such moments."""
+    said: Line | None = None
+    """The line of its subtitles that was asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v search``.
 
-        >>> Moment(1, "/v/dog.mp4", 0.3123456789, 0.0, 12.0, 3.5, 12.0).as_dict()["score"]
+        >>> Moment(1, "/v/dog.mp4", 0.3123456789, 0.9, 0.0, 12.0, 3.5, 12.0).as_dict()["score"]
         0.312346
         """
-        return {
+        row: dict[str, Any] = {
             "rank": self.rank,
             "path": self.path,
             "score": round(self.score, 6),
+            "confidence": round(self.confidence, 4),
             "start": round(self.start, 3),
             "end": round(self.end, 3),
             "best": round(self.best, 3),
             "duration": round(self.duration, 3),
         }
+        if self.said is not None:
+            row["said"] = {
+                "text": self.said.text,
+                "start": round(self.said.start_seconds, 3),
+                "end": round(self.said.end_seconds, 3),
+            }
+        return row
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(ResultSequence[Moment]):
     """The ranked moments for one query, as a sequence, and how they were found.
 
-    >>> moment = Moment(1, "/v/dog.mp4", 0.31, 0.0, 12.0, 3.5, 12.0)
+    >>> moment = Moment(1, "/v/dog.mp4", 0.31, 0.9, 0.0, 12.0, 3.5, 12.0)
     >>> answer = Answer("a dog", "mini", "/libraries/family", "exact", 1.5, (moment,))
-    >>> [(found.path, found.best) for found in answer], len(answer)
-    ([('/v/dog.mp4', 3.5)], 1)
+    >>> [(found.path, found.best) for found in answer], len(answer), answer.matched
+    ([('/v/dog.mp4', 3.5)], 1, True)
     """
 
     query: str
     model: str
     library: str
     strategy: str
-    """``exact`` or ``hnsw``: which of the two ranked the segments."""
+    """``exact`` or ``hnsw``: which of the two ranked the segments; ``said`` where words alone were
+    asked for."""
     elapsed_ms: float
     """Of the ranking; for queries that were ranked together, the share of each."""
     results: tuple[Moment, ...]
@@ -70,6 +84,18 @@ class Answer(ResultSequence[Moment]):
     """How many videos passed the filters; None where there was none."""
     videos: int | None = None
     """Of how many in the library."""
+    bar: float = 0.5
+    """The confidence from which a moment counts as a match; 0 where a score was asked for."""
+
+    @property
+    def matched(self) -> bool:
+        """Whether anything here matches the question."""
+        return any(moment.confidence >= self.bar for moment in self.results)
+
+    @property
+    def matching(self) -> tuple[Moment, ...]:
+        """The moments that match; all that are here are the answer itself."""
+        return tuple(moment for moment in self.results if moment.confidence >= self.bar)
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v search``: without moments whose file is missing.
@@ -82,5 +108,6 @@ class Answer(ResultSequence[Moment]):
             "library": self.library,
             "strategy": self.strategy,
             "elapsed_ms": round(self.elapsed_ms, 3),
+            "matched": self.matched,
             "results": [moment.as_dict() for moment in self.results if not moment.missing],
         }

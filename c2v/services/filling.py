@@ -57,6 +57,8 @@ class IndexArguments(TypedDict, total=False):
     """Drop videos that are no longer on disk."""
     retry_failed: bool
     """Try unchanged files again that failed before."""
+    subtitles: bool
+    """Read subtitles, beside videos and in them; True."""
     rebuild: bool
     """Read what is below the paths again; with other towers forget all else."""
     max_megapixels: float | None
@@ -96,6 +98,8 @@ def fill(space: Workspace, roots: Sequence[Path], how: IndexArguments) -> IndexR
         fetch=how.get("fetch"),
         before_rebuild=_asking_to_rebuild(roots, confirm_rebuild) if options.reread else None,
     ) as ready:
+        if options.subtitles and not ready.library.keeps_lines:
+            space.telling.notice("subtitles are not read: this Python's SQLite has no FTS5")
         with stop if isinstance(stop, AbstractContextManager) else nullcontext(stop) as stopped:
             report = index_paths(
                 ready.library,
@@ -125,6 +129,7 @@ def _options(how: IndexArguments, settings: Settings) -> IndexOptions:
         prune=how.get("prune", False),
         retry_failed=how.get("retry_failed", False),
         max_megapixels=MOST_MEGAPIXELS if most is None else most,
+        subtitles=how.get("subtitles", True),
         reread=how.get("rebuild", False),
     )
 

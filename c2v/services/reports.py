@@ -33,6 +33,10 @@ class Status:
     """Videos of which not everything could be read; their ``problems`` say what."""
     folders: tuple[FailureRecord, ...] = ()
     """Folders that could not be looked into."""
+    lines: int = 0
+    """Of subtitles."""
+    subtitles_without_text: int = 0
+    """Streams and files that are pictures of text."""
 
     @classmethod
     def of(cls, store: Store) -> Status:
@@ -49,6 +53,8 @@ class Status:
             failed=tuple(one for one in failures if not one.is_folder),
             partly=tuple(store.partly_read()),
             folders=tuple(one for one in failures if one.is_folder),
+            lines=counts.lines,
+            subtitles_without_text=counts.without_text,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +72,8 @@ class Status:
                 {"path": one.path, "reason": "; ".join(one.problems)} for one in self.partly
             ],
             "folders": [{"path": one.path, "reason": one.reason} for one in self.folders],
+            "lines": self.lines,
+            "subtitles_without_text": self.subtitles_without_text,
         }
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from c2v.config import Strategy
 from c2v.errors import UsageError
 from c2v.files.presence import Presence
-from c2v.library import Filter
+from c2v.library import Filter, SaidWords
 from c2v.search.ranking import SearchOptions
 from c2v.services.keywords import check_keywords
 from c2v.services.places import StrPath, several
@@ -49,6 +49,9 @@ class Wanted(TypedDict, total=False):
     """A clip, or ``FILE@FROM-TO`` of it, as a part of the question."""
     like: int | Sequence[int] | None
     """Results of the last answer that was kept, by rank, as a part of the question."""
+    said: str | None
+    """Only moments at a line of the subtitles with all of these words, ``"words in a row"`` and
+    ``beginnings*``; alone it is the question."""
     min_score: float | None
     """Only moments at least this good, in [-1, 1]."""
     rerank: int
@@ -104,8 +107,9 @@ def filter_of(wanted: Wanted) -> Filter:
         raise UsageError("--ext: an extension is empty", hint="for example --ext mp4")
     tags = tuple(_texts(wanted.get("tags", ())))
     bounds: dict[str, Any] = {name: wanted.get(name) for name in _BOUNDS}
+    said = _said(wanted.get("said"))
     if all(value is None for value in bounds.values()):  # hardly ever is one given
-        return Filter(paths, extensions, tags)
+        return Filter(paths, extensions, tags, said=said)
     from c2v.search.amounts import seconds_of, since_of, until_of
 
     since, until = bounds["since"], bounds["until"]
@@ -122,12 +126,21 @@ def filter_of(wanted: Wanted) -> Filter:
         min_duration=shortest,
         max_duration=longest,
         min_height=bounds["min_height"],
+        said=said,
     )
     _check_order(made, bounds)
     return made
 
 
 _BOUNDS = ("since", "until", "min_duration", "max_duration", "min_height")
+
+
+def _said(text: str | None) -> tuple[SaidWords, ...]:
+    if text is None:
+        return ()
+    from c2v.search.said import parse_said
+
+    return parse_said(text)
 
 
 def _check_order(made: Filter, bounds: Mapping[str, Any]) -> None:

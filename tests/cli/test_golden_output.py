@@ -40,6 +40,8 @@ def helps(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, list[s
 COMMANDS = {
     "search": ["search", "a motorcycle"],
     "search moments": ["search", "a motorcycle", "--moments", "--top", "2"],
+    "search said": ["search", "--said", "old engine"],
+    "search seen and said": ["search", "a motorcycle", "--said", "engine*"],
     "describe": ["describe", "videos/garage.mp4", "--labels", "labels.txt"],
     "describe moments": [
         "describe",
@@ -101,6 +103,9 @@ def place(demo_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("garage.mp4", "photographer.mp4", "departure.mp4"):
         shutil.copyfile(demo_videos / name, folder / "videos" / name)
     (folder / "videos" / "notes.mp4").write_text("no video at all\n")
+    (folder / "videos" / "garage.srt").write_text(
+        "1\n00:00:01,000 --> 00:00:03,000\n<i>That is an old engine,</i>\nand [red]it runs[/red].\n"
+    )
     (folder / "labels.txt").write_text(
         "a motorcycle in a garage\na rocket launch\n[/red] :smiley:\n"
     )

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -277,15 +277,20 @@ def test_remove_forgets_and_leaves_the_file(c2v: Run, demo_videos: Path, tmp_pat
     assert "whiskers.mp4" in done.stderr
 
 
-def indexing(videos: Path, library: Path, *options: str) -> subprocess.Popen[str]:
-    """``c2v index`` of a folder, running."""
+@contextmanager
+def indexing(videos: Path, library: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """``c2v index`` of a folder, running; it does not outlive a test that fails."""
     command = [sys.executable, "-m", "c2v", "index", videos, "-L", library, "--model", "mini"]
-    return subprocess.Popen(
+    with subprocess.Popen(
         list(map(str, [*command, *options])),
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for_videos(library: Path, count: int, *, process: subprocess.Popen[str]) -> None:

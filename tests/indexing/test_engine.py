@@ -297,7 +297,7 @@ def test_the_engine_is_closed_before_the_last_commit(
                 raise RuntimeError("no screen")
 
     put, closed = store.put_video, []
-    monkeypatch.setattr(store, "put_video", lambda *of: (closed.append(engine.closed), put(*of)))
+    monkeypatch.setattr(store, "put_video", lambda *of: [closed.append(engine.closed), put(*of)][1])
     with pytest.raises(RuntimeError, match="no screen"):
         index_paths(
             store, fakes.FakeBundle(), [texts], options=ONE, engine=engine, progress=Broken()

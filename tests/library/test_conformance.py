@@ -17,7 +17,20 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, UsageError
-from c2v.library import Filter, ModelRecord, SegmentData, Store, Tag, open_store, store_exists
+from c2v.library import (
+    IN_THE_VIDEO,
+    Filter,
+    Line,
+    ModelRecord,
+    SaidWords,
+    SegmentData,
+    Store,
+    SubtitleData,
+    SubtitleState,
+    Tag,
+    open_store,
+    store_exists,
+)
 from c2v.paths.globs import PatternError
 
 from .conftest import DIM, MODEL, fill_store, segments, unit_rows, video
@@ -534,3 +547,148 @@ def test_a_filter_that_many_videos_pass(store: Store) -> None:
 def store_ids(store: Store) -> list[int]:
     """Ids of all videos but the last few."""
     return sorted(record.id for record in store.videos())[:-5]
+
+
+# -- lines of subtitles ---------------------------------------------------------------------------
+
+
+def spoken(*texts: str, path: str = IN_THE_VIDEO, mtime_ns: int = 1, **of: int) -> SubtitleData:
+    """Lines of a second each, every ten seconds."""
+    lines = tuple(Line(10.0 * n, 10.0 * n + 1, text) for n, text in enumerate(texts))
+    return SubtitleData(SubtitleState(path, 9, mtime_ns), lines, **of)
+
+
+def said(store: Store, *words: str, limit: int = 99, **where: object) -> list[tuple[int, str]]:
+    """Videos and lines with all of these words; one that ends with a star may go on."""
+    wanted = tuple(SaidWords(word.rstrip("*"), word.endswith("*")) for word in words)
+    found = store.said(Filter(said=wanted, **where), limit=limit)  # type: ignore[arg-type]
+    return [(one.video_id, one.line.text) for one in found]
+
+
+def two_films(store: Store) -> tuple[int, int]:
+    a = store.put_video(video("/films/a.mp4", duration_seconds=99.0), segments(unit_rows(3)))
+    b = store.put_video(video("/films/b.mkv"), segments(unit_rows(3, seed=1)))
+    return a, b
+
+
+def test_lines_are_found_by_their_words(store: Store) -> None:
+    assert store.keeps_lines
+    assert said(store, "anything") == []
+    a, b = two_films(store)
+    cake = "Happy birthday! Here is a long line about a Crème brûlée"
+    store.write_subtitles(a, [spoken("Happy birthday", cake)])
+    store.write_subtitles(b, [spoken("happier than ever", path="b.srt", without_text=1)])
+    assert said(store, "happy") == [(a, "Happy birthday"), (a, cake)]
+    assert said(store, "BIRTHDAY", "happy", limit=1) == [(a, "Happy birthday")]
+    assert said(store, "creme brulee") == said(store, "CRÈME", "brûlée") == [(a, cake)]
+    assert said(store, "birthday happy") == [], "words that were written together are in a row"
+    assert said(store, "happ*", limit=1) == [(a, "Happy birthday")]
+    assert len(said(store, "happ*")) == 3
+    assert said(store, "happ") == []
+    (found,) = store.said(Filter(said=(SaidWords("ever"),)), limit=9)
+    assert (found.path, found.line) == ("/films/b.mkv", Line(0.0, 1.0, "happier than ever"))
+    assert found.duration_seconds == 2.5
+    counts = store.counts()
+    assert (counts.lines, counts.without_text) == (3, 1)
+    assert store.problems() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "lost"),
+    [
+        ("祝你生日快乐", ("生日", "快", "祝你生日快乐", "日快"), ("日生", "快日")),
+        ("お誕生日おめでとう", ("誕生日", "おめで", "めでとう"), ("めで誕",)),
+        ("생일 축하합니다", ("생일", "축하"), ("하축",)),
+        ("สุขสันต์วันเกิด", ("วัน",), ()),
+        ("С днём рождения", ("днем", "РОЖДЕНИЯ"), ("дня",)),
+        ("जन्मदिन मुबारक", ("मुबारक", "जन्मदिन"), ("मबारक",)),
+        ("weiße Straße", ("strasse", "WEISSE"), ()),
+        ("ﬁne １２３", ("fine", "123"), ()),
+        ("party \U0001f973\U0001f382!", ("\U0001f382", "party"), ("\U0001f383",)),
+        ("don't you dare", ("don't", "don’t"), ("dont't",)),
+    ],
+)
+def test_lines_of_any_language(
+    store: Store, text: str, found: tuple[str, ...], lost: tuple[str, ...]
+) -> None:
+    a, _ = two_films(store)
+    store.write_subtitles(a, [spoken(text)])
+    assert {word: said(store, word) for word in found} == {word: [(a, text)] for word in found}
+    assert {word: said(store, word) for word in lost} == {word: [] for word in lost}
+
+
+HOSTILE = (
+    '"', '""', "*", "**", "NEAR(", "NEAR(a b, 3)", "words:x", "col : y", "a OR b", "NOT x",
+    "AND AND", "^a", "-a", "+", "{a b}: c", "(", ")", "'", ";", "a\0b", "\ud800", "%",
+    "\U0001f382", " ", "\\",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_words_are_an_error(store: Store, text: str) -> None:
+    a, _ = two_films(store)
+    store.write_subtitles(a, [spoken("nothing of the kind")])
+    for one in (text, f"{text}*", f'"{text}"'):
+        assert said(store, one) == []
+        assert said(store, one, "nothing") in ([], [(a, "nothing of the kind")])
+
+
+def test_a_filter_counts_for_lines(store: Store) -> None:
+    a, b = two_films(store)
+    for key in (a, b):
+        store.write_subtitles(key, [spoken("the same")])
+    assert said(store, "same") == [(a, "the same"), (b, "the same")]
+    assert said(store, "same", paths=("*.mkv",)) == [(b, "the same")]
+    assert said(store, "same", min_duration=50.0) == [(a, "the same")]
+    where = Filter(said=(SaidWords("same"),))
+    assert [one.video_id for one in store.said(where, limit=9, video_ids=[b])] == [b]
+    assert store.passing(where) == (2, 2)
+    assert store.passing(Filter(said=(SaidWords("other"),))) == (0, 2)
+
+
+def test_what_is_seen_is_found_near_what_is_said(store: Store) -> None:
+    """Segments of other times of the same video are left out; so are other videos."""
+    vectors = unit_rows(60)
+    a = store.put_video(video("/a.mp4", duration_seconds=60.0), segments(vectors))
+    store.put_video(video("/b.mp4"), segments(unit_rows(60, seed=1)))
+    store.write_subtitles(a, [spoken("once", "now", "later", "now and then")])
+    where = Filter(said=(SaidWords("now"),))
+    found = store.nearest(vectors[:1], 99, where=where)
+    rows = store.segment_rows(found.segment_ids[0])
+    assert {row.video_id for row in rows.values()} == {a}
+    starts = sorted(row.start_seconds for row in rows.values())
+    assert starts == [float(n) for n in (*range(5, 16), *range(25, 36))]
+    for strategy in ("exact", "hnsw"):
+        assert store.nearest(vectors[12:13], 1, strategy=strategy, where=where).scores[0, 0] > 0.99
+    nowhere = Filter(said=(SaidWords("never"),))
+    assert store.nearest(vectors[:1], 9, where=nowhere).segment_ids.shape == (1, 0)
+
+
+def test_lines_live_and_die_with_their_file_and_their_video(store: Store) -> None:
+    a, b = two_films(store)
+    store.write_subtitles(a, [spoken("inside"), spoken("beside", path="a.srt")])
+    store.write_subtitles(b, [spoken("elsewhere")])
+    assert {key: [s.path for s in some] for key, some in store.subtitles().items()} == {
+        a: ["", "a.srt"], b: [""],
+    }  # fmt: skip
+    store.write_subtitles(a, [spoken("anew", path="a.srt", mtime_ns=2)])
+    assert (said(store, "beside"), said(store, "anew")) == ([], [(a, "anew")])
+    assert SubtitleState("a.srt", 9, 2) in store.subtitles()[a]
+    store.forget_subtitles(a, ["a.srt"])
+    assert (said(store, "anew"), said(store, "inside")) == ([], [(a, "inside")])
+    c = store.copy_video(a, path="/films/c.mp4", size_bytes=1, mtime_ns=1)
+    assert said(store, "inside") == [(a, "inside"), (c, "inside")]
+    store.move_videos([(a, "/films/b.mkv", 1, 1)])  # in place of b
+    assert (said(store, "elsewhere"), said(store, "inside")[0]) == ([], (a, "inside"))
+    store.put_video(video("/films/b.mkv"), segments(unit_rows(1)))
+    assert said(store, "inside") == [(c, "inside")]
+    assert a not in store.subtitles()
+    store.remove_videos([c])
+    assert said(store, "inside") == []
+    assert store.counts().lines == 0
+    store.write_subtitles(a, [spoken("last")])
+    store.reset(ModelRecord("other", "head-2", "towers-2", feature_dim=8, vector_dim=DIM))
+    assert (said(store, "last"), store.counts().lines) == ([], 0)
+    assert store.problems() == []
+    with pytest.raises(LibraryError, match="no video number 999"):
+        store.write_subtitles(999, [spoken("nobody")])

@@ -212,6 +212,56 @@ def make_video_with_cover(path: Path) -> Path:
     return path
 
 
+def make_subtitled(
+    path: Path,
+    lines: Iterable[tuple[float, float, str]],
+    *,
+    codecs: Iterable[str] = ("subrip",),
+    seconds: int = 8,
+    **changes: Any,
+) -> Path:
+    """A video with a subtitle stream of each codec; lines are start, end and text as it is coded.
+
+    A stream whose codec is one of pictures (``dvdsub``) has the same bytes: nobody decodes them.
+    """
+    from dataclasses import replace
+
+    video_codec = "libvpx" if path.suffix == ".webm" else "libx264"
+    recipe = replace(Recipe(count=5 * seconds, rate=5, size=(96, 64), codec=video_codec), **changes)
+    with av.open(str(path), "w") as out:
+        film = _add_video(out, recipe)
+        waiting = []
+        for codec in codecs:
+            stream = out.add_mux_stream(codec)
+            stream.time_base = Fraction(1, 1000)
+            for start, end, text in lines:
+                packet = av.Packet(_coded(text, codec))
+                packet.stream, packet.time_base = stream, Fraction(1, 1000)
+                packet.pts = packet.dts = round(start * 1000)
+                packet.duration = round((end - start) * 1000)
+                waiting.append(packet)
+        waiting.sort(key=lambda packet: packet.pts)
+        for number in range(recipe.count):
+            frame = av.VideoFrame.from_ndarray(_stored(recipe, number), format="rgb24")
+            frame = frame.reformat(format="yuv420p")
+            frame.time_base = Fraction(1, TICKS_A_SECOND)
+            frame.pts = round(recipe.seconds(number) * TICKS_A_SECOND)
+            out.mux(film.encode(frame))
+            while waiting and waiting[0].pts <= number * 200:
+                out.mux(waiting.pop(0))
+        out.mux(film.encode(None))
+        for packet in waiting:
+            out.mux(packet)
+    return path
+
+
+def _coded(text: str, codec: str) -> bytes:
+    if codec == "mov_text":
+        data = text.encode()
+        return len(data).to_bytes(2, "big") + data
+    return (f"0,0,Default,,0,0,0,,{text}" if codec in ("ass", "ssa") else text).encode()
+
+
 def make_picture(path: Path) -> Path:
     """A still picture of the kind that its name's ending says (png, jpg, bmp)."""
     from PIL import Image

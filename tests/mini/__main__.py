@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHIPPED = Path(__file__).parents[2] / "c2v" / "encoder" / "weights" / "mini"
 _DATA = Path("../shared/data/flickr8k")
+_CLIPS = Path("../shared/data/msrvtt/clips")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One BLAS thread, set before NumPy is loaded: sums must not depend on the number of cores.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
+        if options.calibrate:
+            _calibrate(options.data, options.clips, options.out)
+            return EXIT_OK
         if not options.evaluate:
             _train(options.data, options.out)
+            _calibrate(options.data, options.clips, options.out)
         _evaluate(options.data, options.out, options.split)
     except C2VError as error:
         _say(f"error: {error.message}")
@@ -45,6 +50,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--evaluate", action="store_true", help="measure the bundle, do not train")
     parser.add_argument(
+        "--calibrate", action="store_true", help="fit the constants of confidence, do not train"
+    )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        default=_CLIPS,
+        help="clips with captions.csv, for --calibrate (default: %(default)s)",
+    )
+    parser.add_argument(
         "--split", choices=("dev", "test"), default="test", help="what to measure on"
     )
     return parser
@@ -57,6 +71,16 @@ def _train(data: Path, out: Path) -> None:
     config = train_bundle(data, out, Recipe(), on_step=_say)
     size_bytes = sum(path.stat().st_size for path in out.iterdir())
     _say(f"{out}: {size_bytes / 1e6:.1f} MB, fingerprint {config.fingerprint}")
+
+
+def _calibrate(data: Path, clips: Path, out: Path) -> None:
+    from tests.mini.matching import calibrate_matching
+
+    found = calibrate_matching(out, data, clips)
+    _say(
+        f"{out}: score {found.score}, typical {found.typical}, size {found.size}, "
+        f"offset {found.offset}"
+    )
 
 
 def _evaluate(data: Path, directory: Path, split: str) -> None:

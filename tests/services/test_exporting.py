@@ -36,8 +36,8 @@ ODD = (
 
 def moment(path: Path | str, rank: int, start: float, end: float) -> Moment:
     return Moment(
-        rank=rank, path=str(path), score=0.3, start=start, end=end, best=(start + end) / 2,
-        duration=10.0,
+        rank=rank, path=str(path), score=0.3, confidence=0.9, start=start, end=end,
+        best=(start + end) / 2, duration=10.0,
     )  # fmt: skip
 
 

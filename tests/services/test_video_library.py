@@ -16,7 +16,7 @@ import pytest
 import c2v
 from c2v.cli.app import run
 from c2v.encoder.towers import making
-from c2v.errors import LibraryError, UsageError
+from c2v.errors import EXIT_NO_MATCH, LibraryError, UsageError
 from c2v.library.sqlite import hnsw
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,8 @@ def test_its_results_are_the_json_of_the_commands(
     monkeypatch.chdir(clips)
     with c2v.open(filled) as videos:
         result = getattr(videos, method)(*arguments, **options).as_dict()
-    assert run([*command, "-L", str(filled), "--format", "json"]) == 0
+    code = 0 if result.get("matched", True) else EXIT_NO_MATCH
+    assert run([*command, "-L", str(filled), "--format", "json"]) == code
     printed = json.loads(capsys.readouterr().out)
     for one in (result, printed):
         one.pop("elapsed_ms", None)

@@ -43,6 +43,15 @@ class TextTokenizer(Protocol):
         """Ids [N, context], padded, and mask [N, context], True from start to end token."""
         ...
 
+    def length(self, text: str) -> int:
+        """How many tokens a text has before it is cut, start and end included."""
+        ...
+
+    @property
+    def unknown_id(self) -> int | None:
+        """The id that stands for what has no pieces; None where there are bytes for all."""
+        ...
+
 
 class ClipTokenizer:
     """CLIP's byte-pair encoding.
@@ -83,6 +92,16 @@ class ClipTokenizer:
             ids[row, : len(tokens)] = tokens
             mask[row, : len(tokens)] = True
         return ids, mask
+
+    def length(self, text: str) -> int:
+        """How many tokens a text has before it is cut, start and end included."""
+        start = 0 if self._config.start_id is None else 1
+        return start + len(self.pieces(self._clean(text))) + 1
+
+    @property
+    def unknown_id(self) -> int | None:
+        """None: there is a token for every byte."""
+        return None
 
     def pieces(self, text: str) -> list[int]:
         """Token ids of one cleaned text, without start and end."""

@@ -86,6 +86,16 @@ class WordPieceTokenizer:
         ids[mask] = [token for row in rows for token in row]
         return ids, mask
 
+    def length(self, text: str) -> int:
+        """How many tokens a text has before it is cut, start and end included."""
+        start = 0 if self._config.start_id is None else 1
+        return start + len(self.pieces(text)) + 1
+
+    @property
+    def unknown_id(self) -> int:
+        """The id of words that have no pieces."""
+        return self._ids[_UNKNOWN]
+
     def pieces(self, text: str) -> list[int]:
         """Ids of one text, without start and end.
 

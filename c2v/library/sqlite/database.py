@@ -1,8 +1,8 @@
 """One connection to ``library.db``: transactions, the generation counter, and rows.
 
-SQL is written in five files only: ``schema.py`` makes the tables, ``opening.py`` opens them, this
-one holds transactions and the small tables, ``video_table.py`` and ``segment_table.py`` the two
-large subjects. Every value is a parameter.
+SQL is written in a few files only: ``schema.py`` makes the tables, ``opening.py`` opens them, this
+one holds transactions and the small tables, the files named ``..._table.py`` a subject each, and
+``passing.py`` the filters. Every value is a parameter.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.library.filters import Filter
+from c2v.library.filters import NEAR_SECONDS, Filter
 from c2v.library.sqlite.database import Database
+from c2v.library.sqlite.line_table import LineTable
 from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
 _RECORDED = "coalesce(recorded_at, mtime_ns / 1e9)"
@@ -28,13 +29,16 @@ class Passing:
     video_ids: _Ids
     videos: int
     unmatched: tuple[str, ...]
+    near: _Ids | None = None
+    """Segments, ascending, near what has to be said; None where nothing has to be."""
 
 
 class PassingVideos:
     """Answers filters; the last answer is kept until the library or the filter is another."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lines: LineTable) -> None:
         self._database = database
+        self._lines = lines
         self._last: tuple[object, Passing] | None = None
         self._segments: tuple[Passing, _Ids] | None = None
 
@@ -61,12 +65,16 @@ class PassingVideos:
             by_rows = self._ids(query, *values)
             chosen = by_rows if chosen is None else _both(chosen, by_rows)
         assert chosen is not None
-        return Passing(chosen, videos, unmatched)
+        if not where.said:
+            return Passing(chosen, videos, unmatched)
+        in_videos, near = self._lines.near(where.said, seconds=NEAR_SECONDS)
+        return Passing(_both(chosen, in_videos), videos, unmatched, near)
 
     def segment_ids(self, passing: Passing) -> _Ids:
         """Ids, ascending, of all segments of what passes; kept like it."""
         if self._segments is None or self._segments[0] is not passing:
-            self._segments = passing, self._segments_of(passing.video_ids)
+            ids = self._segments_of(passing.video_ids)
+            self._segments = passing, ids if passing.near is None else _both(ids, passing.near)
         return self._segments[1]
 
     def passes(self, passing: Passing, segment_ids: _Ids) -> NDArray[np.bool_]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from c2v.config import SETTINGS
 from c2v.errors import DamagedRowsError, UsageError
 from c2v.library.filters import Filter
+from c2v.library.lines import SaidLine, SubtitleState
 from c2v.library.records import (
     Counts,
     FailureRecord,
@@ -28,6 +31,7 @@ from c2v.library.records import (
 from c2v.library.refusals import empty
 from c2v.library.sqlite.cachefile import bytes_of
 from c2v.library.sqlite.database import Database
+from c2v.library.sqlite.line_table import LineTable
 from c2v.library.sqlite.note_table import NoteTable
 from c2v.library.sqlite.passing import Passing, PassingVideos
 from c2v.library.sqlite.searcher import Searcher
@@ -47,11 +51,12 @@ class StoreReader:
     def __init__(self, directory: Path, *, create: bool, hnsw: HnswSettings) -> None:
         self.directory = directory
         self._database = Database(directory, create=create)
-        self._videos = VideoTable(self._database)
+        self._lines = LineTable(self._database)
+        self._videos = VideoTable(self._database, self._lines)
         self._segments = SegmentTable(self._database)
         self._notes = NoteTable(self._database)
         self._searcher = Searcher(directory, self._database, hnsw)
-        self._passing = PassingVideos(self._database)
+        self._passing = PassingVideos(self._database, self._lines)
 
     @property
     def address(self) -> str:
@@ -113,6 +118,24 @@ class StoreReader:
     def calibration(self, name: str) -> object | None:
         """What ``write_calibration`` kept under this name; None when there is nothing."""
         return self._notes.calibration(name)
+
+    @property
+    def keeps_lines(self) -> bool:
+        return self._lines.can_index
+
+    def subtitles(self) -> dict[int, list[SubtitleState]]:
+        return self._lines.states()
+
+    def said(
+        self, where: Filter, *, limit: int, video_ids: Sequence[int] | None = None
+    ) -> list[SaidLine]:
+        others = dataclasses.replace(where, said=())
+        with self.snapshot():
+            passing = None if video_ids is None else set(video_ids)
+            if not others.is_open:
+                passed = set(self._passing.of(others).video_ids.tolist())
+                passing = passed if passing is None else passing & passed
+            return list(islice(self._lines.said(where.said, passing), limit))
 
     def counts(self) -> Counts:
         with self.snapshot():
@@ -190,9 +213,10 @@ class StoreReader:
         # Where many videos pass, the best of all are asked for, and those that do not are left out:
         # their segments need not be listed, and a graph answers as fast as ever.
         passed = len(passing.video_ids)
-        if passed == passing.videos:
+        if passed == passing.videos and passing.near is None:
             return self._searcher.nearest(queries, k, strategy=strategy, segment_ids=None)
-        if k and len(queries) and passed > passing.videos * _OVER_FETCHED_FROM:
+        many = passed > passing.videos * _OVER_FETCHED_FROM and passing.near is None
+        if many and k and len(queries):
             count = 2 * k * passing.videos // passed + 16
             found = self._searcher.nearest(queries, count, strategy=strategy, segment_ids=None)
             passes = self._passing.passes(passing, found.segment_ids.reshape(-1))

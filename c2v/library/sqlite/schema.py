@@ -1,6 +1,6 @@
 """The database: its tables, its migrations, and what is said of SQLite's errors.
 
-Six tables hold the content, three what a user or a measurement says of it, one the history of
+Eight tables hold the content, three what a user or a measurement says of it, one the history of
 changes:
 
 * ``video``, ``segment``: small rows, so that listings and joins stay in few pages;
@@ -9,6 +9,9 @@ changes:
 * ``feature``: stage 1's frame features of each segment, float16, by far the largest table;
 * ``checksum``: of each segment's vector and frames (see ``checksums.py``);
 * ``failure``: files that could not be read, so that they are not decoded again;
+* ``subtitle``, ``line``: what is said, and of which files and streams that was read. The index of
+  its words (``line_word``, see ``line_table.py``) is made with the first line, not here: there are
+  builds of SQLite that cannot;
 * ``tag``: names of what is in a video; ``not_duplicate``: pairs of contents that a user has told
   apart; ``calibration``: numbers measured on this library with its present model, as JSON;
 * ``generation``: one row for each transaction that changed vectors; caches name the row they
@@ -119,14 +122,37 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (content_a, content_b)) WITHOUT ROWID""",
         "CREATE TABLE calibration (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     ),
+    (
+        """CREATE TABLE subtitle (
+            id INTEGER PRIMARY KEY,
+            video_id INTEGER NOT NULL REFERENCES video (id) ON DELETE CASCADE,
+            path BLOB NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            without_text INTEGER NOT NULL,
+            UNIQUE (video_id, path))""",
+        # AUTOINCREMENT: what is left in the index of words of a line that is gone means no other.
+        """CREATE TABLE line (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            subtitle_id INTEGER NOT NULL REFERENCES subtitle (id) ON DELETE CASCADE,
+            start_seconds REAL NOT NULL,
+            end_seconds REAL NOT NULL,
+            text TEXT NOT NULL)""",
+        "CREATE INDEX line_subtitle ON line (subtitle_id)",
+    ),
 )
 """Append only: the n-th entry takes a database from ``user_version`` n to n + 1."""
 
+_BRIDGE_FROM_3 = (
+    "CREATE TEMP TABLE subtitle (id, video_id, path, size_bytes, mtime_ns, without_text)",
+    "CREATE TEMP TABLE line (id, subtitle_id, start_seconds, end_seconds, text)",
+)
 _BRIDGE_FROM_2 = (
     "CREATE TEMP VIEW video AS SELECT *, NULL AS recorded_at FROM main.video",
     "CREATE TEMP TABLE tag (video_id, name TEXT COLLATE NOCASE, confidence, by_hand)",
     "CREATE TEMP TABLE not_duplicate (content_a, content_b)",
     "CREATE TEMP TABLE calibration (name, value)",
+    *_BRIDGE_FROM_3,
 )
 BRIDGES: dict[int, tuple[str, ...]] = {
     1: (
@@ -134,6 +160,7 @@ BRIDGES: dict[int, tuple[str, ...]] = {
         *_BRIDGE_FROM_2,
     ),
     2: _BRIDGE_FROM_2,
+    3: _BRIDGE_FROM_3,
 }
 """What lets today's queries read an earlier format that cannot be changed, in memory alone."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +204,7 @@ class Searcher:
         else:
             found = nearest.search_graph(matrix, graph, queries, k, rows=rows)
         self._compare(matrix, found)
-        return found
+        return dataclasses.replace(found, among=eligible)
 
     def _graph_is_faster(self, matrix: Matrix, eligible: int, queries: int) -> bool:
         """Whether these queries are answered sooner by the graph, loading it included."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import C2VError, LibraryError, NoRoomError
+from c2v.library.lines import SubtitleData
 from c2v.library.records import HnswSettings, ModelRecord, NewVideo, SegmentData, Tag
 from c2v.library.refusals import check_towers
 from c2v.library.sqlite import opening
@@ -215,6 +216,7 @@ class SqliteStore(StoreReader):
             copy_id = self._videos.put(copy)
             self._segments.copy(video_id, copy_id)
             self._notes.copy_tags(video_id, copy_id)
+            self._lines.copy(video_id, copy_id)
         return copy_id
 
     def move_videos(self, moves: Iterable[tuple[int, str, int, int]]) -> int:
@@ -276,6 +278,19 @@ class SqliteStore(StoreReader):
     def clear_failures(self, paths: Iterable[str]) -> None:
         with self._change():
             self._videos.clear_failures(paths)
+
+    # -- subtitles ------------------------------------------------------------------------------
+
+    def write_subtitles(self, video_id: int, subtitles: Sequence[SubtitleData]) -> None:
+        with self._change():
+            if self._videos.by_id(video_id) is None:
+                raise self._no_video(video_id)
+            for subtitle in subtitles:
+                self._lines.write(video_id, subtitle)
+
+    def forget_subtitles(self, video_id: int, paths: Iterable[str]) -> None:
+        with self._change():
+            self._lines.forget(video_id, paths)
 
     # -- notes ----------------------------------------------------------------------------------
 

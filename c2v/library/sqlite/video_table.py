@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from c2v.library.records import Counts, FailureRecord, NewVideo, VideoRecord
 from c2v.library.sqlite.database import Database, Row
+from c2v.library.sqlite.line_table import LineTable
 from c2v.library.sqlite.paths import decode_path, encode_path, folder_range
 
 _REST = (
@@ -31,8 +32,9 @@ def as_stored(number: int) -> int:
 class VideoTable:
     """Reads and writes of ``video`` and ``failure``; the caller opens the transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lines: LineTable) -> None:
         self._database = database
+        self._lines = lines
 
     def all(self, *, under: str | os.PathLike[str] | None = None) -> list[VideoRecord]:
         """All videos, or those in a folder and below, by path."""
@@ -122,6 +124,7 @@ class VideoTable:
         self._database.execute("DELETE FROM failure WHERE path = ?", stored)
         rows = self._database.all("SELECT id, content_id FROM video WHERE path = ?", stored)
         for video_id, before in rows:
+            self._lines.forget(video_id)
             self._database.execute("DELETE FROM segment WHERE video_id = ?", video_id)
             if before != content_id:
                 self._database.execute(
@@ -131,15 +134,15 @@ class VideoTable:
 
     def _vacate(self, stored: bytes) -> None:
         """Forget the video and the failure at a path."""
-        gone = self._database.execute("DELETE FROM video WHERE path = ?", stored)
-        if gone.rowcount:
-            self._database.vectors_change()
+        gone = self._database.all("SELECT id FROM video WHERE path = ?", stored)
+        self.remove(video_id for (video_id,) in gone)
         self._database.execute("DELETE FROM failure WHERE path = ?", stored)
 
     def remove(self, video_ids: Iterable[int]) -> int:
         """Forget videos with all that belongs to them; returns how many there were."""
         count = 0
         for video_id in video_ids:
+            self._lines.forget(int(video_id))
             count += self._database.execute(
                 "DELETE FROM video WHERE id = ?", int(video_id)
             ).rowcount
@@ -149,6 +152,7 @@ class VideoTable:
 
     def remove_all(self) -> None:
         """Forget every video; failures stay, they do not depend on a model."""
+        self._lines.forget_all()
         self._database.execute("DELETE FROM video")
         self._database.vectors_change()
 
@@ -187,7 +191,7 @@ class VideoTable:
             "SELECT count(*), coalesce(sum(length(times)), 0) / 4 FROM segment"
         )[0]
         failures = self._database.all("SELECT count(*) FROM failure")[0][0]
-        return Counts(videos, segments, frames, seconds, failures)
+        return Counts(videos, segments, frames, seconds, failures, *self._lines.counts())
 
 
 def _video(row: Row) -> VideoRecord:
