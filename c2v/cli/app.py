@@ -10,6 +10,7 @@ import typer
 
 from c2v import __version__
 from c2v.cli import (
+    cluster,
     config,
     demo,
     describe,
@@ -19,10 +20,12 @@ from c2v.cli import (
     index,
     libraries,
     library,
+    map,
     model,
     play,
     search,
     similar,
+    tag,
 )
 from c2v.cli.complaints import check_arguments, complain, explain, print_trace
 from c2v.cli.completion_options import InstallCompletionFlag, ShowCompletionFlag
@@ -73,6 +76,9 @@ similar.add_to(app)
 duplicates.add_to(app)
 play.add_to(app)
 describe.add_to(app)
+tag.add_to(app)
+cluster.add_to(app)
+map.add_to(app)
 library.add_to(app)
 libraries.add_to(app)
 evaluate.add_to(app)

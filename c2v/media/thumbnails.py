@@ -40,6 +40,20 @@ def _is_raised(_problem: str) -> None:
     """Of one picture nothing can be left out: that it cannot be read is the error."""
 
 
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A picture [H, W, 3] RGB as a PNG file."""
+    from fractions import Fraction
+
+    import av
+
+    height, width = pixels.shape[:2]
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = width, height, "rgb24"
+    encoder.time_base = Fraction(1, 1)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
     """A picture [H, W, 3] RGB as a JPEG file."""
     import av

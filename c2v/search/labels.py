@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import DataError
-from c2v.files.reading import read_input
+from c2v.files.reading import STDIN_NAME, read_input
 
+_FILE_ENDINGS = (".txt", ".csv")
 LABEL_COLUMNS = ("caption", "label", "sentence", "text")
 
 
@@ -29,6 +30,39 @@ class RankedLabel:
     def as_dict(self) -> dict[str, Any]:
         """One of the ``results`` in the JSON of ``c2v describe``."""
         return {"rank": self.rank, "label": self.label, "score": round(self.score, 6)}
+
+
+def labels_meant(text: str, *, on_notice: Callable[[str], None]) -> list[str]:
+    """What a user means by ``--labels``: the lines of a file, or the labels themselves.
+
+    A file of that name is read, whatever characters the name has; ``-`` is stdin. Of what is no
+    file, a text with commas is the labels between them.
+
+    Raises:
+        DataError: neither of them, or there are no labels in it.
+    """
+    path = Path(text)
+    looks_like_file = text.lower().endswith(_FILE_ENDINGS)
+    if "," not in text or looks_like_file or _exists(path):
+        if not _exists(path) and text != STDIN_NAME:
+            raise DataError(
+                f"--labels {text}: there is no such file",
+                hint='labels themselves take commas: --labels "a dog, a cat", or "a dog," for one',
+            )
+        if "," in text:
+            on_notice(f"--labels {text} is a file: its lines are the labels")
+        return read_labels(path)
+    labels = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not labels:
+        raise DataError(f"--labels {text}: no labels in it", hint='--labels "a dog, a cat"')
+    return labels
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long for a name, or a NUL in it: it is none
+        return False
 
 
 def read_labels(path: Path) -> list[str]:
@@ -65,12 +99,14 @@ def _caption_column(text: str) -> list[str]:
 
 
 def rank_labels(
-    bundle: Bundle, video_vector: NDArray[np.float32], labels: Sequence[str]
-) -> list[RankedLabel]:
-    """Labels by descending cosine with the clip's vector [V]."""
-    scores = bundle.embed_text(labels) @ video_vector
-    order = np.argsort(-scores, kind="stable")
+    bundle: Bundle, vectors: NDArray[np.float32], labels: Sequence[str]
+) -> list[list[RankedLabel]]:
+    """For each of the clips' vectors [N, V] the labels by descending cosine with it."""
+    scores = vectors @ bundle.embed_text(labels).T  # [N, L]
     return [
-        RankedLabel(rank, labels[row], float(scores[row]))
-        for rank, row in enumerate(order, start=1)
+        [
+            RankedLabel(rank, labels[column], float(row[column]))
+            for rank, column in enumerate(np.argsort(-row, kind="stable"), start=1)
+        ]
+        for row in scores
     ]

@@ -78,6 +78,23 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribedMoment:
+    """What a part of a video shows; times in seconds."""
+
+    start: float
+    end: float
+    results: tuple[RankedLabel, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """One of the ``moments`` in the JSON of ``c2v describe --moments``."""
+        return {
+            "start": round(self.start, 3),
+            "end": round(self.end, 3),
+            "results": [label.as_dict() for label in self.results],
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Description(ResultSequence["RankedLabel"]):
     """Sentences by how well they describe a video, the best first."""
 
@@ -85,14 +102,19 @@ class Description(ResultSequence["RankedLabel"]):
     """The absolute path."""
     model: str
     results: tuple[RankedLabel, ...]
+    moments: tuple[DescribedMoment, ...] | None = None
+    """Its stretches in which frames look alike, in the order of time; None: were not asked for."""
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v describe``."""
-        return {
+        content: dict[str, Any] = {
             "video": self.video,
             "model": self.model,
             "results": [label.as_dict() for label in self.results],
         }
+        if self.moments is not None:
+            content["moments"] = [moment.as_dict() for moment in self.moments]
+        return content
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from c2v.search.duplicates import Duplicates
     from c2v.search.results import Answer
     from c2v.services.as_typed import AsTyped
+    from c2v.services.clustering import Clustering
     from c2v.services.filling import IndexArguments
     from c2v.services.finetuning import Screen, Wish
     from c2v.services.last_answer import LastMoment
+    from c2v.services.mapping import LibraryMap
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
+    from c2v.services.tagging import TagArguments, Tagging, TagList
     from c2v.services.wanted import Wanted
     from c2v.training.run import Finetuned
 
@@ -265,17 +268,71 @@ class VideoLibrary:
         top: int = 10,
         min_score: float | None = None,
         model: str | None = None,
+        moments: bool = False,
     ) -> Description:
         """Rank sentences by how well they describe a video, which need not be in the library.
 
-        The encoder is ``model``, else the library's own if there is one, else the default.
+        The encoder is ``model``, else the library's own if there is one, else the default. A file
+        that the library holds as it is on disk now is not opened again. With ``moments`` also
+        each part of it in which frames look alike is described.
 
         Raises:
             MediaError: nothing of the file can be read.
         """
         from c2v.services.describing import describe_video
 
-        return describe_video(self._space, path, labels, top=top, min_score=min_score, model=model)
+        return describe_video(
+            self._space, path, labels, top=top, min_score=min_score, model=model, moments=moments
+        )
+
+    # -- putting it in order; DataError where a path means no video of the library ----------------
+
+    def tag(self, paths: Iterable[StrPath] | StrPath = (), **how: Unpack[TagArguments]) -> Tagging:
+        """Tag the videos that ``paths`` mean (of none, all) with the labels that fit them.
+
+        ``how`` is described in :class:`c2v.services.tagging.TagArguments`.
+        """
+        from c2v.services.tagging import tag_videos
+
+        return tag_videos(self._space, paths, how)
+
+    def tags(self, paths: Iterable[StrPath] | StrPath = ()) -> TagList:
+        """The tags of the videos that ``paths`` mean; of none, of all."""
+        from c2v.services.tagging import list_tags
+
+        return list_tags(self._space, paths)
+
+    def cluster(
+        self,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        count: int | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> Clustering:
+        """Sort the videos that ``paths`` mean (of none, all) into groups of like ones.
+
+        Of ``count`` None they are joined for as long as they are alike. ``labels`` are what groups
+        may be called; None are the everyday names.
+        """
+        from c2v.services.clustering import cluster_videos
+
+        return cluster_videos(self._space, paths, count=count, labels=labels)
+
+    def map(
+        self,
+        file: StrPath,
+        paths: Iterable[StrPath] | StrPath = (),
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> LibraryMap:
+        """Draw the videos that ``paths`` mean (of none, all), like ones beside each other.
+
+        ``file`` is a ``.png`` or an ``.html`` file, which is written anew. ``on_progress`` is told
+        how many of how many pictures were read, by several threads.
+        """
+        from c2v.services.mapping import map_videos
+
+        return map_videos(self._space, paths, file, on_progress=on_progress)
 
     # -- looking at it --------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.stretches import divide
 from c2v.errors import DamagedRowsError, MediaError
-from c2v.indexing.query_clip import EmbeddedClip, embed_clip
+from c2v.indexing.query_clip import EmbeddedClip, TimedFrames, embed_clip, embed_frames
 from c2v.media.segments import SegmentMode, plan_segments
 from c2v.services.telling import Tell
 
@@ -33,11 +33,24 @@ def clip_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) 
         MediaError: it has to be decoded, and nothing of it can be read.
         MissingPartError: it has to be, and the encoder takes a part that is not installed.
     """
-    video = None if library is None else _as_indexed(path, library)
-    if library is None or video is None or (frames := _frames(library, video.id)) is None:
-        return _decoded(path, bundle, notice)
-    times, features = frames
-    (whole,) = plan_segments(video.duration_seconds, mode=SegmentMode("whole"))
+    stored = None if library is None else _stored_frames(path, library)
+    return _decoded(path, bundle, notice) if stored is None else as_one_segment(stored, bundle)
+
+
+def frames_of(path: Path, bundle: Bundle, library: Store | None, *, notice: Tell) -> TimedFrames:
+    """All frames of a video that are stored, or would be; errors as those of :func:`clip_of`."""
+    stored = None if library is None else _stored_frames(path, library)
+    if stored is None:
+        if bundle.slower_because:
+            notice(bundle.slower_because)
+        return embed_frames(path, bundle)
+    return stored
+
+
+def as_one_segment(frames: TimedFrames, bundle: Bundle) -> EmbeddedClip:
+    """Of many frames the dozen nearest to the times that a whole video would be decoded at."""
+    times, features = frames.times, frames.features
+    (whole,) = plan_segments(frames.duration_seconds, mode=SegmentMode("whole"))
     if len(times) > len(whole.times):
         # Of no more than those the nearest ones would miss some and take some twice.
         wanted = np.asarray(whole.times, np.float32)  # [T]
@@ -155,6 +168,32 @@ def _frames(
     times = np.concatenate([frames[row.segment_id][0] for row in rows])  # [T]
     features = np.concatenate([frames[row.segment_id][1] for row in rows])  # [T, D]
     return times, np.asarray(features, np.float16)
+
+
+def _stored_frames(path: Path, library: Store) -> TimedFrames | None:
+    """The frames that the library holds of a file; None where the file has to be read."""
+    with library.snapshot():
+        video = _as_indexed(path, library)
+        if video is None:
+            return None
+        rows = library.segments_of([video.id])[video.id]
+        try:
+            frames = library.features([row.segment_id for row in rows])
+        except DamagedRowsError:
+            return None  # the file itself is sound
+    if not frames:
+        return None
+    edges = [
+        np.linspace(row.start_seconds, row.end_seconds, len(frames[row.segment_id][0]) + 1)
+        for row in rows
+    ]
+    return TimedFrames(
+        times=np.concatenate([frames[row.segment_id][0] for row in rows]),
+        starts=np.concatenate([edge[:-1] for edge in edges]),
+        ends=np.concatenate([edge[1:] for edge in edges]),
+        features=np.concatenate([frames[row.segment_id][1] for row in rows]),
+        duration_seconds=video.duration_seconds,
+    )
 
 
 def _as_indexed(path: Path, library: Store) -> VideoRecord | None:

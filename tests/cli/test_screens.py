@@ -100,6 +100,21 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
             ["describe", video, "--labels", labels, *inside],
             ["describe", f"{HOSTILE}.mp4", "--labels", labels, *inside],
             ["describe", video, "--labels", HOSTILE],
+            ["describe", video, "--labels", labels, "--moments", *inside],
+        ],
+        "tag": [
+            ["tag", video, "--add", HOSTILE, *inside],
+            ["tag", "--labels", labels, "--min-confidence", "0", *inside],
+            ["tag", "--list", *inside],
+            ["tag", "--list", video, *inside],
+            ["tag", f"/no/{HOSTILE}", *inside],
+            ["tag", "--labels", HOSTILE, *inside],
+        ],
+        "cluster": [["cluster", *inside], ["cluster", "--labels", labels, "-k", "1", *inside]],
+        "map": [
+            ["map", *inside, "-o", place.home / "map.html"],
+            ["map", *inside, "-o", place.home / f"{MARKUP}.png"],
+            ["map", *inside, "-o", f"{HOSTILE}.jpg"],
         ],
         "play": [
             ["play", f"{HOSTILE}.mp4", *inside],

@@ -28,3 +28,15 @@ def filled(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with c2v.open(folder, model="mini") as videos:
         videos.index(clips)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library of the 43 real clips beside the project, by the shipped encoder."""
+    data = Path(__file__).parents[3] / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("no shared/data beside the project: nothing measured")
+    folder = tmp_path_factory.mktemp("real-clips") / "library"
+    with c2v.open(folder, model="mini") as videos:
+        videos.index([data / "clips", data / "msrvtt" / "clips"])
+    return folder
