@@ -52,7 +52,7 @@ def demo(
             session.out.print()
             line = f'$ {search} --top 3 "{answer.query}"'
             session.out.print(line, style="bold", soft_wrap=True)
-            print_answer(session, answer, Format.TABLE, all_rows=True)
+            print_answer(session, answer, Format.TABLE)
     session.out.print()
     session.out.print(f'Try your own: {search} "..."', soft_wrap=True)
     return EXIT_ERROR if report.failed else EXIT_OK

@@ -45,9 +45,11 @@ CLIPS = {
 QUERIES = (
     "a motorcycle",
     "a man with a camera",
-    "a rocket launch",
+    "stars in the night sky",
     "buildings in a city",
+    "an elephant taking a bath",
 )
+"""Of the last one nothing is to be seen there, which is to be shown, too."""
 
 _VIEWS = (
     (View(0.5, 0.5, 1.0), View(0.5, 0.4, 0.75)),
