@@ -24,7 +24,7 @@ VARIES = (
     (re.compile(r"^library .*/", re.MULTILINE), "library "),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"-?\d+\.\d+"), "N"),
-    (re.compile(r" \d+ MB"), " N MB"),
+    (re.compile(r" \d+ [kM]B"), " N B"),
     (re.compile(r" +"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )
@@ -84,3 +84,12 @@ def test_every_command_has_an_example() -> None:
     shown = {name for line, _ in examples() for name in re.findall(r"c2v (\w+)", line)}
     names = set(get_group(app).commands)
     assert names - shown <= WITHOUT_EXAMPLE
+
+
+def test_what_is_said_to_be_there_has_a_test() -> None:
+    text = README.read_text(encoding="utf-8").partition("## Compared")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 25
+    for name, cell in rows:
+        linked = re.fullmatch(r" \[yes\]\((tests/\S+)\) ", cell)
+        assert cell == " not yet " or (linked and (README.parent / linked[1]).exists()), name
