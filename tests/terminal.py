@@ -17,6 +17,9 @@ import pytest
 PATIENCE_SECONDS = 60.0
 STILL_SECONDS = 0.4
 
+UNWANTED = ("TMUX", "COLUMNS", "LINES")
+"""Of the environment: the window is as wide as it is made."""
+
 
 class Terminal:
     """A window of tmux with a shell in it; leave the ``with`` block, and all of it is gone."""
@@ -95,7 +98,7 @@ class Terminal:
     def _call(self, *words: str) -> str:
         done = subprocess.run(
             [*self._tmux, *words], capture_output=True, text=True, timeout=60, check=False,
-            env={key: value for key, value in os.environ.items() if not key.startswith("TMUX")},
+            env={key: value for key, value in os.environ.items() if not key.startswith(UNWANTED)},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout

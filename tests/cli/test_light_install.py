@@ -246,7 +246,7 @@ def test_the_default_model_is_fetched_and_used(
         shutil.copy(demo_videos / name, videos)
     where = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "0"}
     light.c2v("index", videos, **where)
-    found = json.loads(light.c2v("search", "a motorcycle", "--format", "json").stdout)
+    found = json.loads(light.c2v("search", "a motorcycle", "--format", "json", code=None).stdout)
     assert found["model"] == "ViT-B-32"
     assert len(found["results"]) == 2
     similar = light.c2v("search", "--video", videos / "cartoon.mp4", "--format", "json")

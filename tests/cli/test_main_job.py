@@ -55,15 +55,16 @@ def test_search_finds_what_a_sentence_says(c2v: Run, demo_library: Path) -> None
     assert best == expected
 
 
-def test_demo_shows_four_searches(c2v: Run, tmp_path: Path) -> None:
-    shown = c2v("demo", "--dir", tmp_path / "demo", "--model", "mini").stdout
-    assert shown.count("$ c2v search") == 4
-    firsts = [line.split()[1] for line in shown.splitlines() if line.startswith("1 ")]
+def test_demo_shows_what_it_finds_and_what_it_does_not(c2v: Run, tmp_path: Path) -> None:
+    done = c2v("demo", "--dir", tmp_path / "demo", "--model", "mini", code=0)
+    firsts = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("1 ")]
     names = [Path(path).name for path in firsts]
-    assert names == ["garage.mp4", "photographer.mp4", "departure.mp4", "downtown.mpg"]
-    (line,) = [line for line in shown.splitlines() if line.startswith("$") and "rocket" in line]
-    copied = c2v(*shlex.split(line)[2:], "--format", "json").stdout  # as it is printed
-    assert Path(json.loads(copied)["results"][0]["path"]).name == "departure.mp4"
+    assert names == ["garage.mp4", "photographer.mp4", "night.mp4", "downtown.mpg"]
+    assert done.stderr.count("nothing here matches") == 1
+    lines = [line for line in done.stdout.splitlines() if line.startswith("$ c2v search")]
+    assert len(lines) == 5
+    copied = c2v(*shlex.split(lines[2])[2:], "--format", "json").stdout  # as it is printed
+    assert Path(json.loads(copied)["results"][0]["path"]).name == "night.mp4"
 
 
 def test_tables_in_a_pipe_end_with_their_last_word(
@@ -74,7 +75,7 @@ def test_tables_in_a_pipe_end_with_their_last_word(
     captions = tmp_path / "captions.csv"
     captions.write_text(f"video,caption\n{demo_videos}/garage.mp4,a motorcycle\n")
     for words in (
-        ("search", "a cat"),
+        ("search", "a cat", "--all"),
         ("describe", demo_videos / "garage.mp4", "--labels", labels),
         ("status",),
         ("model", "list"),
@@ -88,16 +89,25 @@ def test_tables_in_a_pipe_end_with_their_last_word(
 def test_json_is_the_contract(c2v: Run, demo_library: Path) -> None:
     done = c2v("search", "a cat", "--library", demo_library, "--format", "json", "--top", "3")
     answer = json.loads(done.stdout)
-    assert list(answer) == ["query", "model", "library", "strategy", "elapsed_ms", "results"]
+    assert list(answer) == [
+        "query",
+        "model",
+        "library",
+        "strategy",
+        "elapsed_ms",
+        "matched",
+        "results",
+    ]
     assert answer["query"] == "a cat"
     assert answer["model"] == "mini"
     assert answer["strategy"] in ("exact", "hnsw")
     assert [result["rank"] for result in answer["results"]] == [1, 2, 3]
     for result in answer["results"]:
-        keys = ["rank", "path", "score", "start", "end", "best", "duration"]
+        keys = ["rank", "path", "score", "confidence", "start", "end", "best", "duration"]
         assert list(result) == keys
         assert Path(result["path"]).is_absolute()
         assert -1 <= result["score"] <= 1
+        assert 0 <= result["confidence"] <= 1
         assert 0 <= result["start"] <= result["best"] <= result["end"]
         assert result["end"] <= result["duration"] + 0.05
     scores = [result["score"] for result in answer["results"]]

@@ -93,7 +93,9 @@ def test_no_file_may_grow(mini: Path, upgraded: bool) -> None:
     content = (mini / "library.db").read_bytes()
     assert videos_in(mini, limited) == 4
     for strategy in ("exact", "hnsw"):
-        out = command(limited, "search", "a square", "-L", mini, "--strategy", strategy)
+        out = command(
+            limited, "search", "a square", "--min-score=-1", "-L", mini, "--strategy", strategy
+        )
         assert "partly.mp4" in out
         assert f"mini, {strategy}" in out
     out = command(limited, "index", mini.parent / "videos", "-L", mini, code=1)
@@ -117,8 +119,8 @@ def test_a_full_disk_is_read_and_removed_from(mini: Path, small_disk: Path) -> N
         opened.refresh()
     fill_up(small_disk)
     c2v = ["-m", "c2v"]
-    assert "partly.mp4" in command(c2v, "search", "a square", "-L", library)
-    command(c2v, "search", "a square", "-L", library, "--strategy", "hnsw")
+    assert "partly.mp4" in command(c2v, "search", "a square", "--min-score=-1", "-L", library)
+    command(c2v, "search", "a square", "--min-score=-1", "-L", library, "--strategy", "hnsw")
     assert videos_in(library, c2v) == 4
     fill_up(small_disk)
     out = command(c2v, "index", mini.parent / "videos", "-L", library, code=1)
@@ -179,7 +181,9 @@ def test_a_read_only_file_system(mini: Path, small_disk: Path, upgraded: bool) -
     c2v = ["-m", "c2v"]
     assert videos_in(library, c2v) == 4
     for strategy in ("exact", "hnsw"):
-        out = command(c2v, "search", "a square", "-L", library, "--strategy", strategy)
+        out = command(
+            c2v, "search", "a square", "--min-score=-1", "-L", library, "--strategy", strategy
+        )
         assert "partly.mp4" in out
     videos = mini.parent / "videos"
     assert "is read-only" in command(c2v, "index", videos, "-L", library, code=3)
