@@ -8,16 +8,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from c2v.cli.answers import ANSWER_COLUMNS, print_answer, print_damage
 from c2v.cli.consent import interactive
-from c2v.cli.render import (
-    ANSWER_COLUMNS,
-    Format,
-    json_text,
-    let_any_name_pass,
-    print_answer,
-    print_damage,
-    print_json_lines,
-)
+from c2v.cli.render import Format, json_text, let_any_name_pass, print_json_lines
 from c2v.cli.said import flat, with_said
 from c2v.cli.session import Session
 from c2v.errors import EXIT_OK, EXIT_PARTIAL, DataError

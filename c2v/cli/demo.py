@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from c2v.cli.answers import print_answer
 from c2v.cli.model_options import DeviceFlag, ModelFlag
-from c2v.cli.render import Format, print_answer
+from c2v.cli.render import Format
 from c2v.cli.session import Session, command
 from c2v.config import cache_dir
 from c2v.errors import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_OK

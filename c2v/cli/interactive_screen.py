@@ -24,10 +24,11 @@ from prompt_toolkit.layout import (
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
+from c2v.cli.answers import passed_filters
 from c2v.cli.interactive_preview import Preview
 from c2v.cli.latest import Latest
 from c2v.cli.play import play_at
-from c2v.cli.render import clock, passed_filters, short_path
+from c2v.cli.render import clock, short_path
 from c2v.cli.session import Session
 from c2v.cli.text import fitted, printable
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, C2VError

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -13,25 +12,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from c2v.cli.said import flat, has_said, line_beneath, with_said
 from c2v.cli.text import ESCAPING, has_all, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from c2v.cli.session import Session
-    from c2v.search.results import Answer, Moment
-
-ANSWER_COLUMNS = ("rank", "path", "score", "confidence", "start", "end", "best", "duration")
 RANK: Final = ("#", {"justify": "right", "style": "dim"})
 SCORE: Final = ("score", {"no_wrap": True})
 SCORE_BAR_CELLS = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 MOST_LISTED = 20
 """What cannot be used is listed one by one, up to so many."""
-_ROOMY_COLUMNS = 80
-"""A terminal narrower than this shows no bars and no spans, so that paths stay readable."""
 
 
 class Format(str, Enum):
@@ -207,122 +199,6 @@ def print_paths(paths: Iterable[str], *, end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_answer(
-    session: "Session", answer: "Answer", style: Format, *, all_rows: bool = False
-) -> None:
-    """The moments of one search; the weak ones only as data, or where ``all_rows`` are wanted."""
-    shown = answer.results if all_rows else answer.matching
-    has_all_rows = style.value in ("json", "jsonl")
-    show(
-        style,
-        whole=answer.as_dict,
-        table=lambda: _print_answer_table(session, answer, shown),
-        rows=lambda: [
-            flat(one) if style is Format.CSV else one.as_dict()
-            for one in (answer if has_all_rows else shown)
-        ],
-        columns=with_said(ANSWER_COLUMNS, said=has_said(answer)),
-        paths=dict.fromkeys(moment.path for moment in shown),
-        file=lambda: _as_file(session, answer, shown, style),
-    )
-    if has_all_rows:
-        return  # they say "matched"
-    if not answer.matched or (style is Format.TABLE and len(shown) < len(answer)):
-        session.notice(weak_line(answer, all_rows=all_rows))
-
-
-def _as_file(
-    session: "Session", answer: "Answer", shown: "Sequence[Moment]", style: Format
-) -> bytes:
-    from c2v.services.exporting import exported
-
-    return exported(shown, style.value, title=answer.query, on_problem=session.problem)  # type: ignore[arg-type]
-
-
-def weak_line(answer: "Answer", *, all_rows: bool) -> str:
-    """What of an answer is too weak to be a match, in words."""
-    query, rows = f'"{answer.query}"', len(answer) - len(answer.matching)
-    if not answer:
-        return f"nothing here matches {query}{passed_filters(answer)}"
-    weak = f"{rows} weak row{'' if rows == 1 else 's'}"
-    if answer.matched:
-        return f"{weak} left out; --all shows {'it' if rows == 1 else 'them'}"
-    first = answer[0]
-    line = f"nothing here matches {query}; closest: {short_path(first.path)} at "
-    line += f"{clock(first.best)} ({first.confidence:.2f})"
-    return line if all_rows else f"{line}; --all shows {weak}"
-
-
-def _print_answer_table(session: "Session", answer: "Answer", shown: "Sequence[Moment]") -> None:
-    if shown:
-        _print_moments(session, shown, answer.bar)
-        _tell_of_missing(session, shown)
-    if answer:
-        session.notice(
-            f"{answer.model}, {answer.strategy}, {answer.elapsed_ms:.0f} ms, "
-            f"library {answer.library}{passed_filters(answer)}"
-        )
-
-
-def _print_moments(session: "Session", shown: "Sequence[Moment]", bar: float) -> None:
-    roomy = session.out.width >= _ROOMY_COLUMNS
-    table = new_table(
-        RANK,
-        ("file", {"overflow": "fold", "ratio": 1 if session.out.is_terminal else None}),
-        ("best", {"justify": "right", "style": "cyan", "no_wrap": True}),
-        *([("start-end", {"justify": "right", "style": "dim", "no_wrap": True})] if roomy else []),
-        SCORE,
-    )
-    for moment in shown:
-        score = score_cell(moment.score, moment.confidence if roomy else None, of=1.0)
-        if moment.confidence < bar:
-            score.append(" weak", style="dim")
-        span = [_span(moment)] if roomy else []
-        table.add_row(
-            str(moment.rank),
-            _file_cell(moment),
-            clock(moment.best),
-            *span,
-            score,
-            style="dim" if moment.missing else None,
-        )
-    session.out.print(table)
-
-
-def _file_cell(moment: "Moment") -> "Text":
-    file = file_link(moment.path, missing=moment.missing)
-    if moment.said is None:
-        return file
-    return line_beneath(file, moment, time=clock(moment.said.start_seconds))
-
-
-def passed_filters(answer: "Answer") -> str:
-    """How many videos were searched, where not all were."""
-    if answer.passed is None:
-        return ""
-    passed = answer.passed if answer.passed else "none"
-    return f"; {passed} of {answer.videos} videos passed the filters"
-
-
-def _tell_of_missing(session: "Session", shown: "Sequence[Moment]") -> None:
-    """What can be done about rows whose files are not there."""
-    first = next((moment.path for moment in shown if moment.missing), None)
-    if first is not None:
-        folder = shlex.quote(os.path.dirname(first))  # noqa: PTH120
-        session.notice(
-            "missing: not at that path now; index the folder it was moved to, or forget what is "
-            f"gone: c2v index {folder} --prune{session.library_option}"
-        )
-
-
-def print_damage(session: "Session", left_out: Sequence[str]) -> None:
-    """One line when a search left out what is damaged in the library."""
-    if left_out:
-        again = f"read again: c2v index {shlex.quote(left_out[0])}{session.library_option}"
-        what = f"are damaged in the library and left out; {again}"
-        session.problem(damaged_line(left_out, what))
-
-
 def damaged_line(paths: Sequence[str], what: str) -> str:
     """One line about videos of which rows of the library are damaged: the first, how many more."""
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
@@ -351,10 +227,6 @@ def short_path(path: str) -> str:
     if os.path.isabs(home) and Path(path).is_relative_to(home):  # noqa: PTH117
         ways.append(str("~" / Path(path).relative_to(home)))
     return min(ways, key=len)
-
-
-def _span(moment: "Moment") -> str:
-    return f"{clock(moment.start)}-{clock(moment.end)}"
 
 
 def clock(seconds: float) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from c2v.cli.answers import print_answer, print_damage
 from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
 from c2v.cli.filter_options import (
     ExtFlag,
@@ -18,7 +19,7 @@ from c2v.cli.filter_options import (
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
 from c2v.cli.ranking_options import AllFlag, MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
-from c2v.cli.render import Format, FormatFlag, print_answer, print_damage
+from c2v.cli.render import Format, FormatFlag
 from c2v.cli.session import Session, command
 from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
 
