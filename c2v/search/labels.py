@@ -41,6 +41,8 @@ def labels_meant(text: str, *, on_notice: Callable[[str], None]) -> list[str]:
     Raises:
         DataError: neither of them, or there are no labels in it.
     """
+    if not text.strip():
+        raise DataError("--labels is empty", hint='--labels "a dog, a cat"')
     path = Path(text)
     looks_like_file = text.lower().endswith(_FILE_ENDINGS)
     if "," not in text or looks_like_file or _exists(path):

@@ -39,7 +39,7 @@ def test_a_file_of_that_name_is_read_and_said_to_be(
     assert meant("labels.txt") == (["a cow"], [])
 
 
-@pytest.mark.parametrize("text", ["labels", "old,new.txt", "a/b.csv", ",", " , "])
+@pytest.mark.parametrize("text", ["labels", "old,new.txt", "a/b.csv", ",", " , ", "", " "])
 def test_neither_file_nor_list_is_an_error_that_shows_both(text: str) -> None:
     with pytest.raises(DataError, match="--labels") as caught:
         meant(text)
