@@ -54,6 +54,15 @@ def print_answer(
         session.notice(weak_line(answer, all_rows=all_rows))
 
 
+def print_explanation(session: "Session", answer: "Answer") -> None:
+    """How an answer was found, beside it."""
+    if answer.explanation is None:
+        session.notice("ranked by BM25 over the lines of subtitles; no encoder was asked")
+        return
+    for line in answer.explanation.lines(answer.strategy, answer.bar):
+        session.notice(line)
+
+
 def _as_file(
     session: "Session", answer: "Answer", shown: "Sequence[Moment]", style: Format
 ) -> bytes:

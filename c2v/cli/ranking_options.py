@@ -15,6 +15,9 @@ MinScoreFlag = Annotated[
     typer.Option("--min-score", min=-1.0, max=1.0, help="Only results at least this good."),
 ]
 AllFlag = Annotated[bool, typer.Option("--all", help="Weak results too, which are no match.")]
+ExplainFlag = Annotated[
+    bool, typer.Option("--explain", help="Say how the results were found.", show_default=False)
+]
 StrategyFlag = Annotated[
     str | None,
     typer.Option(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.answers import print_answer, print_damage
+from c2v.cli.answers import print_answer, print_damage, print_explanation
 from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
 from c2v.cli.filter_options import (
     ExtFlag,
@@ -18,7 +18,14 @@ from c2v.cli.filter_options import (
 )
 from c2v.cli.model_options import DeviceFlag
 from c2v.cli.play import PlayCommandFlag
-from c2v.cli.ranking_options import AllFlag, MinScoreFlag, MomentsFlag, StrategyFlag, TopFlag
+from c2v.cli.ranking_options import (
+    AllFlag,
+    ExplainFlag,
+    MinScoreFlag,
+    MomentsFlag,
+    StrategyFlag,
+    TopFlag,
+)
 from c2v.cli.render import Format, FormatFlag
 from c2v.cli.session import Session, command
 from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
@@ -60,6 +67,7 @@ def similar(
     cut: CutFlag = None,
     exact: ExactFlag = False,
     thumbnails: ThumbnailsFlag = False,
+    explain: ExplainFlag = False,
     style: FormatFlag = Format.TABLE,
 ) -> int:
     """Find other videos that look like one, or like a moment of it.
@@ -88,6 +96,8 @@ def similar(
         answer = videos.similar(video, **wanted)
         videos.keep(answer)
         print_answer(session, answer, style, all_rows=all_rows)
+        if explain:
+            print_explanation(session, answer)
         print_damage(session, answer.left_out)
     shown = answer.results if all_rows else answer.matching
     done = do_with(session, shown, doing, style)

@@ -98,10 +98,12 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
     vector = np.zeros_like(parts[0].query.vector, dtype=np.float64)
     feature = np.zeros_like(parts[0].query.feature, dtype=np.float64)
     has_words = any(part.weight > 0 and not part.is_seen for part in parts)
+    told: list[tuple[str, float]] = []
     for part in parts:
         weight = part.weight * (1.0 if part.weight > 0 else NOT_WEIGHT)
         if part.is_seen and has_words:
             weight *= SEEN_WEIGHT
+        told.append((part.query.label, weight))
         vector += weight * unit_rows(part.query.vector)
         feature += weight * unit_rows(part.query.feature)
     if np.linalg.norm(vector) < 1e-3:
@@ -109,4 +111,4 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
             "the parts of the question cancel each other", hint="say something else in --not"
         )
     pictures = all(part.is_seen for part in parts)
-    return Query(label, unit_rows(vector), feature.astype(np.float32), pictures=pictures)
+    return Query(label, unit_rows(vector), feature.astype(np.float32), pictures, tuple(told))

@@ -18,7 +18,7 @@ from c2v.files.presence import Presence
 from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
-from c2v.search.results import Answer, Moment
+from c2v.search.results import Answer, Explanation, Moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +32,8 @@ class Query:
     """[D] in the space of frame features, any length: finds the frame inside a segment."""
     pictures: bool = False
     """It was made of pictures alone, which are closer to pictures than any text is."""
+    parts: tuple[tuple[str, float], ...] = ()
+    """Of a question of several parts, what each is and how much it counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,18 @@ def _answers(
         if options.missing:
             results = _marked(results, options.presence)
         answers.append(
-            Answer(query.label, bundle.name, library.address, strategy, 0.0, results, bar=bar)
+            Answer(
+                query.label,
+                bundle.name,
+                library.address,
+                strategy,
+                0.0,
+                results,
+                bar=bar,
+                explanation=Explanation(
+                    query.parts or ((query.label, 1.0),), among, scale.slope, scale.offset
+                ),
+            )
         )
     return answers
 

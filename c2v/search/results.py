@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,37 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """How an answer came about."""
+
+    parts: tuple[tuple[str, float], ...]
+    """What was asked for, and how much each part of it counted."""
+    compared: int
+    """How many segments the question was compared with."""
+    slope: float
+    offset: float
+    """confidence = 1 / (1 + exp(-(slope * score + offset)))."""
+
+    def lines(self, strategy: str, bar: float) -> list[str]:
+        """In words, for a ``strategy`` of the index and the ``bar`` of a match.
+
+        >>> Explanation((("a dog", 1.0), ("grass", -0.4)), 58, 8.0, -3.2).lines("exact", 0.5)[0]
+        'question: a dog x 1, grass x -0.4'
+        """
+        way = {"exact": "each of them", "hnsw": "those that the graph leads to"}.get(strategy, "")
+        formula = f"1 / (1 + exp(-({self.slope:.2f} x score {self.offset:+.2f})))"
+        found = [
+            "question: " + ", ".join(f"{text} x {weight:g}" for text, weight in self.parts),
+            f"compared with {self.compared:,} segments: {strategy}, {way}",
+            f"score: cosine with the vector of a segment; confidence: {formula}",
+        ]
+        if 0 < bar < 1 and self.slope > 0:
+            needed = (math.log(bar / (1 - bar)) - self.offset) / self.slope
+            found.append(f"a match from confidence {bar:g}, here a score of {needed:.3f}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Answer(ResultSequence[Moment]):
     """The ranked moments for one query, as a sequence, and how they were found.
 
@@ -86,6 +118,8 @@ class Answer(ResultSequence[Moment]):
     """Of how many in the library."""
     bar: float = 0.5
     """The confidence from which a moment counts as a match; 0 where a score was asked for."""
+    explanation: Explanation | None = None
+    """Not in the JSON; None where words alone were asked for."""
 
     @property
     def matched(self) -> bool:

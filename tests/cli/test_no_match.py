@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +92,20 @@ def test_a_text_that_was_cut_is_said(ask: Run) -> None:
 def test_a_question_that_is_a_file_gets_a_hint(ask: Run, demo_videos: Path) -> None:
     clip = str(demo_videos / "garage.mp4")
     assert f"c2v search --video {clip}" in ask(None, clip).stderr
+
+
+def test_explained_confidence_is_that_of_the_rows(ask: Run) -> None:
+    words = ("a motorcycle", "--not", "a garage", "--explain", "-f", "json")
+    done = ask(0, *words)
+    assert "question: a motorcycle x 1, a garage x -0.4" in done.stderr
+    assert f"compared with {len(json.loads(ask(0, *words, '-n', '99').stdout)['results'])} " in (
+        done.stderr
+    )  # each video is one segment here
+    slope, offset = re.search(r"-\((\S+) x score (\S+)\)\)\)", done.stderr).groups()  # type: ignore[union-attr]
+    for row in json.loads(done.stdout)["results"]:
+        logit = float(slope) * row["score"] + float(offset)
+        assert row["confidence"] == pytest.approx(1 / (1 + math.exp(-logit)), abs=5e-3)
+
+
+def test_words_that_are_said_are_explained_too(ask: Run) -> None:
+    assert "BM25" in ask(EXIT_NO_MATCH, "--said", "engine", "--explain").stderr
