@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from c2v.errors import EXIT_NO_MATCH, EXIT_OK
+
 LAUNCHER = Path(__file__).with_name("launcher.py")
 ROOT = Path(__file__).parent.parent.parent
 TIMEOUT_SECONDS = 1800
@@ -45,8 +47,8 @@ class Side:
 
     command: Sequence[str | Path]
     environment: Mapping[str, str] = field(default_factory=dict)
-    codes: tuple[int, ...] = (0,)
-    """Exit codes that mean it did its work."""
+    codes: tuple[int, ...] = (EXIT_OK, EXIT_NO_MATCH)
+    """Exit codes that mean it did its work; among made vectors nothing need match."""
     before: Callable[[], None] | None = None
     """Called before each run, outside of what is timed."""
 
