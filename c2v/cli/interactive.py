@@ -8,6 +8,7 @@ import typer
 
 from c2v.cli.render import Format
 from c2v.cli.session import Session
+from c2v.cores import answer_on_one_core
 from c2v.errors import MissingPartError, UsageError
 from c2v.optional import has
 
@@ -66,6 +67,7 @@ def search_as_typed(
     **flags: str | None,
 ) -> int:
     """Show the screen until it is left; the last answer is kept for ``c2v play`` and others."""
+    answer_on_one_core()
     from c2v.cli.interactive_screen import Remarks, Screen
 
     remarks = Remarks(session.library, session.quiet, session.verbose)

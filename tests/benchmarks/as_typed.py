@@ -1,11 +1,12 @@
 """``c2v search -i``: from a key to the results of the text that it makes, all of it warm.
 
-    python -m tests.benchmarks.as_typed FOLDER [SEGMENTS]
+    OPENBLAS_NUM_THREADS=1 python -m tests.benchmarks.as_typed FOLDER [SEGMENTS]
 
 makes a library of the shipped encoder in FOLDER (kept for the next time), types sentences into the
 real screen, on an output that draws nowhere, and prints the times from each key to the answer of
 exactly its text being on the screen: singly (a key when the one before is answered) and in bursts
 (a whole sentence at once: from its last key). A key is to cost less than 50 ms.
+The command sets that variable itself before NumPy is loaded (see :mod:`c2v.cores`).
 """
 
 from __future__ import annotations
