@@ -34,7 +34,7 @@ def print_answer(
     session: "Session", answer: "Answer", style: Format, *, all_rows: bool = False
 ) -> None:
     """The moments of one search; the weak ones only as data, or where ``all_rows`` are wanted."""
-    shown = answer.results if all_rows else answer.matching
+    shown = answer.shown(all_rows=all_rows)
     has_all_rows = style.value in ("json", "jsonl")
     show(
         style,
@@ -54,7 +54,17 @@ def print_answer(
         session.notice(weak_line(answer, all_rows=all_rows))
 
 
-def print_explanation(session: "Session", answer: "Answer") -> None:
+def print_alone(
+    session: "Session", answer: "Answer", style: Format, *, all_rows: bool, explain: bool
+) -> None:
+    """The answer to the one question of a command, and what stands beside it."""
+    print_answer(session, answer, style, all_rows=all_rows)
+    if explain:
+        _print_explanation(session, answer)
+    print_damage(session, answer.left_out)
+
+
+def _print_explanation(session: "Session", answer: "Answer") -> None:
     """How an answer was found, beside it."""
     if answer.explanation is None:
         session.notice("ranked by BM25 over the lines of subtitles; no encoder was asked")

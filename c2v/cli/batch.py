@@ -91,7 +91,7 @@ def _printing(session: Session, style: Format, *, all_rows: bool, said: bool) ->
         rows.writerow(("query", *columns))
         yield lambda answer: rows.writerows(
             [answer.query, *(flat(moment)[name] for name in columns)]
-            for moment in (answer if all_rows else answer.matching)
+            for moment in answer.shown(all_rows=all_rows)
         )
     elif style is Format.JSONL:
         yield lambda answer: print_json_lines([answer.as_dict()])

@@ -9,10 +9,10 @@ import typer
 
 from c2v.cli.render import FILE_FORMATS, Format, short_path
 from c2v.cli.session import Session
-from c2v.errors import EXIT_OK, EXIT_PARTIAL, C2VError, MediaError, UsageError
+from c2v.errors import EXIT_NO_MATCH, EXIT_OK, EXIT_PARTIAL, C2VError, MediaError, UsageError
 
 if TYPE_CHECKING:
-    from c2v.search.results import Moment
+    from c2v.search.results import Answer, Moment
 
 PlayFlag = Annotated[
     bool, typer.Option("--play", help="Play the first result at its moment.", show_default=False)
@@ -64,16 +64,18 @@ class Doing:
             )
 
 
-def do_with(session: Session, shown: "Sequence[Moment]", doing: Doing, style: Format) -> int:
-    """Do all that was asked for with those whose files are there; the exit code."""
-    code = EXIT_OK
-    present = [moment for moment in shown if not moment.missing]
+def do_with(
+    session: Session, answer: "Answer", doing: Doing, style: Format, *, all_rows: bool
+) -> int:
+    """Do all that was asked for with what is shown and whose files are there; the exit code."""
+    code = EXIT_OK if answer.matched else EXIT_NO_MATCH
+    present = [moment for moment in answer.shown(all_rows=all_rows) if not moment.missing]
     if doing.thumbnails and style == Format.TABLE:
         from c2v.cli.thumbnails import print_thumbnails
 
         print_thumbnails(session, present)
     if doing.cut is not None:
-        code = _cut_all(session, present, doing.cut, exact=doing.exact)
+        code = _cut_all(session, present, doing.cut, exact=doing.exact) or code
     if doing.play:
         if not present:
             session.notice("there is nothing to play")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.answers import print_answer, print_damage, print_explanation
+from c2v.cli.answers import print_alone
 from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
 from c2v.cli.filter_options import (
     ExtFlag,
@@ -31,7 +31,7 @@ from c2v.cli.ranking_options import (
 )
 from c2v.cli.render import Format, FormatFlag
 from c2v.cli.session import Session, command
-from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
+from c2v.errors import UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
@@ -180,13 +180,8 @@ def search(
             return answer_batch(session, videos, batch, wanted, style, all_rows=all_rows)
         answer = videos.search(words, **wanted)
         videos.keep(answer)
-        print_answer(session, answer, style, all_rows=all_rows)
-        if explain:
-            print_explanation(session, answer)
-        print_damage(session, answer.left_out)
-    shown = answer.results if all_rows else answer.matching
-    done = do_with(session, shown, doing, style)
-    return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH
+        print_alone(session, answer, style, all_rows=all_rows, explain=explain)
+    return do_with(session, answer, doing, style, all_rows=all_rows)
 
 
 def _joined(query: list[str] | None) -> str | None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from c2v.cli.answers import print_answer, print_damage, print_explanation
+from c2v.cli.answers import print_alone
 from c2v.cli.doing import CutFlag, Doing, ExactFlag, PlayFlag, ThumbnailsFlag, do_with
 from c2v.cli.filter_options import (
     ExtFlag,
@@ -28,7 +28,7 @@ from c2v.cli.ranking_options import (
 )
 from c2v.cli.render import Format, FormatFlag
 from c2v.cli.session import Session, command
-from c2v.errors import EXIT_NO_MATCH, EXIT_OK, UsageError
+from c2v.errors import UsageError
 
 if TYPE_CHECKING:
     from c2v.services.wanted import Wanted
@@ -95,10 +95,5 @@ def similar(
     with session.videos(strategy=strategy, device=device) as videos:
         answer = videos.similar(video, **wanted)
         videos.keep(answer)
-        print_answer(session, answer, style, all_rows=all_rows)
-        if explain:
-            print_explanation(session, answer)
-        print_damage(session, answer.left_out)
-    shown = answer.results if all_rows else answer.matching
-    done = do_with(session, shown, doing, style)
-    return done if answer.matched or done != EXIT_OK else EXIT_NO_MATCH
+        print_alone(session, answer, style, all_rows=all_rows, explain=explain)
+    return do_with(session, answer, doing, style, all_rows=all_rows)

@@ -131,6 +131,10 @@ class Answer(ResultSequence[Moment]):
         """The moments that match; all that are here are the answer itself."""
         return tuple(moment for moment in self.results if moment.confidence >= self.bar)
 
+    def shown(self, *, all_rows: bool) -> tuple[Moment, ...]:
+        """What people see of it: the moments that match, or every one."""
+        return self.results if all_rows else self.matching
+
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``c2v search``: without moments whose file is missing.
 

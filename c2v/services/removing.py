@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from c2v.errors import C2VError, DataError, UsageError
+from c2v.errors import C2VError
 from c2v.services.reports import Removed
+from c2v.services.selecting import rows_meant
 from c2v.services.telling import Telling
 
 if TYPE_CHECKING:
@@ -44,20 +45,9 @@ def _meant(library: Store, paths: Sequence[str]) -> tuple[list[VideoRecord], lis
         UsageError: one of them is no pattern.
     """
     from c2v.library import FailureRecord, VideoRecord
-    from c2v.paths.globs import PatternError
-    from c2v.paths.patterns import select
 
     rows: list[VideoRecord | FailureRecord] = [*library.videos(), *library.failures()]
-    try:
-        chosen, unmatched = select(paths, [row.path for row in rows])
-    except PatternError as error:
-        raise UsageError(str(error), hint="give videos, folders, or patterns as *.mp4") from error
-    if unmatched:
-        raise DataError(
-            f"{unmatched[0]} is not in the library {library.address}",
-            hint="c2v status shows the library; --library names another one",
-        )
-    found = [rows[place] for place in chosen]
+    found = rows_meant(library, paths, rows)
     videos = [row for row in found if isinstance(row, VideoRecord)]
     return videos, [row for row in found if isinstance(row, FailureRecord)]
 
