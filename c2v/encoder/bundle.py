@@ -19,7 +19,7 @@ from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
 from c2v.encoder.made_once import made_once
 from c2v.encoder.padding import pad
-from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers import TextFeatures, WordTower
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
 from c2v.optional import has, remark
@@ -97,6 +97,11 @@ class Bundle:
         """V, the width of the vectors of a library."""
         return self.config.vector_dim
 
+    @property
+    def interacts(self) -> bool:
+        """Whether the head compares words with frames: vectors only propose what it scores."""
+        return self.config.head.type == "wti"
+
     @made_once
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer of the text tower."""
@@ -151,19 +156,31 @@ class Bundle:
             return np.zeros((0, self.feature_dim), np.float32)
         return self.image_tower.encode(images)
 
-    def encode_text(self, texts: Sequence[str], *, most_tokens: int | None = None) -> TextFeatures:
+    def encode_text(
+        self,
+        texts: Sequence[str],
+        *,
+        most_tokens: int | None = None,
+        words: bool | None = None,
+    ) -> TextFeatures:
         """Texts to token features [N, L, D] and mask [N, L], **not** normalised.
 
         L is the longest text of the batch in tokens; the feature at the last masked position of a
         row is the feature of the whole text. A text of more than ``most_tokens`` is cut to them,
         the end token being the last (papers read 32 or 64 where a tower could read 77).
+        ``words`` are asked for also of a tower that otherwise gives one feature a text; None is
+        what the head needs.
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
         ids, mask = self.tokenizer.encode(texts)  # [N, L]
         if most_tokens is not None:
             ids, mask = _cut(ids, mask, most_tokens, pad_id=self.config.text.pad_id)
-        return self.text_tower.encode(ids, mask)
+        tower = self.text_tower
+        words = self.interacts if words is None else words
+        if words and isinstance(tower, WordTower):
+            return tower.encode_words(ids, mask)
+        return tower.encode(ids, mask)
 
     def embed_video(
         self, features: NDArray[np.floating], mask: NDArray[np.bool_]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.clip_bundle import EXTRA_NAME
+from c2v.encoder.heads import NumpyWti
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
@@ -19,7 +20,13 @@ from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
-from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
+from c2v.evaluation.stored import (
+    TEXTS_AT_ONCE,
+    Missing,
+    by_length,
+    find_videos,
+    read_features,
+)
 from c2v.evaluation.windows import cut_by_shots
 from c2v.library import Store
 from c2v.library.refusals import check_towers, model_of
@@ -165,8 +172,12 @@ def evaluate_library(
             f"({missing[0].path}: {missing[0].reason})",
             hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
-    vectors, column = video_vectors(library, bundle, found, first_seconds=captions.first_seconds)
-    candidates = Candidates(tuple(found), vectors, column, missing)
+    limit = captions.first_seconds
+    if bundle.interacts:
+        candidates = _with_frames(library, bundle, found, missing, first_seconds=limit)
+    else:
+        vectors, column = video_vectors(library, bundle, found, first_seconds=limit)
+        candidates = Candidates(tuple(found), vectors, column, missing)
     return evaluate_candidates(bundle, captions, candidates, measure or Measure())
 
 
@@ -200,6 +211,8 @@ def evaluate_candidates(
     most_tokens = protocol.most_tokens if protocol else None
 
     def similarity_to(sentences: Sequence[str]) -> NDArray[np.float32]:
+        if candidates.frames:
+            return interaction_matrix(bundle, sentences, candidates, most_tokens=most_tokens)
         asked = text_vectors(bundle, sentences, most_tokens=most_tokens)
         return similarity_matrix(
             asked, candidates.vectors, candidates.column, len(candidates.paths)
@@ -305,18 +318,73 @@ def similarity_matrix(
     videos: int,
 ) -> NDArray[np.float32]:
     """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
-    order = np.argsort(column, kind="stable")
-    shown, starts = np.unique(column[order], return_index=True)  # videos that have a segment
-    stored = vectors[order]
-    copies, originals = _copies(stored)
-    similarity = np.full((len(texts), videos), -np.inf, np.float32)
-    step = max(1, _SCORES_AT_ONCE // max(1, len(stored)))
+    best = _BestSegments(vectors, column, videos)
+    similarity = np.empty((len(texts), videos), np.float32)
+    step = max(1, _SCORES_AT_ONCE // max(1, len(vectors)))
     for first in range(0, len(texts), step):
-        scores = texts[first : first + step] @ stored.T  # [n, S]
-        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
-        scores[:, copies] = scores[:, originals]
-        similarity[first : first + step, shown] = np.maximum.reduceat(scores, starts, axis=1)
+        scores = texts[first : first + step] @ best.vectors.T  # [n, S]
+        similarity[first : first + step] = best.of(scores)
     return similarity
+
+
+def interaction_matrix(
+    bundle: Bundle,
+    texts: Sequence[str],
+    candidates: Candidates,
+    *,
+    most_tokens: int | None = None,
+) -> NDArray[np.float32]:
+    """The same of an encoder that compares words with frames: [N, videos]."""
+    head = bundle.head
+    assert isinstance(head, NumpyWti)
+    best = _BestSegments(candidates.vectors, candidates.column, len(candidates.paths))
+    frames = [candidates.frames[row] for row in best.order]
+    similarity = np.empty((len(texts), len(candidates.paths)), np.float32)
+    order = by_length(texts)
+    for first in range(0, len(texts), TEXTS_AT_ONCE):
+        places = order[first : first + TEXTS_AT_ONCE]
+        stage1 = bundle.encode_text([texts[place] for place in places], most_tokens=most_tokens)
+        words, weights = head.words(stage1.tokens, stage1.mask)
+        similarity[places] = best.of(head.score_all(words, weights, frames))
+    return similarity
+
+
+class _BestSegments:
+    """Segments in the order of their videos; ``column`` [S] is the number of each one's video."""
+
+    def __init__(
+        self, vectors: NDArray[np.float32], column: NDArray[np.int64], videos: int
+    ) -> None:
+        self.order = np.argsort(column, kind="stable")
+        self.vectors = vectors[self.order]
+        self._videos = videos
+        self._shown, self._starts = np.unique(column[self.order], return_index=True)
+        self._copies, self._originals = _copies(self.vectors)
+
+    def of(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scores [n, S] in that order to those of the best segment of each video, [n, videos]."""
+        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
+        scores[:, self._copies] = scores[:, self._originals]
+        found = np.full((len(scores), self._videos), -np.inf, np.float32)
+        found[:, self._shown] = np.maximum.reduceat(scores, self._starts, axis=1)
+        return found
+
+
+def _with_frames(
+    library: Store,
+    bundle: Bundle,
+    ids: dict[str, int],
+    missing: tuple[Missing, ...],
+    *,
+    first_seconds: float | None,
+) -> Candidates:
+    """These videos with the stored features of their frames."""
+    check_towers(library, bundle.name, bundle.towers_fingerprint)
+    found = read_features(library, ids, first_seconds=first_seconds)
+    frames = tuple(part for segments in found.segments for part in segments)
+    column = [n for n, segments in enumerate(found.segments) for _ in segments]
+    vectors = bundle.embed_segments(frames)
+    return Candidates(tuple(ids), vectors, np.asarray(column, np.int64), missing, frames)
 
 
 def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:

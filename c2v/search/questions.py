@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import UsageError
+from c2v.search.interaction import AskedWords
 from c2v.search.ranking import Query
 
 NOT_WEIGHT = 0.4
@@ -111,4 +113,31 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
             "the parts of the question cancel each other", hint="say something else in --not"
         )
     pictures = all(part.is_seen for part in parts)
-    return Query(label, unit_rows(vector), feature.astype(np.float32), pictures, tuple(told))
+    words, rest = _again(parts, [weight for _, weight in told], float(np.linalg.norm(vector)))
+    return Query(
+        label,
+        unit_rows(vector),
+        feature.astype(np.float32),
+        pictures,
+        tuple(told),
+        words=words,
+        rest=rest,
+    )
+
+
+def _again(
+    parts: Sequence[Part], weights: Sequence[float], length: float
+) -> tuple[tuple[AskedWords, ...], NDArray[np.float32] | None]:
+    """Words and the rest of a question: scores of parts add up as their inner products do."""
+    words = [
+        replace(asked, factor=weight / length)
+        for part, weight in zip(parts, weights, strict=True)
+        for asked in part.query.words
+    ]
+    others = [
+        weight / length * unit_rows(part.query.vector)
+        for part, weight in zip(parts, weights, strict=True)
+        if not part.query.words
+    ]
+    rest = np.sum(others, axis=0, dtype=np.float32) if words and others else None
+    return tuple(words), rest

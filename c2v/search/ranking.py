@@ -17,6 +17,7 @@ from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
 from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
+from c2v.search.interaction import SCORED_AGAIN, AskedWords, Scorer, asked_words
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
 from c2v.search.results import Answer, Explanation, Moment
 
@@ -34,6 +35,10 @@ class Query:
     """It was made of pictures alone, which are closer to pictures than any text is."""
     parts: tuple[tuple[str, float], ...] = ()
     """Of a question of several parts, what each is and how much it counts."""
+    words: tuple[AskedWords, ...] = ()
+    """Of its texts, where the head compares words with frames."""
+    rest: NDArray[np.float32] | None = None
+    """[V] of such a question what is not words: the part of ``vector`` that is to be added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,8 @@ class SearchOptions:
     min_score: float | None = None
     strategy: Strategy = "auto"
     rerank: int = 0
-    """How many of the first results the head scores again pair by pair (tightTransf only)."""
+    """How many of the first results the head scores again pair by pair (tightTransf); how many
+    segments it scores at least (wti)."""
     missing: bool = True
     """Also moments of files that are not there now, marked as such; else the next ones that are."""
     presence: Presence = field(default_factory=Presence)
@@ -67,8 +73,10 @@ def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     stage1 = bundle.encode_text(texts)
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
     return [
-        Query(text, vector, feature)
-        for text, vector, feature in zip(texts, vectors, stage1.pooled(), strict=True)
+        Query(text, vector, feature, words=words)
+        for text, vector, feature, words in zip(
+            texts, vectors, stage1.pooled(), asked_words(bundle, texts, stage1), strict=True
+        )
     ]
 
 
@@ -119,9 +127,11 @@ def _answers(
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
     bar = MATCH if options.min_score is None else 0.0
-    for query, found in zip(queries, _rank(library, queries, options), strict=True):
-        strategy, ranked, moments, among = found
-        if options.rerank:
+    scorers = [_scorer(library, bundle, query) for query in queries]
+    found = _rank(library, queries, scorers, options)
+    for query, scorer, one in zip(queries, scorers, found, strict=True):
+        strategy, ranked, moments, among = one
+        if options.rerank and scorer is None:
             from c2v.search.rerank import rerank
 
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
@@ -141,16 +151,28 @@ def _answers(
                 results,
                 bar=bar,
                 explanation=Explanation(
-                    query.parts or ((query.label, 1.0),), among, scale.slope, scale.offset
+                    query.parts or ((query.label, 1.0),),
+                    among,
+                    scale.slope,
+                    scale.offset,
+                    tuple(scorer.words_of(p.row.segment_id) for p in here) if scorer else (),
                 ),
             )
         )
     return answers
 
 
+def _scorer(library: Store, bundle: Bundle, query: Query) -> Scorer | None:
+    """What scores the first hits again, where the head and the question have words."""
+    if not query.words:
+        return None
+    return Scorer(library, bundle, query.words, query.rest)
+
+
 def _rank(
     library: Store,
     queries: Sequence[Query],
+    scorers: Sequence[Scorer | None],
     options: SearchOptions,
 ) -> list[tuple[str, Ranked, bool, int]]:
     """For each query the strategy used, the hits (best first), whether moments are wanted, and
@@ -160,9 +182,10 @@ def _rank(
     grouped: ask for a few times as many, and for more where too few came and more segments exist.
     (How many exist is not asked: SQLite counts a million rows in 30 ms.)
     """
-    wanted = max(options.top, options.rerank)
+    again = any(scorers)
+    wanted = options.top if again else max(options.top, options.rerank)
     found: list[tuple[str, Ranked, bool, int]] = [("exact", [], False, 0)] * len(queries)
-    count = max(64, 4 * wanted)
+    count = max(64, 4 * wanted, options.rerank or SCORED_AGAIN if again else 0)
     pending = list(range(len(queries)))
     while pending:
         vectors = np.stack([queries[place].vector for place in pending])
@@ -171,7 +194,7 @@ def _rank(
         short = []
         for line, place in enumerate(pending):
             scores = nearest.scores[line]
-            hits = _hits(library, scores, nearest.segment_ids[line], options.min_score)
+            hits = _hits(library, scores, nearest.segment_ids[line], options, scorers[place])
             complete = exhausted or len(hits) < len(scores)
             hits = [(score, row) for score, row in hits if row.video_id not in options.without]
             videos = best_of_each(hits)
@@ -194,17 +217,22 @@ def _hits(
     library: Store,
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
-    min_score: float | None,
+    options: SearchOptions,
+    scorer: Scorer | None,
 ) -> Ranked:
     """Segments with their scores, down to the limit."""
-    kept = len(scores) if min_score is None else int((scores >= min_score).sum())
+    least = options.min_score
+    kept = len(scores) if least is None or scorer else int((scores >= least).sum())
     rows = library.segment_rows(segment_ids[:kept])
-    return [
+    hits = [
         (score, rows[segment_id])
         for score, segment_id in zip(
             scores[:kept].tolist(), segment_ids[:kept].tolist(), strict=True
         )
     ]
+    if scorer is None:
+        return hits
+    return [hit for hit in scorer.scored(hits) if least is None or hit[0] >= least]
 
 
 def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
@@ -257,3 +285,12 @@ def _moment(rank: int, place: Place, scale: Scale) -> Moment:
         duration=place.row.duration_seconds,
         video_id=place.row.video_id,
     )
+
+
+def best_scores(
+    library: Store, bundle: Bundle, queries: Sequence[Query], options: SearchOptions
+) -> NDArray[np.float32]:
+    """The score of the best segment for each of some queries: [Q]."""
+    scorers = [_scorer(library, bundle, query) for query in queries]
+    found = _rank(library, queries, scorers, options)
+    return np.asarray([ranked[0][0] for _, ranked, _, _ in found], np.float32)

@@ -10,6 +10,7 @@ from c2v.encoder.heads.base import HeadModule
 from c2v.errors import UsageError
 from c2v.training.recipe import (
     SMALL_PAIRS,
+    WTI_RATE,
     Optimiser,
     Recipe,
     TrainedPart,
@@ -86,12 +87,15 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     train = _train(choices, bundle, small=small)
     start = choose_start(bundle, head=choices.head, init=choices.init, small=small)
     batch = min(choices.batch or batch_for(videos), videos)
+    head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
     given = {
         "learning_rate": choices.learning_rate,
         "clip_rate": choices.clip_rate,
         "micro_batch": choices.micro_batch,
         "noise": 0.0 if train == "all" else None,
     }
+    if head == "wti" and choices.learning_rate is None:
+        given["learning_rate"] = WTI_RATE
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
@@ -109,7 +113,6 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         seed=choices.seed,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
-    head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 
 

@@ -303,7 +303,8 @@ def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -
     tokens = embed_texts(
         bundle,
         given.pairs.texts,
-        pooled=not head.settings.aligned,
+        pooled=not (head.settings.aligned or head.settings.interacts),
+        words=head.settings.interacts,
         on_progress=run.preparing("reading captions"),
     )
     features = Features(

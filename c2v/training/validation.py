@@ -11,7 +11,7 @@ import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
 from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
-from c2v.training.objective import best_segment
+from c2v.training.objective import best_segment, branch_scores
 from c2v.training.trainee import Trainee
 
 MIXING = (1.0, 0.9, 0.75, 0.5)
@@ -54,12 +54,15 @@ def validate(
     """
     text_parts, segment_parts, place = embed(trainee, texts, videos)
     video = torch.tensor(place)
-    aligned = len(text_parts) == 2
+    aligned = trainee.settings.aligned
+    branches = branch_scores(text_parts, segment_parts)
+    if trainee.settings.interacts:
+        branches = branches[1:]  # the first only proposes
     best: Validation | None = None
     for weight in (mixing or MIXING) if aligned else (1.0,):
         shares = (weight, 1.0 - weight)
         similarity = torch.stack(
-            [w * t @ s.T for w, t, s in zip(shares, text_parts, segment_parts, strict=False)]
+            [w * scores for w, scores in zip(shares, branches, strict=False)]
         ).sum(0)
         scores = best_segment(similarity, video, len(videos)).numpy()
         found = Validation(retrieval_metrics(scores, np.asarray(owner)), weight)
@@ -72,7 +75,10 @@ def validate(
 def embed(
     trainee: Trainee, texts: Sequence[int], videos: Sequence[int]
 ) -> tuple[list[Tensor], list[Tensor], list[int]]:
-    """Unit vectors of each branch, on the CPU: texts [N, D], segments [S, D], their videos."""
+    """Unit vectors of each branch, on the CPU: texts [N, D], segments [S, D], their videos.
+
+    Of wti its parts.
+    """
     trainee.module.eval()
     with torch.inference_mode():
         text = [

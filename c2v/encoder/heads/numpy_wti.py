@@ -33,7 +33,8 @@ NO_TOKEN = -1.0
 _FARTHEST = np.float32(-2.0)
 _MASKED = np.float32(-1e6)
 _EPS = 1e-12
-_FRAMES_AT_ONCE = 4096
+_FRAMES_AT_ONCE = 600  # what is made of them stays in the cache of a core
+_COSINES_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +88,7 @@ class NumpyWti(NumpyTextSide):
 
     def embed_video(self, features: NDArray[Any], mask: NDArray[Any]) -> Array:
         """Features [B, T, D] (not normalised), mask [B, T] -> unit vectors [B, D]."""
-        own = unit(features.astype(np.float32, copy=False))
-        seen = self._seen(own @ self._fixed, mask > 0)
-        frames = unit(own + seen @ self._way_back)
+        frames = self._frames(features, mask > 0)
         real = mask.astype(np.float32)
         total: Array = unit(np.einsum("btd,bt->bd", frames, real))
         return total
@@ -104,6 +103,25 @@ class NumpyWti(NumpyTextSide):
             found = self._scored(words, padded, mask)
             scores[rows], nearest[rows], cosines[rows] = found
         return Interaction(scores, nearest, cosines)
+
+    def score_all(self, words: Array, weights: Array, segments: Sequence[NDArray[Any]]) -> Array:
+        """N texts with S segments: words [N, L, D], weights [N, L], features [T_i, D] -> [N, S]."""
+        scores = np.empty((len(words), len(segments)), np.float32)
+        for rows in _of_like_length([len(features) for features in segments]):
+            padded, mask = pad([segments[row] for row in rows])
+            frames = self._frames(padded, mask)
+            logits = self._scale * frames @ self._weights["frame_weight.weight"][0]
+            shares = _shares(logits + self._weights["frame_weight.bias"], mask)
+            step = max(1, _COSINES_AT_ONCE // (mask.size * words.shape[1]))
+            for first in range(0, len(words), step):
+                some = slice(first, first + step)
+                scores[some, rows] = _interact_all(words[some], weights[some], frames, shares)
+        return scores
+
+    def _frames(self, features: NDArray[Any], mask: NDArray[np.bool_]) -> Array:
+        """Features [S, T, D], mask [S, T] -> unit features after time was looked at."""
+        own = unit(features.astype(np.float32, copy=False))
+        return unit(own + self._seen(own @ self._fixed, mask) @ self._way_back)
 
     def _scored(
         self, words: Words, features: Array, mask: NDArray[np.bool_]
@@ -145,10 +163,15 @@ class NumpyWti(NumpyTextSide):
         """x + attention(LN(x)), then x + mlp(LN(x)); hidden [S, 1, 1, T] is added to scores."""
 
         def layer(part: str, y: Array) -> Array:
-            return linear(y, self._weights[f"{name}{part}weight"], self._weights[f"{name}{part}bias"])
+            return linear(
+                y, self._weights[f"{name}{part}weight"], self._weights[f"{name}{part}bias"]
+            )
 
         def norm(part: str, y: Array) -> Array:
-            weight, bias = self._weights[f"{name}{part}.weight"], self._weights[f"{name}{part}.bias"]
+            weight, bias = (
+                self._weights[f"{name}{part}.weight"],
+                self._weights[f"{name}{part}.bias"],
+            )
             return layer_norm(y, weight, bias, eps=_EPS)
 
         heads = attention_heads(x.shape[-1])
@@ -172,6 +195,18 @@ def _interact(
     a, b = np.maximum(word_weights, 0), np.maximum(frame_weights, 0)
     scores: Array = (of_word @ a + (of_frame * b).sum(axis=1)) / 2
     return scores, nearest, of_word
+
+
+def _interact_all(words: Array, a: Array, frames: Array, b: Array) -> Array:
+    """As `wti.interact`: [N, L, D], [N, L], [S, T, D], [S, T] -> [N, S]."""
+    width = words.shape[-1]
+    cosines = words.reshape(-1, width) @ frames.reshape(-1, width).T
+    near = cosines.reshape(*words.shape[:2], *frames.shape[:2])  # [N, L, S, T]
+    of_word = np.where(b < 0, _FARTHEST, near).max(axis=3)  # [N, L, S]
+    of_frame = np.where((a < 0)[:, :, None, None], _FARTHEST, near).max(axis=1)  # [N, S, T]
+    a, b = np.maximum(a, 0), np.maximum(b, 0)
+    scores: Array = np.einsum("nls,nl->ns", of_word, a) + np.einsum("nst,st->ns", of_frame, b)
+    return scores / 2
 
 
 def _shares(logits: Array, real: NDArray[np.bool_]) -> Array:

@@ -60,7 +60,9 @@ class HeadSettings:
     action_layers: int = 1  # blocks of actionClip
     legacy_mask_order: bool = False  # the released code's mask bug, for bit-reproduction only
     strict_difference_mask: bool = False  # a difference counts only if both of its frames do
-    projected: bool = False  # a linear layer on the features comes first: of both sides (wti: words)
+    projected: bool = (
+        False  # a linear layer on the features comes first: of both sides (wti: words)
+    )
     bottleneck: int = 64  # width of the transformer over frames of wti
 
     def __post_init__(self) -> None:

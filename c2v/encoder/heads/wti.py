@@ -21,7 +21,8 @@ from __future__ import annotations
 
 import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
-from torch.utils.checkpoint import checkpoint
+from torch.nn import functional as F  # noqa: N812, TID253
+from torch.utils.checkpoint import checkpoint  # noqa: TID253
 
 from c2v.encoder.heads.base import (
     HeadModule,
@@ -135,3 +136,23 @@ def _interact(words: Tensor, a: Tensor, frames: Tensor, b: Tensor) -> Tensor:
     of_frame = cosines.masked_fill(no_word, _FARTHEST).amax(dim=1)  # [N, S, T]
     a, b = a.clamp(min=0.0), b.clamp(min=0.0)
     return (torch.einsum("nls,nl->ns", of_word, a) + torch.einsum("nst,st->ns", of_frame, b)) / 2
+
+
+def lengthened(parts: tuple[Tensor, ...], length: int) -> tuple[Tensor, ...]:
+    """Parts of wti with padding behind their tokens, up to ``length``."""
+    vectors, tokens, weights = parts
+    more = length - tokens.shape[1]
+    if more <= 0:
+        return parts
+    return (
+        vectors,
+        F.pad(tokens, (0, 0, 0, more)),
+        F.pad(weights, (0, 0, 0, more), value=NO_TOKEN),
+    )
+
+
+def shortened(tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens and weights up to the last one that is real in any row."""
+    real = (weights >= 0).flatten(1).any(dim=0).nonzero()
+    length = int(real.max()) + 1 if len(real) else 1
+    return tokens[:, :length], weights[:, :length]
