@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.clip_bundle import EXTRA_NAME
-from c2v.encoder.heads import NumpyWti
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
@@ -20,8 +19,8 @@ from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
+from c2v.evaluation.similarity import interaction_matrix, similarity_matrix
 from c2v.evaluation.stored import (
-    TEXTS_AT_ONCE,
     Missing,
     by_length,
     find_videos,
@@ -33,8 +32,6 @@ from c2v.library.refusals import check_towers, model_of
 from c2v.nearest import one_of
 
 CLIP_SCALE = 100.0
-_SCORES_AT_ONCE = 1 << 26
-"""Scores of texts with segments at a time: 256 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -311,65 +308,6 @@ def video_vectors(
     return bundle.embed_segments(features), np.asarray(column, np.int64)
 
 
-def similarity_matrix(
-    texts: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    column: NDArray[np.int64],
-    videos: int,
-) -> NDArray[np.float32]:
-    """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
-    best = _BestSegments(vectors, column, videos)
-    similarity = np.empty((len(texts), videos), np.float32)
-    step = max(1, _SCORES_AT_ONCE // max(1, len(vectors)))
-    for first in range(0, len(texts), step):
-        scores = texts[first : first + step] @ best.vectors.T  # [n, S]
-        similarity[first : first + step] = best.of(scores)
-    return similarity
-
-
-def interaction_matrix(
-    bundle: Bundle,
-    texts: Sequence[str],
-    candidates: Candidates,
-    *,
-    most_tokens: int | None = None,
-) -> NDArray[np.float32]:
-    """The same of an encoder that compares words with frames: [N, videos]."""
-    head = bundle.head
-    assert isinstance(head, NumpyWti)
-    best = _BestSegments(candidates.vectors, candidates.column, len(candidates.paths))
-    frames = [candidates.frames[row] for row in best.order]
-    similarity = np.empty((len(texts), len(candidates.paths)), np.float32)
-    order = by_length(texts)
-    for first in range(0, len(texts), TEXTS_AT_ONCE):
-        places = order[first : first + TEXTS_AT_ONCE]
-        stage1 = bundle.encode_text([texts[place] for place in places], most_tokens=most_tokens)
-        words, weights = head.words(stage1.tokens, stage1.mask)
-        similarity[places] = best.of(head.score_all(words, weights, frames))
-    return similarity
-
-
-class _BestSegments:
-    """Segments in the order of their videos; ``column`` [S] is the number of each one's video."""
-
-    def __init__(
-        self, vectors: NDArray[np.float32], column: NDArray[np.int64], videos: int
-    ) -> None:
-        self.order = np.argsort(column, kind="stable")
-        self.vectors = vectors[self.order]
-        self._videos = videos
-        self._shown, self._starts = np.unique(column[self.order], return_index=True)
-        self._copies, self._originals = _copies(self.vectors)
-
-    def of(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores [n, S] in that order to those of the best segment of each video, [n, videos]."""
-        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
-        scores[:, self._copies] = scores[:, self._originals]
-        found = np.full((len(scores), self._videos), -np.inf, np.float32)
-        found[:, self._shown] = np.maximum.reduceat(scores, self._starts, axis=1)
-        return found
-
-
 def _with_frames(
     library: Store,
     bundle: Bundle,
@@ -385,14 +323,6 @@ def _with_frames(
     column = [n for n, segments in enumerate(found.segments) for _ in segments]
     vectors = bundle.embed_segments(frames)
     return Candidates(tuple(ids), vectors, np.asarray(column, np.int64), missing, frames)
-
-
-def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
-    """Rows that equal an earlier one, and the first such row of each."""
-    seen: dict[bytes, int] = {}
-    first = [seen.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)]
-    copies = [row for row, original in enumerate(first) if original != row]
-    return copies, [first[row] for row in copies]
 
 
 def score_scale(bundle: Bundle) -> float:

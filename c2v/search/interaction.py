@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.heads import Interaction, NumpyWti, Words
 from c2v.search.results import WordFound
 
 if TYPE_CHECKING:
     from c2v.encoder.bundle import Bundle
+    from c2v.encoder.heads import Interaction, NumpyWti, Words
     from c2v.encoder.towers import TextFeatures
     from c2v.library import SegmentRow, Store
 
@@ -46,12 +46,11 @@ def asked_words(
     """For each text its words, where the head compares them with frames."""
     if not bundle.interacts:
         return [() for _ in texts]
-    head = bundle.head
-    assert isinstance(head, NumpyWti)
-    found = []
-    for text, words, weights in zip(
-        texts, *head.words(features.tokens, features.mask), strict=True
-    ):
+    from c2v.encoder.heads import Words
+
+    found: list[tuple[AskedWords, ...]] = []
+    given = _head(bundle).words(features.tokens, features.mask)
+    for text, words, weights in zip(texts, *given, strict=True):
         real = weights >= 0
         numbers = _numbers(bundle, text, int(real.sum()))
         found.append((AskedWords(text, Words(words[real], weights[real]), numbers),))
@@ -69,6 +68,14 @@ def _numbers(bundle: Bundle, text: str, count: int) -> tuple[int, ...]:
     return (*numbers[: count - 1], WHOLE)
 
 
+def _head(bundle: Bundle) -> NumpyWti:
+    from c2v.encoder.heads import NumpyWti
+
+    head = bundle.head
+    assert isinstance(head, NumpyWti)
+    return head
+
+
 class Scorer:
     """One question, and the segments that were scored for it."""
 
@@ -80,8 +87,7 @@ class Scorer:
         rest: NDArray[np.float32] | None,
     ) -> None:
         """``rest`` [V]: of the question what is not words, as a vector."""
-        assert isinstance(bundle.head, NumpyWti)
-        self._library, self._head = library, bundle.head
+        self._library, self._head = library, _head(bundle)
         self._asked, self._rest = asked, rest
         self._scores: dict[int, float] = {}
         self._places: dict[int, tuple[int, int]] = {}

@@ -139,5 +139,7 @@ def _again(
         for part, weight in zip(parts, weights, strict=True)
         if not part.query.words
     ]
-    rest = np.sum(others, axis=0, dtype=np.float32) if words and others else None
+    if not words or not others:
+        return tuple(words), None
+    rest: NDArray[np.float32] = np.stack(others).sum(axis=0).astype(np.float32)
     return tuple(words), rest

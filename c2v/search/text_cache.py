@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads import Words
 from c2v.files.writing import write_file
 from c2v.search.interaction import AskedWords
 from c2v.search.ranking import Query, text_queries
@@ -82,6 +81,8 @@ def _read(path: Path, text: str, bundle: Bundle) -> Query | None:
     vector, feature, rest = values[:wide], values[wide : wide + dim], values[wide + dim :]
     if not count:
         return Query(text, vector, feature)
+    from c2v.encoder.heads import Words
+
     words = Words(rest[2 * count :].reshape(count, dim), rest[:count])
     each = tuple(rest[count : 2 * count].astype(int).tolist())
     return Query(text, vector, feature, words=(AskedWords(text, words, each),))

@@ -125,7 +125,7 @@ def random_head(settings: HeadSettings, *, seed: int = 0) -> HeadModule:
         for module in head.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=WEIGHT_STD)
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         if isinstance(head, Wti):
             head.reset()

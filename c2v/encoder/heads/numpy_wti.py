@@ -205,8 +205,10 @@ def _interact_all(words: Array, a: Array, frames: Array, b: Array) -> Array:
     of_word = np.where(b < 0, _FARTHEST, near).max(axis=3)  # [N, L, S]
     of_frame = np.where((a < 0)[:, :, None, None], _FARTHEST, near).max(axis=1)  # [N, S, T]
     a, b = np.maximum(a, 0), np.maximum(b, 0)
-    scores: Array = np.einsum("nls,nl->ns", of_word, a) + np.einsum("nst,st->ns", of_frame, b)
-    return scores / 2
+    scores: Array = np.einsum("nls,nl->ns", of_word, a)
+    scores += np.einsum("nst,st->ns", of_frame, b)
+    scores *= np.float32(0.5)
+    return scores
 
 
 def _shares(logits: Array, real: NDArray[np.bool_]) -> Array:
