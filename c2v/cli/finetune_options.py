@@ -41,7 +41,7 @@ HeadFlag = Annotated[
     str | None,
     typer.Option(
         "--head",
-        metavar="clip2video|seqTransf|seqLSTM|meanP",
+        metavar="clip2video|seqTransf|seqLSTM|meanP|wti",
         help="The temporal head.  \\[default: clip2video, or the model's own where it is trained]",
         show_default=False,
     ),

@@ -40,6 +40,8 @@ def write_official(directory: Path, config: BundleConfig, file: Path) -> None:
     """
     if config.image.family != "open_clip" or config.text.family != "clip":
         raise ModelError(f"{config.name} is not a CLIP model: it has no official layout")
+    if config.head.type == "wti":
+        raise ModelError(f"{config.name} has a wti head, which has no official layout")
     origin = _read_origin(directory / ORIGIN_NAME)
     towers = join_towers(
         read_tensors(directory / IMAGE_NAME),
