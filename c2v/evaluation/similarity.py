@@ -45,12 +45,13 @@ def interaction_matrix(
     best = _BestSegments(candidates.vectors, candidates.column, len(candidates.paths))
     frames = [candidates.frames[row] for row in best.order]
     similarity = np.empty((len(texts), len(candidates.paths)), np.float32)
+    bias = best.vectors @ bundle.as_questions(np.zeros((1, bundle.head_dim), np.float32))[0]
     order = by_length(texts)
     for first in range(0, len(texts), TEXTS_AT_ONCE):
         places = order[first : first + TEXTS_AT_ONCE]
         stage1 = bundle.encode_text([texts[place] for place in places], most_tokens=most_tokens)
         words, weights = head.words(stage1.tokens, stage1.mask)
-        similarity[places] = best.of(head.score_all(words, weights, frames))
+        similarity[places] = best.of(head.score_all(words, weights, frames) + bias)
     return similarity
 
 

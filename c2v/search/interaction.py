@@ -8,7 +8,7 @@ what is not scored again is not in it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,6 +76,16 @@ def _head(bundle: Bundle) -> NumpyWti:
     return head
 
 
+def put_together(
+    each: Sequence[tuple[AskedWords, ...]], vectors: NDArray[np.float32]
+) -> tuple[AskedWords, ...]:
+    """Phrasings of one question, whose unit vectors [P, H] have a mean: of each its words."""
+    if len(each) == 1:
+        return each[0]
+    length = float(np.linalg.norm(vectors.sum(axis=0)))
+    return tuple(replace(asked, factor=1 / length) for words in each for asked in words)
+
+
 class Scorer:
     """One question, and the segments that were scored for it."""
 
@@ -85,10 +95,15 @@ class Scorer:
         bundle: Bundle,
         asked: Sequence[AskedWords],
         rest: NDArray[np.float32] | None,
+        *,
+        words: float = 1.0,
     ) -> None:
-        """``rest`` [V]: of the question what is not words, as a vector."""
+        """``rest`` [H]: of the question what is no words, as a vector; ``words``: how much is."""
         self._library, self._head = library, _head(bundle)
-        self._asked, self._rest = asked, rest
+        self._asked, self._rest = asked, None
+        if rest is not None or bundle.config.hubs is not None:
+            given = np.zeros(bundle.head_dim, np.float32) if rest is None else rest
+            self._rest = bundle.as_questions(given[None], [words])[0]  # [V]
         self._scores: dict[int, float] = {}
         self._places: dict[int, tuple[int, int]] = {}
         self._times: list[list[NDArray[np.float32]]] = []

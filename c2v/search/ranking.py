@@ -17,8 +17,9 @@ from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
 from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
-from c2v.search.interaction import SCORED_AGAIN, AskedWords, Scorer, asked_words
+from c2v.search.interaction import SCORED_AGAIN, AskedWords, Scorer, asked_words, put_together
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
+from c2v.search.phrasing import phrasings
 from c2v.search.results import Answer, Explanation, Moment
 
 
@@ -28,17 +29,19 @@ class Query:
 
     label: str
     vector: NDArray[np.float32]
-    """[V] unit length: compared with the vectors of segments."""
+    """[H] unit length: compared with the vectors of segments."""
     feature: NDArray[np.float32]
     """[D] in the space of frame features, any length: finds the frame inside a segment."""
     pictures: bool = False
     """It was made of pictures alone, which are closer to pictures than any text is."""
     parts: tuple[tuple[str, float], ...] = ()
     """Of a question of several parts, what each is and how much it counts."""
-    words: tuple[AskedWords, ...] = ()
-    """Of its texts, where the head compares words with frames."""
+    words: float = 1.0
+    """How much of it is text, which is how much the hub bias of a segment counts."""
+    asked: tuple[AskedWords, ...] = ()
+    """The words of its texts, where the head compares them with frames."""
     rest: NDArray[np.float32] | None = None
-    """[V] of such a question what is not words: the part of ``vector`` that is to be added."""
+    """[H] of such a question what is no words: the part of ``vector`` that is to be added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +73,31 @@ class SearchOptions:
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
-    stage1 = bundle.encode_text(texts)
+    put = [phrasings(text, bundle.config.questions) for text in texts]
+    stage1 = bundle.encode_text([phrase for phrases in put for phrase in phrases])
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
-    return [
-        Query(text, vector, feature, words=words)
-        for text, vector, feature, words in zip(
-            texts, vectors, stage1.pooled(), asked_words(bundle, texts, stage1), strict=True
-        )
-    ]
+    features = stage1.pooled()
+    words = asked_words(bundle, [phrase for phrases in put for phrase in phrases], stage1)
+    queries = []
+    first = 0
+    for text, phrases in zip(texts, put, strict=True):
+        rows = slice(first, first + len(phrases))
+        first += len(phrases)
+        asked = put_together(words[rows], vectors[rows])
+        queries.append(Query(text, _mean(vectors[rows]), _mean(features[rows]), asked=asked))
+    return queries
+
+
+def _mean(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean direction of phrasings [P, N]; of one alone it is that one, to the bit."""
+    if len(rows) == 1:
+        return np.asarray(rows[0])
+    return unit_rows(unit_rows(rows).mean(axis=0))
 
 
 def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
-    """A query out of a clip: its head vector [V] and its frame features [T, D]."""
-    return Query(label, vector, unit_rows(features).mean(axis=0), pictures=True)
+    """A query out of a clip: its head vector [H] and its frame features [T, D]."""
+    return Query(label, vector, unit_rows(features).mean(axis=0), pictures=True, words=0.0)
 
 
 def find(library: Store, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
@@ -128,7 +143,7 @@ def _answers(
     answers = []
     bar = MATCH if options.min_score is None else 0.0
     scorers = [_scorer(library, bundle, query) for query in queries]
-    found = _rank(library, queries, scorers, options)
+    found = _rank(library, bundle, queries, scorers, options)
     for query, scorer, one in zip(queries, scorers, found, strict=True):
         strategy, ranked, moments, among = one
         if options.rerank and scorer is None:
@@ -164,13 +179,14 @@ def _answers(
 
 def _scorer(library: Store, bundle: Bundle, query: Query) -> Scorer | None:
     """What scores the first hits again, where the head and the question have words."""
-    if not query.words:
+    if not query.asked:
         return None
-    return Scorer(library, bundle, query.words, query.rest)
+    return Scorer(library, bundle, query.asked, query.rest, words=query.words)
 
 
 def _rank(
     library: Store,
+    bundle: Bundle,
     queries: Sequence[Query],
     scorers: Sequence[Scorer | None],
     options: SearchOptions,
@@ -188,8 +204,10 @@ def _rank(
     count = max(64, 4 * wanted, options.rerank or SCORED_AGAIN if again else 0)
     pending = list(range(len(queries)))
     while pending:
-        vectors = np.stack([queries[place].vector for place in pending])
-        nearest = library.nearest(vectors, count, strategy=options.strategy, where=options.where)
+        asked = [queries[place] for place in pending]
+        vectors = np.stack([query.vector for query in asked])
+        questions = bundle.as_questions(vectors, [query.words for query in asked])  # [Q, V]
+        nearest = library.nearest(questions, count, strategy=options.strategy, where=options.where)
         exhausted = nearest.scores.shape[1] < count
         short = []
         for line, place in enumerate(pending):
@@ -292,5 +310,5 @@ def best_scores(
 ) -> NDArray[np.float32]:
     """The score of the best segment for each of some queries: [Q]."""
     scorers = [_scorer(library, bundle, query) for query in queries]
-    found = _rank(library, queries, scorers, options)
+    found = _rank(library, bundle, queries, scorers, options)
     return np.asarray([ranked[0][0] for _, ranked, _, _ in found], np.float32)

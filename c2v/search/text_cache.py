@@ -49,7 +49,8 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
 
 
 def _key(bundle: Bundle, text: str) -> str:
-    parts = (bundle.fingerprint, __version__, np.__version__, text)
+    put = repr(bundle.config.questions)
+    parts = (bundle.fingerprint, put, __version__, np.__version__, text)
     # Texts from the command line may hold bytes that are not UTF-8, as lone surrogates.
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=20).hexdigest()
@@ -58,7 +59,7 @@ def _key(bundle: Bundle, text: str) -> str:
 def _parts(query: Query) -> list[NDArray[np.float32]]:
     """The numbers of a query; of its words, [L] weights, [L] numbers and [L, D] vectors."""
     parts = [query.vector, query.feature]
-    for asked in query.words:
+    for asked in query.asked:
         numbers = np.asarray(asked.numbers, np.float32)
         parts += [asked.words.weights, numbers, asked.words.vectors]
     return parts
@@ -71,7 +72,7 @@ def _read(path: Path, text: str, bundle: Bundle) -> Query | None:
     except OSError:
         return None
     check, numbers = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
-    wide, dim = bundle.vector_dim, bundle.feature_dim
+    wide, dim = bundle.head_dim, bundle.feature_dim
     count, odd = divmod(len(numbers) - 4 * (wide + dim), 4 * (dim + 2))
     if odd or (count > 0) != bundle.interacts or check != _checksum(path, numbers):
         return None
@@ -85,7 +86,7 @@ def _read(path: Path, text: str, bundle: Bundle) -> Query | None:
 
     words = Words(rest[2 * count :].reshape(count, dim), rest[:count])
     each = tuple(rest[count : 2 * count].astype(int).tolist())
-    return Query(text, vector, feature, words=(AskedWords(text, words, each),))
+    return Query(text, vector, feature, asked=(AskedWords(text, words, each),))
 
 
 def _checksum(path: Path, numbers: bytes) -> bytes:

@@ -105,7 +105,7 @@ def test_the_answer_has_the_scores_of_the_head(library: Store, bundle: Bundle) -
     assert [m.path for m in answer] == sorted(expected, key=lambda path: -expected[path])
     for moment in answer:
         assert moment.score == pytest.approx(expected[moment.path], abs=1e-5)
-    by_vectors = dataclasses.replace(query, words=())
+    by_vectors = dataclasses.replace(query, asked=())
     plain = find(library, bundle, by_vectors, SearchOptions(top=VIDEOS))
     assert [m.path for m in plain] != [m.path for m in answer], "the vectors alone say otherwise"
     assert answer.results[0].confidence >= answer.results[-1].confidence
@@ -162,11 +162,11 @@ def test_parts_of_a_question_add_up(library: Store, bundle: Bundle) -> None:
 
 
 def _score(library: Store, bundle: Bundle, query: Query, segment: int) -> float:
-    if not query.words:
+    if not query.asked:
         return float(library.vectors([segment])[segment] @ query.vector)
     head = bundle.head
     frames = library.features([segment])[segment][1]
-    return float(head.score(query.words[0].words, [frames]).scores[0])  # type: ignore[attr-defined]
+    return float(head.score(query.asked[0].words, [frames]).scores[0])  # type: ignore[attr-defined]
 
 
 def test_questions_asked_together_are_answered_as_alone(library: Store, bundle: Bundle) -> None:
@@ -182,8 +182,8 @@ def test_a_text_asked_before_is_the_same(library: Store, bundle: Bundle, tmp_pat
     first = cached_query(bundle, "a dog on the grass", folder)
     again = cached_query(bundle, "a dog on the grass", folder)
     assert len(list(folder.iterdir())) == 1
-    assert again.words[0].numbers == first.words[0].numbers == (0, 1, 2, 3, 4, -1)
-    np.testing.assert_array_equal(again.words[0].words.vectors, first.words[0].words.vectors)
+    assert again.asked[0].numbers == first.asked[0].numbers == (0, 1, 2, 3, 4, -1)
+    np.testing.assert_array_equal(again.asked[0].words.vectors, first.asked[0].words.vectors)
     answers = [find(library, bundle, one, SearchOptions()) for one in (first, again)]
     assert answers[0].results == answers[1].results
     assert answers[0].explanation == answers[1].explanation
@@ -194,7 +194,7 @@ def test_which_frame_answers_which_word(library: Store, bundle: Bundle) -> None:
     answer = find(library, bundle, query, SearchOptions(top=3))
     assert answer.explanation is not None
     assert len(answer.explanation.words) == 3
-    asked = query.words[0]
+    asked = query.asked[0]
     for moment, words in zip(answer, answer.explanation.words, strict=True):
         assert [found.word for found in words] == ["a", "snowboarder,", "upside", "down", ""]
         assert sum(found.share for found in words) == pytest.approx(1.0, abs=1e-5)
