@@ -46,12 +46,17 @@ def interaction_matrix(
     frames = [candidates.frames[row] for row in best.order]
     similarity = np.empty((len(texts), len(candidates.paths)), np.float32)
     bias = best.vectors @ bundle.as_questions(np.zeros((1, bundle.head_dim), np.float32))[0]
+    w = np.float32(head.settings.center_weight)
     order = by_length(texts)
     for first in range(0, len(texts), TEXTS_AT_ONCE):
         places = order[first : first + TEXTS_AT_ONCE]
         stage1 = bundle.encode_text([texts[place] for place in places], most_tokens=most_tokens)
         words, weights = head.words(stage1.tokens, stage1.mask)
-        similarity[places] = best.of(head.score_all(words, weights, frames) + bias)
+        scores = (1 - w) * (head.score_all(words, weights, frames) + bias)
+        if w:
+            asked = bundle.as_questions(head.embed_text(stage1.tokens, stage1.mask))
+            scores += w * (asked @ best.vectors.T)
+        similarity[places] = best.of(scores)
     return similarity
 
 

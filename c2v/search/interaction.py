@@ -112,7 +112,8 @@ class Scorer:
     def scored(self, hits: Sequence[tuple[float, SegmentRow]]) -> list[tuple[float, SegmentRow]]:
         """Hits with their scores, best first; equal ones stay in their order."""
         self._score([row.segment_id for _, row in hits if row.segment_id not in self._scores])
-        found = [(self._scores[row.segment_id], row) for _, row in hits]
+        w = self._head.settings.center_weight
+        found = [(w * cosine + (1 - w) * self._scores[row.segment_id], row) for cosine, row in hits]
         return sorted(found, key=lambda hit: -hit[0])
 
     def _score(self, ids: Sequence[int]) -> None:

@@ -41,7 +41,7 @@ def best_segment(similarity: Tensor, video: Tensor, count: int) -> Tensor:
     return out.scatter_reduce(1, video.expand_as(similarity), similarity, "amax")
 
 
-def branch_scores(text_parts: Sequence[Tensor], segment_parts: Sequence[Tensor]) -> list[Tensor]:
+def branches(text_parts: Sequence[Tensor], segment_parts: Sequence[Tensor]) -> list[Tensor]:
     """Scores [N, S] of each branch: inner products, or of wti those of its vectors and its own."""
     if len(text_parts) < 3:
         return [text @ segment.T for text, segment in zip(text_parts, segment_parts, strict=True)]
@@ -75,6 +75,6 @@ def batch_loss(
     """
     losses = [
         weight * contrast(scale * best_segment(scores, video, videos), owner)
-        for weight, scores in zip(weights, branch_scores(text_parts, segment_parts), strict=True)
+        for weight, scores in zip(weights, branches(text_parts, segment_parts), strict=True)
     ]
     return torch.stack(losses).sum()

@@ -11,11 +11,9 @@ import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 
 from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
-from c2v.training.objective import best_segment, branch_scores
+from c2v.training.objective import best_segment, branches
 from c2v.training.trainee import Trainee
 
-MIXING = (1.0, 0.9, 0.75, 0.5)
-"""Weights of the global branch that are tried, the first of equally good ones is taken."""
 PERFECT = (600.0, -2.0)
 """The score of everything standing first: no later epoch can be better."""
 _AT_ONCE = 128
@@ -54,15 +52,12 @@ def validate(
     """
     text_parts, segment_parts, place = embed(trainee, texts, videos)
     video = torch.tensor(place)
-    aligned = trainee.settings.aligned
-    branches = branch_scores(text_parts, segment_parts)
-    if trainee.settings.interacts:
-        branches = branches[1:]  # the first only proposes
+    scored = branches(text_parts, segment_parts)
     best: Validation | None = None
-    for weight in (mixing or MIXING) if aligned else (1.0,):
+    for weight in (mixing or trainee.settings.mixing) if len(scored) == 2 else (1.0,):
         shares = (weight, 1.0 - weight)
         similarity = torch.stack(
-            [w * scores for w, scores in zip(shares, branches, strict=False)]
+            [w * scores for w, scores in zip(shares, scored, strict=False)]
         ).sum(0)
         scores = best_segment(similarity, video, len(videos)).numpy()
         found = Validation(retrieval_metrics(scores, np.asarray(owner)), weight)

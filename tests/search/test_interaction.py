@@ -32,7 +32,13 @@ VIDEOS = 40
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
     settings = HeadSettings(
-        type="wti", feature_dim=WIDTH, layers=1, bottleneck=16, positions=20, projected=True
+        type="wti",
+        feature_dim=WIDTH,
+        layers=1,
+        bottleneck=16,
+        positions=20,
+        projected=True,
+        center_weight=0.0,
     )
     head = random_head(settings, seed=1)
     with torch.no_grad():

@@ -60,8 +60,8 @@ def init_identity(
     positions and types: then y = z, v_t = 2 x_t, and the unit frame is meanP's. An LSTM whose cell
     candidate is zero has zero states: v_t = x_t. The alignment block cannot be made to say what
     meanP says, so it gets weight 0 (`center_weight` 1) in the settings that come back; train both
-    branches with a loss of their own and choose the weight on validation data. The vectors of wti
-    are meanP's, its scores half a mean and half a maximum of the cosines of frames.
+    branches with a loss of their own and choose the weight on validation data. So it is with wti,
+    of which the vectors are meanP's and the scores are not.
 
     Inner weights come from `clip_state` where it is given and fits, as in `init_from_clip`.
 
@@ -75,7 +75,7 @@ def init_identity(
         )
     head = random_head(settings, seed=seed)
     if isinstance(head, Wti):
-        return settings, _state(head)
+        return replace(settings, center_weight=1.0), _state(head)
     if clip_state is not None and _fits(settings, clip_state):
         _copy_from_clip(head, settings, clip_state)
     with torch.no_grad():

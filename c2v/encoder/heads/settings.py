@@ -55,7 +55,7 @@ class HeadSettings:
     center_type: str = "TAB"
     center_proj: str = "TAB_TDB"
     centers: int = 5  # K
-    center_weight: float = 0.5  # w of  w * S_global + (1 - w) * S_aligned
+    center_weight: float = 0.5  # w of  w * S_global + (1 - w) * S_aligned (wti: its own score)
     difference_layers: int = 1  # blocks of frame2t_attention
     action_layers: int = 1  # blocks of actionClip
     legacy_mask_order: bool = False  # the released code's mask bug, for bit-reproduction only
@@ -85,6 +85,13 @@ class HeadSettings:
     def interacts(self) -> bool:
         """Whether words are compared with frames: the vectors only propose what is to be scored."""
         return self.type == "wti"
+
+    @property
+    def mixing(self) -> tuple[float, ...]:
+        """The values of `center_weight` that are worth trying, the first of equals to be taken."""
+        if self.interacts:
+            return (0.0, 0.5)
+        return (1.0, 0.9, 0.75, 0.5) if self.aligned else (1.0,)
 
     @property
     def differences(self) -> bool:

@@ -15,6 +15,10 @@ here it is narrow, because a search does it again for hundreds of segments (`num
 W and C are zero at first: then all words are the text, and the head is a mean and a maximum of
 what meanP compares. What a tower says of single tokens need not lie in the space of the frames.
 The last token stands for the whole text and is t itself.
+
+A model may mix it with what its vectors say, w <t, v> + (1 - w) score, w being `center_weight`:
+before the first step of training w is 1, so that it begins as meanP; after it 0, unless a half
+does better on the videos that are held back.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ NO_TOKEN = -1.0
 """The weight of what is padding; a real one is never below 0."""
 _FARTHEST = -2.0  # below every cosine
 _COSINES_AT_ONCE = 1 << 24
-_POSITION_STD = 0.3
+_POSITION_STD = 1.0  # as large as what comes of the frames; 0.3 learns the order half as well
 
 
 class Wti(HeadModule):
