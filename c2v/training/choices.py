@@ -10,6 +10,7 @@ from c2v.encoder.heads.base import HeadModule
 from c2v.errors import UsageError
 from c2v.training.recipe import (
     SMALL_PAIRS,
+    WTI_EPOCHS,
     WTI_RATE,
     Optimiser,
     Recipe,
@@ -102,7 +103,7 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     recipe = Recipe(
         train=train,
         init=start,
-        epochs=choices.epochs or epochs_for(videos, batch),
+        epochs=choices.epochs or epochs_for(videos, batch) * (WTI_EPOCHS if head == "wti" else 1),
         batch=batch,
         optimiser=choices.optimiser,  # type: ignore[arg-type]
         validation=choices.validation,
