@@ -2,9 +2,12 @@
 
 ``python -m tests.benchmarks.interaction`` times 200 segments of 12 frames of 512 numbers against a
 question of ten words, once the products alone and once with reading the frames from a library of
-2,000 segments. Prints the median and the least of 40, and the
-processor's time, which other work on the machine does not lengthen; on as many cores as NumPy is given
-(``OPENBLAS_NUM_THREADS=1`` is what ``search -i`` takes).
+2,000 segments. Prints the median and the least of 40, and the processor's time, which other work
+on the machine lengthens less; on as many cores as NumPy is given (``OPENBLAS_NUM_THREADS=1`` is
+what ``search -i`` takes).
+
+Measured on one core of two that had other work to do (load average 4): 12.6 ms at least, 13.8 in
+the median for the scores.
 """
 
 from __future__ import annotations
