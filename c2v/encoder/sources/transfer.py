@@ -18,6 +18,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -99,7 +100,7 @@ def fetch(seen: Seen, part: Path, on_progress: Progress | None = None) -> bool:
         try:
             if _receive(seen, part, note, done, on_progress or (lambda _done, _total: None)):
                 break
-            reason: object = f"{seen.host} hung up"
+            reason: object = "the server hung up"
         except urllib.error.HTTPError as error:
             if error.code < 500:
                 raise refusal(seen.url, error) from error
@@ -145,7 +146,7 @@ def refusal(url: str, error: Exception) -> ModelError:
     hint = "try again"
     if isinstance(error, urllib.error.HTTPError) and error.code in (401, 403):
         hint = "check the name; where it takes an account: HF_TOKEN=... c2v model pull NAME"
-    return ModelError(f"{_shown(url)} cannot be read: {_reason(error)}", hint=hint)
+    return ModelError(f"{_shown(url)} could not be fetched: {_reason(error)}", hint=hint)
 
 
 def _begin(seen: Seen, part: Path, note: Path) -> bool:
@@ -249,8 +250,8 @@ def _headers_of(url: str) -> dict[str, str]:
         raise
 
 
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
+def _lower(headers: Message) -> dict[str, str]:
+    return {name.lower(): str(value) for name, value in headers.items()}
 
 
 def _opener(follow: type[Any] = _Following) -> urllib.request.OpenerDirector:
@@ -300,9 +301,10 @@ def _write_note(note: Path, content: Mapping[str, Any]) -> None:
 def _broken(seen: Seen, kept: int, reason: object) -> BrokenTransferError:
     of = f" of {seen.size_bytes / 1e6:.1f}" if seen.size_bytes is not None else ""
     return BrokenTransferError(
-        f"{_shown(seen.url)} came in part, {kept / 1e6:.1f}{of} MB: {_reason(reason)}",
+        f"{_shown(seen.url)} could not be fetched in full: {_reason(reason)} after "
+        f"{kept / 1e6:.1f}{of} MB",
         kept=kept,
-        hint="the same command goes on from there",
+        hint="the same command goes on from there; c2v index --model mini PATH needs no network",
     )
 
 
