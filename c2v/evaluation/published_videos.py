@@ -101,6 +101,13 @@ def embed_published(
         on_progress: called with videos done and videos in all.
         on_problem: called with a sentence about frames that are left out.
     """
+    for bundle in bundles:
+        if bundle.config.image.clip is not None:
+            raise ModelError(
+                f"{bundle.name} takes clips, and a published protocol says which single frames "
+                "are looked at",
+                hint="c2v evaluate --data FILE without --protocol",
+            )
     sides = {bundle.config.image.side for bundle in bundles}
     fillers = [_mean_colour(bundle) for bundle in bundles]
     vectors: list[list[NDArray[np.float32]]] = [[] for _ in bundles]

@@ -27,8 +27,9 @@ FRAMES_A_CHUNK = 64
 class Frame:
     """One picture: the position of its time in the asked list, its real time, its pixels.
 
-    `pixels` is uint8 RGB, upright, [side, side, 3]. Frames of one call may share an array when
-    two asked times show the same picture: do not write into it.
+    `pixels` is uint8 RGB, upright, [side, side, 3]; of a clip (:mod:`c2v.media.clips`) all of its
+    pictures, [N, side, side, 3]. Frames of one call may share an array when two asked times show
+    the same picture: do not write into it.
     """
 
     index: int
@@ -37,7 +38,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
-        if len(shape) != 3 or shape[2] != 3 or shape[0] != shape[1]:
+        if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-3] != shape[-2]:
             raise ValueError(f"a frame is [side, side, 3], not {list(shape)}")
 
 
@@ -54,7 +55,7 @@ class Frames:
     seconds: NDArray[np.float32]
     """[n] the real time of each."""
     pixels: NDArray[np.uint8]
-    """[m, side, side, 3] RGB, the m <= n pictures."""
+    """[m, side, side, 3] RGB, the m <= n pictures; of clips [m, N, side, side, 3]."""
     shown: NDArray[np.intp]
     """[n] which of the pictures each frame shows."""
 
@@ -65,7 +66,8 @@ class Frames:
                 f"of {count} frames there are {list(self.seconds.shape)} times and "
                 f"{list(self.shown.shape)} numbers of pictures"
             )
-        if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[0] > count:
+        square = shape[-1] == 3 and shape[-3] == shape[-2]
+        if len(shape) not in (4, 5) or not square or shape[0] > count:
             raise ValueError(f"pictures of {count} frames are [m, side, side, 3], not {shape}")
 
 
@@ -95,13 +97,16 @@ class Decoder(Protocol):
         ...
 
 
-def in_chunks(frames: Iterable[Frame], *, first: int = 0) -> Iterator[Frames]:
-    """A few frames at a time, each picture once; `first` is added to every index."""
-    chunk = _Chunk(first)
+def in_chunks(
+    frames: Iterable[Frame], *, first: int = 0, most: int = PICTURES_A_CHUNK
+) -> Iterator[Frames]:
+    """A few frames at a time, each picture once, at most `most` of them; `first` is added to every
+    index."""
+    chunk = _Chunk(first, most)
     for frame in frames:
         if chunk.is_full_before(frame):
             yield chunk.frames()
-            chunk = _Chunk(first)
+            chunk = _Chunk(first, most)
         chunk.add(frame)
     if chunk.seconds:
         yield chunk.frames()
@@ -112,6 +117,7 @@ class _Chunk:
     """Frames in the making, and the pictures among them."""
 
     first: int
+    most: int
     indices: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
@@ -120,7 +126,7 @@ class _Chunk:
     def is_full_before(self, frame: Frame) -> bool:
         if len(self.seconds) == FRAMES_A_CHUNK:
             return True
-        return len(self.pictures) == PICTURES_A_CHUNK and not self._repeats(frame)
+        return len(self.pictures) == self.most and not self._repeats(frame)
 
     def add(self, frame: Frame) -> None:
         if not self._repeats(frame):
