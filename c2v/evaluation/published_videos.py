@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError, UsageError
+from c2v.errors import MediaError, ModelError, UsageError
 from c2v.evaluation.datasets.benchmarks import BENCHMARKS
 from c2v.evaluation.stored import Missing
 from c2v.media.published_pictures import sample_published
