@@ -1,6 +1,6 @@
 """Clips: for an encoder that takes several pictures of a moment at once, as one feature.
 
-A row of a layout is then a clip: a stretch around its time, looked at N times. Nothing else of a
+A row of a layout is then a clip: a stretch around its time, looked at T times. Nothing else of a
 layout, of a library or of a search knows of it: a clip has one time (its middle) and one feature,
 as a frame has.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.media.frames import Frame
+from c2v.media.frames import Clip, Frame
 from c2v.media.picture import ClipShape
 from c2v.media.segments import Segment
 
@@ -31,7 +31,7 @@ def in_clips(segment: Segment, clip: ClipShape) -> Segment:
 
 
 def clip_times(segments: Sequence[Segment], clip: ClipShape) -> NDArray[np.float64]:
-    """The times [M, N] of the pictures of all M clips, ascending: bin centres of ``clip.seconds``
+    """The times [M, T] of the pictures of all M clips, ascending: bin centres of ``clip.seconds``
     around the middle of each, or of less where clips are closer than that.
 
     >>> clip_times([Segment(0, 8, (2.0, 6.0))], ClipShape(2, 2.0)).tolist()
@@ -48,8 +48,8 @@ def clip_times(segments: Sequence[Segment], clip: ClipShape) -> NDArray[np.float
     return joined
 
 
-def gather(frames: Iterable[Frame], clip: ClipShape) -> Iterator[Frame]:
-    """Pictures of consecutive clips, N each, as one frame a clip: pixels [N, side, side, 3].
+def gather(frames: Iterable[Frame], clip: ClipShape) -> Iterator[Clip]:
+    """Pictures of consecutive clips, T each, together; ``index`` counts clips then.
 
     In the place of a picture that could not be read stands the one before it, or else the one
     after it; a clip of which nothing could be read is left out.
@@ -67,9 +67,9 @@ def gather(frames: Iterable[Frame], clip: ClipShape) -> Iterator[Frame]:
         yield _clip(row, parts, clip)
 
 
-def _clip(row: int, parts: dict[int, Frame], clip: ClipShape) -> Frame:
+def _clip(row: int, parts: dict[int, Frame], clip: ClipShape) -> Clip:
     places = sorted(parts)
     before = np.searchsorted(places, np.arange(clip.frames), side="right") - 1
     shown = [parts[places[max(0, int(one))]] for one in before]
     seconds = float(np.mean([frame.seconds for frame in parts.values()]))
-    return Frame(row, seconds, np.stack([frame.pixels for frame in shown]))
+    return Clip(row, seconds, np.stack([frame.pixels for frame in shown]))

@@ -27,9 +27,8 @@ FRAMES_A_CHUNK = 64
 class Frame:
     """One picture: the position of its time in the asked list, its real time, its pixels.
 
-    `pixels` is uint8 RGB, upright, [side, side, 3]; of a clip (:mod:`c2v.media.clips`) all of its
-    pictures, [N, side, side, 3]. Frames of one call may share an array when two asked times show
-    the same picture: do not write into it.
+    `pixels` is uint8 RGB, upright, [side, side, 3]. Frames of one call may share an array when
+    two asked times show the same picture: do not write into it.
     """
 
     index: int
@@ -38,8 +37,18 @@ class Frame:
 
     def __post_init__(self) -> None:
         shape = self.pixels.shape
-        if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-3] != shape[-2]:
+        if len(shape) != 3 or shape[2] != 3 or shape[0] != shape[1]:
             raise ValueError(f"a frame is [side, side, 3], not {list(shape)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What stands in the place of a frame for an encoder that takes clips: T pictures around a
+    time (:mod:`c2v.media.clips`), [T, side, side, 3]."""
+
+    index: int
+    seconds: float
+    pixels: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +64,7 @@ class Frames:
     seconds: NDArray[np.float32]
     """[n] the real time of each."""
     pixels: NDArray[np.uint8]
-    """[m, side, side, 3] RGB, the m <= n pictures; of clips [m, N, side, side, 3]."""
+    """[m, side, side, 3] RGB, the m <= n pictures; of clips [m, T, side, side, 3]."""
     shown: NDArray[np.intp]
     """[n] which of the pictures each frame shows."""
 
@@ -98,7 +107,7 @@ class Decoder(Protocol):
 
 
 def in_chunks(
-    frames: Iterable[Frame], *, first: int = 0, most: int = PICTURES_A_CHUNK
+    frames: Iterable[Frame | Clip], *, first: int = 0, most: int = PICTURES_A_CHUNK
 ) -> Iterator[Frames]:
     """A few frames at a time, each picture once, at most `most` of them; `first` is added to every
     index."""
@@ -123,19 +132,19 @@ class _Chunk:
     shown: list[int] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def is_full_before(self, frame: Frame) -> bool:
+    def is_full_before(self, frame: Frame | Clip) -> bool:
         if len(self.seconds) == FRAMES_A_CHUNK:
             return True
         return len(self.pictures) == self.most and not self._repeats(frame)
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame | Clip) -> None:
         if not self._repeats(frame):
             self.pictures.append(frame.pixels)
         self.indices.append(self.first + frame.index)
         self.seconds.append(frame.seconds)
         self.shown.append(len(self.pictures) - 1)
 
-    def _repeats(self, frame: Frame) -> bool:
+    def _repeats(self, frame: Frame | Clip) -> bool:
         if not self.pictures:
             return False
         last = self.pictures[-1]

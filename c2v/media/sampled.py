@@ -134,7 +134,7 @@ class SampledVideo:
     @property
     def pictures(self) -> NDArray[np.uint8]:
         """A picture a frame: [n, side, side, 3] RGB, as many as ``frames.indices``; of clips
-        [n, N, side, side, 3]."""
+        [n, T, side, side, 3]."""
         return self.frames.pixels[self.frames.shown]
 
 
