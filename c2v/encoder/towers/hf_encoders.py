@@ -20,8 +20,6 @@ from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
 Encoder = Callable[[NDArray[np.int64]], Array]
 """Ids [n, L] without padding to tokens of the last layer [n, L, W]."""
 
-_NO_BIAS = np.float32(0)
-
 
 class _Weights:
     """Weights by name, all of them below ``transformer.``; memory-mapped, nothing is copied."""
@@ -39,7 +37,7 @@ class _Weights:
         return linear(x, self[f"{name}.weight"], self[f"{name}.bias"])
 
     def matrix(self, x: Array, name: str) -> Array:
-        return linear(x, self[f"{name}.weight"], _NO_BIAS)
+        return linear(x, self[f"{name}.weight"])
 
     def norm(self, x: Array, name: str) -> Array:
         return layer_norm(x, self[f"{name}.weight"], self[f"{name}.bias"], eps=self.shape.eps)
@@ -151,7 +149,9 @@ class _T5:
 def sine_positions(places: NDArray[np.int64], width: int) -> Array:
     """Sines, then cosines, of places [L] at width / 2 frequencies: [L, width]."""
     half = width // 2
-    frequencies = np.exp(np.arange(half, dtype=np.float32) * np.float32(-math.log(10000) / (half - 1)))
+    frequencies = np.exp(
+        np.arange(half, dtype=np.float32) * np.float32(-math.log(10000) / (half - 1))
+    )
     angles = places.astype(np.float32)[:, None] * frequencies
     waves = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     return np.pad(waves, ((0, 0), (0, width % 2)))
@@ -167,7 +167,9 @@ def relative_buckets(length: int, *, count: int, farthest: int) -> NDArray[np.in
     half = count // 2
     exact = half // 2
     far = np.maximum(np.abs(distance), 1).astype(np.float32)
-    grown = np.log(far / np.float32(exact)) / np.float32(math.log(farthest / exact)) * (half - exact)
+    grown = (
+        np.log(far / np.float32(exact)) / np.float32(math.log(farthest / exact)) * (half - exact)
+    )
     large = np.minimum(exact + grown.astype(np.int64), half - 1)
     near = np.abs(distance)
     buckets: NDArray[np.int64] = half * (distance > 0) + np.where(near < exact, near, large)

@@ -7,7 +7,7 @@ feature of a text does not depend on the texts beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,10 @@ from c2v.cores import share_out, usable_cores
 from c2v.encoder.numpy_layers import Array, gelu, linear
 from c2v.encoder.tensors import tensor_shapes
 from c2v.encoder.towers import TextFeatures, require_keys
+from c2v.encoder.towers.equal_lengths import equally_long
 from c2v.encoder.towers.hf_encoders import make_encoder
 from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
 from c2v.errors import ModelError
-
-_BATCH_TOKENS = 512  # rows of activations that stay in the cache of a core
-_NO_BIAS = np.float32(0)
 
 
 class HFTextTower:
@@ -68,7 +66,9 @@ class HFTextTower:
         pool = self.architecture.pool
         pooled = x.mean(axis=1) if pool == "mean" else x[:, 0]
         if pool == "first_dense":
-            dense = (self._weights[f"transformer.pooler.dense.{name}"] for name in ("weight", "bias"))
+            dense = (
+                self._weights[f"transformer.pooler.dense.{name}"] for name in ("weight", "bias")
+            )
             pooled = np.tanh(linear(pooled, *dense))
         x[:, -1] = pooled
         return self._project(x)
@@ -76,21 +76,8 @@ class HFTextTower:
     def _project(self, x: Array) -> Array:
         w = self._weights
         if self.architecture.projection == "linear":
-            return linear(x, w["proj.weight"], _NO_BIAS)
+            return linear(x, w["proj.weight"])
         if self.architecture.projection == "mlp":
-            inner = gelu(linear(x, w["proj.0.weight"], _NO_BIAS))
-            return linear(inner, w["proj.2.weight"], _NO_BIAS)
+            inner = gelu(linear(x, w["proj.0.weight"]))
+            return linear(inner, w["proj.2.weight"])
         return x
-
-
-def equally_long(
-    lengths: NDArray[np.int64], *, groups: int
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Lengths above 0 with rows [n] that have it: at least ``groups`` of them, where there are."""
-    most = max(1, len(lengths) // groups)
-    # (np.unique would import numpy.ma, a third of the time of a short search)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        rows = np.flatnonzero(lengths == length)
-        step = min(most, max(1, _BATCH_TOKENS // length))
-        for start in range(0, len(rows), step):
-            yield length, rows[start : start + step]
