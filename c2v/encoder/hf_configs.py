@@ -12,7 +12,7 @@ from typing import Any, Final
 from c2v.encoder.towers.hf_text_shape import EncoderKind, HFTextArchitecture, Pooler, Projection
 from c2v.errors import ModelError
 
-Config = Mapping[str, Any]
+Config = dict[str, Any]
 
 _ROBERTA: Final[Config] = {
     "model_type": "roberta",
@@ -79,7 +79,7 @@ _POOLERS: Final[Mapping[str, Pooler]] = {
 
 
 def hf_text_architecture(
-    config: Config, *, output_dim: int, pooler: str, projection: str | None
+    config: Mapping[str, Any], *, output_dim: int, pooler: str, projection: str | None
 ) -> HFTextArchitecture:
     """The tower that open_clip makes of an encoder of transformers.
 
@@ -129,7 +129,7 @@ def _activation(name: str) -> str:
     return _ACTIVATIONS[name]
 
 
-def _bert(config: Config, kind: EncoderKind) -> dict[str, Any]:
+def _bert(config: Mapping[str, Any], kind: EncoderKind) -> dict[str, Any]:
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise ModelError("its text tower has positions that are not absolute, which c2v cannot run")
     width, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
@@ -149,7 +149,7 @@ def _bert(config: Config, kind: EncoderKind) -> dict[str, Any]:
     }
 
 
-def _m2m(config: Config) -> dict[str, Any]:
+def _m2m(config: Mapping[str, Any]) -> dict[str, Any]:
     width, heads = int(config["d_model"]), int(config["encoder_attention_heads"])
     return {
         "kind": "m2m_100",
@@ -166,7 +166,7 @@ def _m2m(config: Config) -> dict[str, Any]:
     }
 
 
-def _t5(config: Config) -> dict[str, Any]:
+def _t5(config: Mapping[str, Any]) -> dict[str, Any]:
     form = str(config.get("feed_forward_proj", "gated-gelu"))
     # T5 says "gated-gelu" and means GELU's approximation by tanh.
     activation = "gelu_new" if form == "gated-gelu" else form.removeprefix("gated-")

@@ -103,7 +103,7 @@ class Unigram:
             here = best[at]
             so_far = here[0] if here else 0.0
             beginnings = self._pieces.beginnings(text[at : at + self._pieces.longest])
-            options = [(length, self._scores[piece], piece) for length, piece in beginnings]
+            options = [(length, float(self._scores[piece]), piece) for length, piece in beginnings]
             if not any(length == size for length, _ in beginnings):
                 options.append((size, self._unknown_score, self._unknown))
             for length, score, piece in options:
@@ -181,7 +181,9 @@ class BytePairs:
                 return
             rank = self._rank(symbols[left], symbols[right])
             if rank is not None:
-                heapq.heappush(queue, (rank[0], left, symbols[left] << 32 | symbols[right], rank[1]))
+                heapq.heappush(
+                    queue, (rank[0], left, symbols[left] << 32 | symbols[right], rank[1])
+                )
 
         for place in range(len(symbols) - 1):
             offer(place)

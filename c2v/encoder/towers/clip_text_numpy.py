@@ -53,7 +53,7 @@ class TextArchitecture:
     output_dim: int
     activation: Literal["quick_gelu", "gelu", "gelu_tanh"]
     causal: bool
-    pool: Literal["end", "last", "first"]
+    pool: Literal["end", "last", "first", "largest"]
     eps: float
     projection_bias: bool
     projection: bool = True
@@ -175,9 +175,10 @@ class ClipTextTower:
     def _seen(self, ids: NDArray[np.int64], length: int) -> int:
         """How many tokens of each row the pooled one can see, the longest text being ``length``."""
         shape = self.architecture
+        context: int = ids.shape[1]
         if shape.class_token and np.all(ids[:, length:] == shape.pad_id):
-            return min(length + 1, ids.shape[1])
-        return length if shape.causal and shape.pool == "end" else ids.shape[1]
+            return min(length + 1, context)
+        return length if shape.causal and shape.pool == "end" else context
 
     def _hidden(self, ids: NDArray[np.int64], seen: int) -> Array | None:
         """-inf where a token (row) does not see another (column): [L, L], or [n, 1, L, L].

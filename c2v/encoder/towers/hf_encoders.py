@@ -45,7 +45,8 @@ class _Weights:
     def root_norm(self, x: Array, name: str) -> Array:
         """x / sqrt(mean of squares + eps) * weight."""
         root = np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(self.shape.eps))
-        return (x / root) * self[f"{name}.weight"]
+        normed: Array = (x / root) * self[f"{name}.weight"]
+        return normed
 
     def attend(self, q: Array, k: Array, v: Array, *, scale: float, bias: Array | None) -> Array:
         """q, k, v [n, L, heads * head_width], bias [heads, L, L] to the same shape as q."""
@@ -56,13 +57,16 @@ class _Weights:
         if bias is not None:
             scores += bias
         mixed: Array = softmax_(scores) @ v
-        return mixed.transpose(0, 2, 1, 3).reshape(n, length, width)
+        joined: Array = mixed.transpose(0, 2, 1, 3).reshape(n, length, width)
+        return joined
 
 
 def make_encoder(shape: HFTextArchitecture, tensors: Mapping[str, NDArray[Any]]) -> Encoder:
     """The encoder of a tower over its (checked) weights."""
-    kinds = {"m2m_100": _M2M, "mt5": _T5}
-    return kinds.get(shape.kind, _Bert)(_Weights(shape, tensors))
+    weights = _Weights(shape, tensors)
+    if shape.kind == "m2m_100":
+        return _M2M(weights)
+    return _T5(weights) if shape.kind == "mt5" else _Bert(weights)
 
 
 class _Bert:
@@ -127,7 +131,7 @@ class _T5:
         table = w["block.0.layer.0.SelfAttention.relative_attention_bias.weight"]
         buckets = relative_buckets(ids.shape[1], count=shape.buckets, farthest=shape.farthest)
         bias = np.ascontiguousarray(table[buckets].transpose(2, 0, 1))  # [heads, L, L]
-        x: Array = w["embed_tokens.weight"][ids]
+        x = w["embed_tokens.weight"][ids]
         for layer in range(shape.layers):
             x = self._layer(x, f"block.{layer}.layer.", bias)
         return w.root_norm(x, "final_layer_norm")
