@@ -1,7 +1,7 @@
 """Model configs of open_clip, understood: which image tower, which text tower, which tokenizer.
 
 The JSON files are read from the folder where open_clip is installed, without importing it (that
-takes seconds). The default model is known without it.
+takes seconds). Two models are known without it (:mod:`c2v.encoder.default_model`).
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any, Final, Literal
 
 from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
 from c2v.encoder.default_model import (
-    DEFAULT_ARCHITECTURE,
     MERGES_FILE,
     MERGES_TENSOR,
-    default_config,
+    known_config,
 )
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
 from c2v.encoder.tensors import read_tensors
@@ -93,10 +92,10 @@ def model_config(architecture: str) -> dict[str, Any]:
 
     Raises:
         ModelError: there is none of that name; the hint has the nearest ones.
-        MissingPartError: it is not the default one, and open_clip is not installed.
+        MissingPartError: c2v does not know it, and open_clip is not installed.
     """
-    if architecture == DEFAULT_ARCHITECTURE:
-        return default_config()
+    if (ours := known_config(architecture)) is not None:
+        return ours
     known = architectures(f"the architecture {architecture}")
     if architecture not in known:
         raise ModelError(

@@ -197,6 +197,19 @@ def check_tower_tensors(
     require_keys(tensor_shapes(visual), _image_shapes(image), what="the image tower")
 
 
+def check_can_run(model: Mapping[str, Any], preprocess: Preprocess, *, name: str) -> None:
+    """Say before its weights are fetched that c2v cannot run a model here.
+
+    Raises:
+        ModelError: one of its towers, its tokenizer or its pictures are of a kind c2v does not run.
+        MissingPartError: its image tower takes PyTorch, which is not installed.
+    """
+    image = image_config(model, preprocess)
+    text_config(model)
+    if VisionShape.of(image) is None:
+        require(f"the model {name}", "torch", "open_clip")
+
+
 def _image_shapes(image: ImageConfig) -> Mapping[str, tuple[int, ...]]:
     """Every weight of an image tower with its shape; of a plain ViT known without open_clip."""
     plain = VisionShape.of(image)
