@@ -31,6 +31,8 @@ from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 CLIP_VOCABULARY: Final = 49408
 CLIP_START: Final = 49406
 CLIP_END: Final = 49407
@@ -63,6 +65,22 @@ class Preprocess:
     std: tuple[float, ...] = OPENAI_STD
     interpolation: str = "bicubic"
     resize: str = "shortest"
+
+
+_NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
+    "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
+    "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
+    "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
+}
+
+
+def usual_preprocess(architecture: str) -> Preprocess:
+    """How all published weights of an architecture want to see a picture, told by its name.
+
+    Those of MobileCLIP differ from each other; it is OpenAI's for all that are not known here.
+    """
+    kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
+    return next(kinds, Preprocess())
 
 
 def open_clip_folder(wish: str) -> Path:
@@ -266,8 +284,8 @@ def _with_tokenizer(
     name = text["hf_tokenizer_name"]
     if tokenizer is None:
         raise ModelError(
-            f"its tokenizer is that of {name}, whose tokenizer.json is not here",
-            hint=f"put {', '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
+            f"its tokenizer is that of {name}, which is not here",
+            hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
             "weights",
         )
     clean, strip = options.pop("clean", "whitespace"), options.pop("strip_sep_token", False)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.architecture import Preprocess, clip_merges, image_config, text_config
+from c2v.encoder.architecture import (
+    Preprocess,
+    clip_merges,
+    image_config,
+    text_architecture,
+    text_config,
+)
 from c2v.encoder.bundle_config import BundleConfig, BundlePart, HeadConfig, ImageConfig, TextConfig
 from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import tensor_shapes, write_tensors
@@ -48,7 +54,9 @@ _IGNORED: Final = frozenset(
         "text.transformer.embed_positions.weights",
     }
 )
-_DECODER: Final = "text_decoder."  # of CoCa: it writes captions, and nothing here asks for one
+NO_TOWERS: Final = _EXTRA | _IGNORED
+"""Keys that belong to neither tower."""
+DECODER: Final = "text_decoder."  # of CoCa: it writes captions, and nothing here asks for one
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -68,7 +76,7 @@ class ClipSource:
     model: Mapping[str, Any]
     preprocess: Preprocess = field(default_factory=Preprocess)
     head: HeadConfig | None = None
-    head_state: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    head_state: Mapping[str, torch.Tensor | NDArray[Any]] = field(default_factory=dict)
     vector_dim: int | None = None
     context: int | None = None
     official: bool = False
@@ -144,7 +152,7 @@ def split_towers(state: Mapping[str, torch.Tensor | NDArray[Any]]) -> tuple[Arra
     textual: Arrays = {}
     extra: Arrays = {}
     for key, value in state.items():
-        if key in _IGNORED or key.startswith(_DECODER):
+        if key in _IGNORED or key.startswith(DECODER):
             continue
         array = to_numpy(value)
         if key.startswith(_VISUAL):
@@ -205,7 +213,7 @@ def check_can_run(model: Mapping[str, Any], preprocess: Preprocess, *, name: str
         MissingPartError: its image tower takes PyTorch, which is not installed.
     """
     image = image_config(model, preprocess)
-    text_config(model)
+    text_architecture(model)
     if VisionShape.of(image) is None:
         require(f"the model {name}", "torch", "open_clip")
 

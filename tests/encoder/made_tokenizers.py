@@ -67,7 +67,7 @@ def mt5(folder: Path) -> Path:
 
 
 def gemma(folder: Path) -> Path:
-    """Byte pairs over whole sentences with bytes for the unknown: ``text <eos>``, filled up with 0."""
+    """Byte pairs over sentences, bytes for the unknown: ``text <eos>``, filled up with 0."""
     specials = ["<pad>", "<eos>", "<bos>", "<unk>"]
     made = pairs(
         specials + [f"<0x{byte:02X}>" for byte in range(256)],

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from c2v.encoder.architecture import model_config, text_architecture, text_config
+from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import Bundle, load_bundle
-from c2v.encoder.clip_bundle import ClipSource, split_towers, write_clip_bundle
+from c2v.encoder.clip_bundle import ClipSource, write_clip_bundle
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.text.foreign_tokenizer import read_tokenizer
-from c2v.errors import ModelError
 from tests.encoder import made_tokenizers
 
 TEXTS = [

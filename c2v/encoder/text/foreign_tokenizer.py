@@ -7,21 +7,22 @@ transformers. Here it is read once, when a bundle is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from c2v.encoder.text.json_tokenizer import JSON_NAME, library_tokenizer, read_json
 from c2v.errors import ModelError
+from c2v.optional import require
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 CONFIG_FILE: Final = "tokenizer_config.json"
 MAP_FILE: Final = "special_tokens_map.json"
-TOKENIZER_FILES: Final = (JSON_NAME, CONFIG_FILE, MAP_FILE)
-"""What is read of a folder; only the first one has to be there."""
+TOKENIZER_FILES: Final = (JSON_NAME, CONFIG_FILE)
+"""What a folder should hold; the second of them says what the first cannot."""
 
 _PADS: Final = ("<pad>", "[PAD]")
 _LANGUAGE: Final = "eng_Latn"  # what NLLB's tokenizer takes a text to be unless it is told
@@ -42,29 +43,59 @@ class ForeignTokenizer:
         return read_json(self.path)
 
 
-def read_tokenizer(path: Path) -> ForeignTokenizer:
-    """A ``tokenizer.json`` with what the files beside it say.
+def read_tokenizer(
+    path: Path, *, config: Path | None = None, special_map: Path | None = None
+) -> ForeignTokenizer:
+    """A ``tokenizer.json`` with what two other files say of it.
+
+    Args:
+        path: the ``tokenizer.json``.
+        config: ``tokenizer_config.json``, if there is one.
+        special_map: ``special_tokens_map.json``, if there is one.
 
     Raises:
         ModelError: a file is absent or damaged, or the tokenizer does what c2v cannot: it pads in
             front, or puts more than one token before or behind a text.
+        MissingPartError: the library ``tokenizers`` is not installed.
     """
+    require(f"the tokenizer {path.name}", "tokenizers")
     library = library_tokenizer(path)
-    settings = {**_optional(path.parent / MAP_FILE), **_optional(path.parent / CONFIG_FILE)}
+    settings: dict[str, Any] = {}
+    for file in (special_map, config):  # the second one goes before the first
+        settings |= read_json(file) if file is not None else {}
     kind = str(settings.get("tokenizer_class") or "")
     side = settings.get("padding_side", "left" if kind.startswith("Gemma") else "right")
     if side != "right":
         raise ModelError(f"{path} pads texts on the {side}, which c2v cannot do")
     start, end = _around(library, settings, kind, path)
-    pad = _named(settings.get("pad_token"), library)
-    if pad is None:
-        found = (read_json(path).get("padding") or {}).get("pad_id")
-        pads = (library.token_to_id(name) for name in _PADS)
-        pad = found if found is not None else next((id_ for id_ in pads if id_ is not None), None)
-    if pad is None:
-        raise ModelError(f"{path} does not say what a short text is filled up with")
+    pad = _pad_id(library, settings, path)
     separator = str(_content(settings.get("sep_token")) or library.id_to_token(end))
-    return ForeignTokenizer(path, start, end, int(pad), separator)
+    return ForeignTokenizer(path, start, end, pad, separator)
+
+
+def find_tokenizer(find: Callable[[str], Path | None]) -> ForeignTokenizer | None:
+    """The tokenizer whose files ``find`` gives by name; None where there is none.
+
+    Raises:
+        ModelError, MissingPartError: as :func:`read_tokenizer`.
+    """
+    path = find(JSON_NAME)
+    if path is None:
+        return None
+    return read_tokenizer(path, config=find(CONFIG_FILE), special_map=find(MAP_FILE))
+
+
+def _pad_id(library: Tokenizer, settings: Mapping[str, Any], path: Path) -> int:
+    """What a short text is filled up with: the first place that says so."""
+    named = _named(settings.get("pad_token"), library)
+    if named is None:
+        named = (read_json(path).get("padding") or {}).get("pad_id")
+    if named is None:
+        usual = (library.token_to_id(name) for name in _PADS)
+        named = next((index for index in usual if index is not None), None)
+    if named is None:
+        raise ModelError(f"{path} does not say what a short text is filled up with")
+    return int(named)
 
 
 def _around(
@@ -111,7 +142,3 @@ def _content(token: object) -> object:
 def _named(token: object, library: Tokenizer) -> int | None:
     name = _content(token)
     return library.token_to_id(name) if isinstance(name, str) else None
-
-
-def _optional(path: Path) -> dict[str, Any]:
-    return read_json(path) if path.exists() else {}
