@@ -20,6 +20,7 @@ from c2v.encoder.architecture import (
     text_config,
 )
 from c2v.encoder.bundle_config import BundleConfig, BundlePart, HeadConfig, ImageConfig, TextConfig
+from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import tensor_shapes, write_tensors
 from c2v.encoder.text.foreign_tokenizer import ForeignTokenizer
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 IMAGE_NAME: Final = "image.safetensors"
 TEXT_NAME: Final = "text.safetensors"
 HEAD_NAME: Final = "head.safetensors"
-EXTRA_NAME: Final = "extra.safetensors"  # logit_scale and what else is not used at inference
 ORIGIN_NAME: Final = "origin.json"  # types and order of the file it was imported from
 
 _VISUAL: Final = "visual."

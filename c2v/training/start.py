@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.clip_bundle import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
+from c2v.encoder.clip_bundle import HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
 from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.initialise import init_from_clip, init_identity
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
+from c2v.encoder.logits import EXTRA_NAME, read_logits
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError, UsageError
 from c2v.nearest import one_of
@@ -161,10 +162,9 @@ def first_scale(
     An encoder that does not say how sharp its scores are is asked: the temperature under which
     the contrast of ``texts`` [N, D] (unit) and ``videos`` [M, D] (unit) is smallest.
     """
-    if EXTRA_NAME in bundle.config.files:
-        extra = read_tensors(bundle.directory / EXTRA_NAME)
-        if "logit_scale" in extra:
-            return min(_CLIP_SCALE, float(np.exp(extra["logit_scale"])))
+    logits = read_logits(bundle.directory, bundle.config)
+    if logits is not None:
+        return min(_CLIP_SCALE, logits.scale)
     similarity = torch.from_numpy(np.ascontiguousarray(texts @ videos.T))
     numbers = torch.from_numpy(owner)
     losses = [float(contrast(scale * similarity, numbers)) for scale in _SCALES]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.clip_bundle import (
-    EXTRA_NAME,
     HEAD_NAME,
     IMAGE_NAME,
     ORIGIN_NAME,
@@ -19,6 +18,7 @@ from c2v.encoder.clip_bundle import (
     join_towers,
 )
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.sources.official.keys import CLIP_PREFIX, join_official
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
