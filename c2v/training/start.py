@@ -19,6 +19,7 @@ from c2v.encoder.heads.initialise import init_from_clip, init_identity
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
 from c2v.encoder.logits import EXTRA_NAME, read_logits
 from c2v.encoder.tensors import read_tensors
+from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError, UsageError
 from c2v.nearest import one_of
 from c2v.training.objective import contrast
@@ -42,7 +43,7 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
     if init is None:
         if trained and same:
             return "model"
-        return "identity" if small or bundle.config.text.family != "clip" else "clip"
+        return "identity" if small or not _has_clip_blocks(bundle) else "clip"
     if init not in get_args(Start):
         raise UsageError(f"--init {init}", hint=one_of(init, get_args(Start)))
     if init == "model" and not (trained and same):
@@ -85,7 +86,7 @@ def first_head(
         # depends on the longest one beside it. New weights need not be trained so.
         strict_difference_mask=True,
     )
-    clip = clip_state(bundle)
+    clip = clip_state(bundle) if start == "clip" or _has_clip_blocks(bundle) else None
     if start == "clip":
         settings, state = init_from_clip(settings, _needed(bundle, clip), seed=seed)
     else:
@@ -130,6 +131,39 @@ def _with_projections(
             weights.setdefault(f"{name}.weight", torch.zeros(dim, dim))
             weights.setdefault(f"{name}.bias", torch.zeros(dim))
     return build_head(settings, weights)
+
+
+def is_openai_clip(bundle: Bundle) -> bool:
+    """Whether both towers are OpenAI's CLIP (ViT, causal text): those that can be trained."""
+    if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
+        return False
+    text = TextArchitecture.from_settings(bundle.config.text.settings)
+    vision = bundle.config.image.settings["vision_cfg"]
+    known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
+    return (
+        bool(bundle.config.image.settings["quick_gelu"])
+        and text.causal
+        and text.pool == "end"
+        and text.activation == "quick_gelu"
+        and text.projection
+        and not text.projection_bias
+        and not text.class_token
+        and set(vision) <= known
+        and isinstance(vision["layers"], int)
+    )
+
+
+def _has_clip_blocks(bundle: Bundle) -> bool:
+    """Whether blocks of the text tower can be copied into a head: it is as wide as the features,
+    and has a position for each frame."""
+    if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
+        return False
+    text = TextArchitecture.from_settings(bundle.config.text.settings)
+    wide = text.width == bundle.feature_dim and text.mlp_width == 4 * text.width
+    return (
+        wide
+        and text.context >= HeadSettings(type="meanP", feature_dim=bundle.feature_dim).positions
+    )
 
 
 def clip_state(bundle: Bundle) -> dict[str, Tensor] | None:
