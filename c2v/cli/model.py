@@ -101,10 +101,11 @@ def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFor
     from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
-    facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
-    if facts is None:
+    found = next((one for one in list_bundles() if one.name == name), None)
+    if found is None:
         raise not_here(name)
     load_bundle(name).verify()
+    facts = found.details()
     show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
 
 

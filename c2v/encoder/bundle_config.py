@@ -29,8 +29,8 @@ BundlePart = Literal["image", "text", "head", "other"]
 ImageFamily = Literal["open_clip", "onnx", "onnx_clip"]
 GRAPHS: Final = ("onnx", "onnx_clip")
 """Families whose tower is one file that ONNX Runtime runs on the CPU as it is."""
-TextFamily = Literal["clip", "minilm"]
-TokenizerKind = Literal["clip_bpe", "wordpiece"]
+TextFamily = Literal["clip", "minilm", "hf"]
+TokenizerKind = Literal["clip_bpe", "wordpiece", "json"]
 Cleaning = Literal["lower", "whitespace", "canonicalize", "none"]
 
 
@@ -84,7 +84,8 @@ class TextConfig:
     A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
     token always survives), then ``pad`` up to ``context``. ``start_id`` is ``None`` for
     models without a start token. ``specials`` are literals in a text that stand for one token
-    (``<|endoftext|>`` in OpenAI's tokenizer).
+    (``<|endoftext|>`` in OpenAI's tokenizer); those of a ``tokenizer.json`` are in that file, and
+    here only such that stand for another one than it says (CLIPA's ``[SEP]`` for 0).
     """
 
     family: TextFamily

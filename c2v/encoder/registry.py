@@ -14,6 +14,7 @@ from c2v.config import models_dir
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.leftovers import settle_earlier
 from c2v.encoder.licences import use_of
+from c2v.encoder.logits import read_logits
 from c2v.encoder.names import is_name, same_but_for_case
 from c2v.errors import ModelError
 from c2v.files.drafts import comes_back, settle
@@ -59,7 +60,7 @@ class FoundBundle:
         return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of ``c2v model info``."""
+        """The JSON of ``c2v model list``."""
         config = self.config
         return {
             "name": self.name,
@@ -74,6 +75,18 @@ class FoundBundle:
             "use": use_of(config.licence) if config else None,
             "fingerprint": config.fingerprint if config else None,
             "problem": self.problem,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """The JSON of ``c2v model info``: more, for which a file of the bundle is read.
+
+        Raises:
+            ModelError: that file is damaged.
+        """
+        logits = read_logits(self.directory, self.config) if self.config else None
+        return self.as_dict() | {
+            "logit_scale": logits.scale if logits else None,
+            "logit_bias": logits.bias if logits else None,
         }
 
 

@@ -36,6 +36,7 @@ from c2v.encoder.sources.origins import (
     open_origin,
     snapshots,
 )
+from c2v.encoder.sources.text_parts import with_text_parts
 from c2v.encoder.sources.transfer import Progress
 from c2v.encoder.tensors import has_numpy_types, read_tensors
 from c2v.errors import ModelError, UnreachableError
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     import torch
 
 PROBE_SECONDS: Final = 4.0
-CONFIG_NAME: Final = "open_clip_config.json"
+OPEN_CLIP_CONFIG: Final = "open_clip_config.json"
 _SAFE_NAME: Final = "open_clip_model.safetensors"
 _PICKLE_NAME: Final = "open_clip_pytorch_model.bin"
 
@@ -116,12 +117,16 @@ def hub_source(source: str, fetching: Fetching) -> tuple[ClipSource, Path]:
     hub = described(hub_model(architecture, tag), fetching)
     assert hub.model is not None
     assert hub.preprocess is not None
-    check_can_run(hub.model, hub.preprocess, name=fetching.name)
+    model, tokenizer = with_text_parts(
+        hub.model, fetching.file, repository=hub.repository, wish=f"the model {fetching.name}"
+    )
+    check_can_run(model, hub.preprocess, name=fetching.name)
     file = download(hub, fetching)
     state = _read_weights(file)
     clip = ClipSource(
         state=state,
-        model=hub.model,
+        model=model,
+        tokenizer=tokenizer,
         preprocess=hub.preprocess,
         order=tuple(state),
         source=f"open_clip {source} (https://huggingface.co/{hub.repository})",
@@ -226,13 +231,25 @@ def described(model: HubModel, fetching: Fetching) -> HubModel:
     """
     if model.model is not None:
         return model
-    file = fetching.file(model.repository, CONFIG_NAME)
+    file = fetching.file(model.repository, OPEN_CLIP_CONFIG)
     if file is None:
         raise ModelError(
-            f"{model.repository} at {fetching.origin.shown} has no {CONFIG_NAME}, which says what "
-            f"{model.source} is",
+            f"{model.repository} at {fetching.origin.shown} has no {OPEN_CLIP_CONFIG}, which says "
+            f"what {model.source} is",
             hint="copy that file there, too, or install c2v[clip], which knows it",
         )
+    config, preprocess = read_open_clip_config(file)
+    return HubModel(
+        model.architecture, model.tag, model.repository, model.files, config, preprocess
+    )
+
+
+def read_open_clip_config(file: Path) -> tuple[dict[str, Any], Preprocess]:
+    """The model config and the preprocessing in an ``open_clip_config.json``.
+
+    Raises:
+        ModelError: it is damaged, or says less.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         config, seen = dict(content["model_cfg"]), dict(content.get("preprocess_cfg") or {})
@@ -247,11 +264,9 @@ def described(model: HubModel, fetching: Fetching) -> HubModel:
             _ = config[part]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{file} does not say what {model.source} is: {error}", hint="try another mirror"
+            f"{file} does not say what its model is: {error}", hint="try another copy of it"
         ) from error
-    return HubModel(
-        model.architecture, model.tag, model.repository, model.files, config, preprocess
-    )
+    return config, preprocess
 
 
 def _cached(repository: str, file: str) -> Path | None:
@@ -281,7 +296,7 @@ def is_cached(source: str) -> bool:
         return False
     model = hub_model(*source.split("/", 1))
     found = [_in_cache(model.repository, file) for file in model.files]
-    config = model.model is not None or _in_cache(model.repository, CONFIG_NAME)
+    config = model.model is not None or _in_cache(model.repository, OPEN_CLIP_CONFIG)
     return any(found) and config
 
 

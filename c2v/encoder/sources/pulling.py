@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from c2v.encoder.architecture import model_config, text_config
+from c2v.encoder.architecture import model_config, text_architecture
 from c2v.encoder.clip_bundle import write_clip_bundle
 from c2v.encoder.default_model import known_config
 from c2v.encoder.licences import licence_of
@@ -22,6 +22,7 @@ from c2v.encoder.sources.hub import (
 )
 from c2v.encoder.sources.origins import Origin, sweep
 from c2v.encoder.sources.ready_bundles import ReadyBundle, find_ready
+from c2v.encoder.sources.text_parts import check_text_parts
 from c2v.encoder.sources.transfer import Progress
 from c2v.errors import ModelError
 from c2v.optional import has
@@ -106,6 +107,8 @@ def _repository(source: str) -> str:
     """
     architecture, _, tag = source.partition("/")
     if known_config(architecture) is not None or has("torch", "open_clip"):
-        text_config(model_config(architecture))
+        model = model_config(architecture)
+        text_architecture(model)
+        check_text_parts(model, wish=f"the model {source}")
     known = find_pretrained(source)
     return known.repository if known else hub_model(architecture, tag).repository

@@ -35,7 +35,13 @@ def make_text_tower(directory: Path, config: BundleConfig) -> TextTower:
 
         return MiniLMTextTower.load(directory)
     from c2v.encoder.tensors import read_tensors
-    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
 
     tensors = read_tensors(directory / "text.safetensors")
+    if config.text.family == "hf":
+        from c2v.encoder.towers.hf_text_numpy import HFTextTower
+        from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
+
+        return HFTextTower(HFTextArchitecture.from_settings(config.text.settings), tensors)
+    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
+
     return ClipTextTower(TextArchitecture.from_settings(config.text.settings), tensors)
