@@ -17,8 +17,8 @@ from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import tensor_shapes, write_tensors
 from c2v.encoder.text.tokenizer import MERGES_NAME
 from c2v.encoder.towers import require_keys
-from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
 from c2v.optional import require
 

@@ -13,8 +13,8 @@ from c2v.encoder.default_model import DEFAULT_ARCHITECTURE, DEFAULT_REPOSITORY, 
 from c2v.encoder.registry import DEFAULT_SOURCE
 from c2v.encoder.sources.hub import hub_model
 from c2v.encoder.text.tokenizer import byte_ids
-from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_image_torch import visual_shapes
+from c2v.encoder.towers.vision_shape import VisionShape
 
 
 def test_config_is_open_clips() -> None:

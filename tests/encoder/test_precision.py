@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from c2v.encoder.architecture import Preprocess, image_config
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.towers import precision
-from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape, round_blocks
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
 from c2v.encoder.towers.precision import (
     Choice,
     ProbedTower,
@@ -25,6 +25,8 @@ from c2v.encoder.towers.precision import (
     least_cosine,
     probe_images,
 )
+from c2v.encoder.towers.vision_layers import round_blocks
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError, UsageError
 
 from .conftest import TINY
