@@ -176,8 +176,8 @@ def test_graph_equals_open_clip(tiny: Bundle, tiny_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"timm_model_name": "fastvit"}, {"layers": [3, 4, 6, 3]}, {"attentional_pool": True},
-     {"patch_size": 7}, {"no_ln_pre": True}],
+    [{"timm_model_name": "fastvit"}, {"layers": [3, 4, 6, 3]}, {"attentional_pool": "cascade"},
+     {"patch_size": 33}, {"qk_norm": True}, {"pool_type": "none"}],
 )  # fmt: skip
 def test_other_towers_are_left_to_torch(change: dict[str, Any]) -> None:
     image = image_config(TINY, Preprocess())
@@ -207,7 +207,7 @@ def test_int8_is_refused_where_it_cannot_be_done(tiny_folder: Path) -> None:
         make_clip_tower(tiny_folder, config, device="mps", precision="int8")
     with pytest.raises(UsageError, match="int4"):
         load_bundle(tiny_folder, precision="int4")
-    config.image.settings["vision_cfg"]["attentional_pool"] = True
+    config.image.settings["vision_cfg"]["timm_model_name"] = "convnext_base"
     assert VisionShape.of(config.image) is None
     with pytest.raises(ModelError, match="int8 was asked for, which tiny cannot do$") as caught:
         Bundle(tiny_folder, config, precision="int8").check_parts()  # before any work
