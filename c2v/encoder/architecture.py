@@ -1,7 +1,7 @@
 """Model configs of open_clip, understood: which image tower, which text tower, which tokenizer.
 
 The JSON files are read from the folder where open_clip is installed, without importing it (that
-takes seconds). The default model is known without it.
+takes seconds). Many are known without it (:mod:`c2v.encoder.known_architectures`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from c2v.encoder.bundle_config import ImageConfig, TextConfig
-from c2v.encoder.default_model import (
-    DEFAULT_ARCHITECTURE,
-    MERGES_FILE,
-    MERGES_TENSOR,
-    default_config,
-)
+from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
+from c2v.encoder.known_architectures import known_architecture
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.tokenizer import merge_table
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
@@ -87,10 +83,11 @@ def model_config(architecture: str) -> dict[str, Any]:
 
     Raises:
         ModelError: there is none of that name; the hint has the nearest ones.
-        MissingPartError: it is not the default one, and open_clip is not installed.
+        MissingPartError: c2v does not know it, and open_clip is not installed.
     """
-    if architecture == DEFAULT_ARCHITECTURE:
-        return default_config()
+    ours = known_architecture(architecture)
+    if ours is not None:
+        return ours
     known = architectures(f"the architecture {architecture}")
     if architecture not in known:
         raise ModelError(

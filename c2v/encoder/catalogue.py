@@ -134,9 +134,8 @@ def import_checkpoint(
     Raises:
         ModelError: the file cannot be read, a key is missing or unknown, or the name is taken.
         UsageError: the name cannot be one.
-        MissingPartError: PyTorch or open_clip is not installed.
+        MissingPartError: PyTorch or open_clip is not installed, and the file takes them.
     """
-    require("c2v model import", "torch", "open_clip")
     from c2v.encoder.clip_bundle import write_clip_bundle
     from c2v.encoder.sources.importing import checkpoint_source
 

@@ -81,6 +81,6 @@ for ask in (lambda: model_config("ViT-B-16"), lambda: hub_model("ViT-B-16", "ope
 """
     assert run_python(code).splitlines() == [
         "open_clip_model.safetensors",
-        "the architecture ViT-B-16 needs open_clip, which is not installed",
+        "the architecture RN50 needs open_clip, which is not installed",
         "the model ViT-B-16/openai needs PyTorch and open_clip, which are not installed",
     ]

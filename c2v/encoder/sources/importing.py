@@ -11,19 +11,28 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from c2v.encoder.architecture import architectures, model_config
+from c2v.encoder.architecture import Preprocess, architectures, image_config, model_config
 from c2v.encoder.bundle_config import HeadConfig
 from c2v.encoder.clip_bundle import ClipSource
-from c2v.encoder.sources.weight_files import load_state
+from c2v.encoder.known_architectures import known_names, known_preprocessing
+from c2v.encoder.sources.light_weights import light_state
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
+from c2v.optional import has, require
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
 OFFICIAL_WORDS: Final = 32  # max_words of CLIP2Video and of most CLIP4Clip recipes
 _CLIP_PREFIX: Final = "clip."
 
-Checkpoint = Mapping[str, "torch.Tensor"]
+# Weights behind the layers of an image tower that not every kind has.
+_ENDS: Final = ("proj", "trunk.head.weight", "attn_pool.query")
+# What takes PyTorch: files that are no safetensors, and the layouts of the papers.
+_TORCH: Final = ("c2v model import", "torch", "open_clip")
+
+Checkpoint = Mapping[str, "torch.Tensor | NDArray[Any]"]
 
 
 def checkpoint_source(
@@ -52,25 +61,57 @@ def checkpoint_source(
     Raises:
         ModelError: the file cannot be read, a key is missing or unknown, or the weights do not
             fit the architecture, or fit more than one.
-        MissingPartError: PyTorch or open_clip is not installed.
+        MissingPartError: PyTorch or open_clip is not installed, and it takes them: the file is
+            no safetensors, or of CLIP2Video or CLIP4Clip, or of an architecture that only open_clip
+            knows.
     """
-    state: Checkpoint = load_state(file)
+    light = light_state(file)
+    heavy = _torch_state(file) if light is None else {}
+    state: Checkpoint = heavy if light is None else light
     if architecture is not None and all(key.startswith(_CLIP_PREFIX) for key in state):
         # Said to be a bare CLIP: the prefix is the name of an attribute, not the official layout.
         state = {key.removeprefix(_CLIP_PREFIX): value for key, value in state.items()}
     if any(key.startswith(_CLIP_PREFIX) for key in state):
-        clip = official_source(state, head=head, words=words or OFFICIAL_WORDS, **settings)
+        heavy = heavy or _torch_state(file)
+        clip = official_source(heavy, head=head, words=words or OFFICIAL_WORDS, **settings)
         clip = replace(clip, source=f"imported from {file.name}")
     else:
         architecture = architecture or default_architecture or only_fit(state, file)
         clip = ClipSource(
             state=state,
             model=model_config(architecture),
+            preprocess=_preprocess(architecture),
             order=tuple(state),
             context=words,
             source=f"imported from {file.name} as {architecture}",
         )
     return replace(clip, licence="that of the file")
+
+
+def _preprocess(architecture: str) -> Preprocess:
+    """How weights of an architecture want to see a picture, where all of open_clip's want the same.
+
+    Else as OpenAI's do, which most of them follow.
+    """
+    known = known_preprocessing(architecture, "")
+    if known is not None or not has("torch", "open_clip"):
+        return Preprocess(**(known or {}))
+    import open_clip
+
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    configs = (open_clip.get_pretrained_cfg(architecture, tag) for tag in tags)
+    found = {
+        Preprocess(tuple(c["mean"]), tuple(c["std"]), c["interpolation"], c["resize_mode"])
+        for c in configs
+    }
+    return found.pop() if len(found) == 1 else Preprocess()
+
+
+def _torch_state(file: Path) -> Mapping[str, torch.Tensor]:
+    require(*_TORCH)
+    from c2v.encoder.sources.weight_files import load_state
+
+    return load_state(file)
 
 
 def official_source(
@@ -129,13 +170,15 @@ def _official_model(clip: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def only_fit(state: Mapping[str, torch.Tensor], file: Path) -> str:
+def only_fit(state: Checkpoint, file: Path) -> str:
     """The one architecture of open_clip that the weights of ``file`` fit, by their shapes.
 
     Raises:
         ModelError: there is none, or more than one.
     """
-    known = architectures(f"telling the architecture of {file.name}")
+    known = sorted(known_names())
+    if has("open_clip"):
+        known = list(architectures(f"telling the architecture of {file.name}"))
     fits = [name for name in known if _fits(state, model_config(name))]
     if len(fits) == 1:
         return fits[0]
@@ -156,30 +199,24 @@ def only_fit(state: Mapping[str, torch.Tensor], file: Path) -> str:
     )
 
 
-def _fits(state: Mapping[str, torch.Tensor], model: Mapping[str, Any]) -> bool:
+def _fits(state: Checkpoint, model: Mapping[str, Any]) -> bool:
     """Whether the shapes that tell vision transformers apart are those of a model config."""
-    vision, text = model["vision_cfg"], model["text_cfg"]
-    patch = state.get("visual.conv1.weight")
-    positions = state.get("visual.positional_embedding")
-    words = state.get("token_embedding.weight", state.get("text.token_embedding.weight"))
-    projection = state.get("text_projection", state.get("text.text_projection"))
-    if patch is None or positions is None or words is None or projection is None:
+    text = model["text_cfg"]
+    if "hf_model_name" in text or not isinstance(model["vision_cfg"].get("image_size", 224), int):
         return False
-    if "timm_model_name" in vision or isinstance(vision.get("layers"), list):
+    if any(key.startswith("text.") for key in state) != bool(model.get("custom_text", False)):
         return False
-    if "multimodal_cfg" in model or "hf_model_name" in text:
+    shape = VisionShape.of(image_config(model, Preprocess()))
+    if shape is None:
         return False
-    side, size = vision.get("image_size", 224), vision.get("patch_size", 16)
-    layers = {key.split(".")[3] for key in state if key.startswith("visual.transformer.resblocks.")}
-    if len(layers) != vision.get("layers", 12):
+    names, weights = shape.names, shape.tensors()
+    layer = f"visual.{names.layers}."
+    layers = {key.removeprefix(layer).partition(".")[0] for key in state if key.startswith(layer)}
+    if len(layers) != shape.layers:
         return False
-    if ("text.text_projection" in state) != bool(model.get("custom_text", False)):
-        return False
-    width, text_width = vision.get("width", 768), text.get("width", 512)
-    wanted = (
-        (width, 3, size, size),
-        ((side // size) ** 2 + 1, width),
-        (text.get("vocab_size", 49408), text_width),
-        (text_width, model["embed_dim"]),
-    )
-    return wanted == tuple(tuple(x.shape) for x in (patch, positions, words, projection))
+    told_by = (names.positions, f"{names.patches}.weight", *_ENDS)
+    telling = {f"visual.{name}": weights.get(name) for name in told_by}
+    width, before = int(text.get("width", 512)), "text." if model.get("custom_text") else ""
+    telling[f"{before}token_embedding.weight"] = (int(text.get("vocab_size", 49408)), width)
+    found = {key: tuple(state[key].shape) if key in state else None for key in telling}
+    return found == telling
