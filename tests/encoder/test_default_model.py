@@ -73,7 +73,7 @@ from c2v.errors import MissingPartError
 text_config(model_config("ViT-B-32-quickgelu"))
 assert len(clip_merges()["ids"]) == 48894
 print(*hub_model("ViT-B-32-quickgelu", "openai").files)
-for ask in (lambda: model_config("ViT-B-16"), lambda: hub_model("ViT-B-16", "openai")):
+for ask in (lambda: model_config("RN50"), lambda: hub_model("ViT-B-16", "openai")):
     try:
         ask()
     except MissingPartError as error:
