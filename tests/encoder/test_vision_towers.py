@@ -17,7 +17,12 @@ from c2v.encoder.bundle import load_bundle
 from c2v.encoder.bundle_config import ImageConfig
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
-from c2v.encoder.towers.clip_image_torch import build_visual, normalised, visual_shapes
+from c2v.encoder.towers.clip_image_torch import (
+    TorchImageTower,
+    build_visual,
+    normalised,
+    visual_shapes,
+)
 from c2v.encoder.towers.precision import least_cosine, probe_images
 from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import MissingPartError, ModelError
@@ -65,8 +70,7 @@ def make_peaked(module: torch.nn.Module) -> None:
 def features_of(module: torch.nn.Module, images: Any, image: ImageConfig) -> Any:
     with torch.inference_mode():
         mean, std = torch.tensor(image.mean), torch.tensor(image.std)
-        found = module(normalised(torch.from_numpy(images), mean=mean, std=std))
-    return (found[0] if isinstance(found, tuple) else found).numpy()  # CoCa gives its tokens too
+        return module(normalised(torch.from_numpy(images), mean=mean, std=std)).numpy()
 
 
 def check(shape: VisionShape, module: torch.nn.Module, image: ImageConfig, prefix: str) -> None:
@@ -132,6 +136,22 @@ def test_a_transformer_of_open_clip(name: str, quick: bool) -> None:
     module = build_visual(image.settings)
     make_peaked(module)
     check(shape, module, image, "")
+
+
+def test_torch_gives_the_feature_of_coca_alone() -> None:
+    """open_clip's module would give the tokens for the decoder beside it."""
+    model = copy.deepcopy(toys.TINY)
+    model["vision_cfg"] |= OWN["CoCa"]
+    image = image_config(model, PE_MEAN)
+    shape = VisionShape.of(image)
+    assert shape is not None
+    module = build_visual(image.settings)
+    make_peaked(module)
+    images = probe_images(image.side)
+    state = {name: value.numpy() for name, value in module.state_dict().items()}
+    graph = OnnxClipTower(state, shape, image, precision="fp32")
+    tower = TorchImageTower(module, mean=image.mean, std=image.std, device="cpu", precision="fp32")
+    np.testing.assert_allclose(tower.encode(images), graph.encode(images), atol=TOLERANCE, rtol=0)
 
 
 def test_shapes_are_open_clips() -> None:
