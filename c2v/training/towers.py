@@ -81,9 +81,11 @@ class TowerTrainee(nn.Module):
         rows = self._rows[np.asarray(videos)]
         device = self.log_scale.device
         pixels = torch.from_numpy(self._frames.pixels[rows]).to(device)  # [B, T, side, side, 3]
+        mask = torch.from_numpy(self._frames.present[rows]).to(device)  # [B, T]
         clips = normalised(pixels, mean=self.get_buffer("mean"), std=self.get_buffer("std"))
+        # Zero as in the papers' loaders: a difference block of theirs sees the first one.
+        clips = clips * mask[:, :, None, None, None]
         features = self.towers.encode_clips(clips)
-        mask = torch.from_numpy(self._frames.present[rows]).to(device)
         parts = self.head.video_parts(features, mask.to(features.dtype))
         return parts, list(range(len(rows)))
 
