@@ -70,7 +70,9 @@ def measure(space: Workspace, data: str, how: EvaluateArguments) -> Comparison:
         space.encoder()  # what is wrong with the library is said first
         return measuring.over_library(space.store, space.encoders_named(models))
     on_progress = how.get("on_progress") or (lambda _done, _total: None)
-    return measuring.over_files(measuring.paper, space.encoders_named(models), on_progress)
+    bundles = space.encoders_named(models)
+    store = space.store if measuring.captions.names and space.exists else None
+    return measuring.over_files(measuring.paper, bundles, store, on_progress)
 
 
 class _Measuring:
@@ -101,10 +103,18 @@ class _Measuring:
         )
 
     def over_files(
-        self, paper: Protocol, bundles: Sequence[Bundle], on_progress: OnProgress
+        self,
+        paper: Protocol,
+        bundles: Sequence[Bundle],
+        library: Store | None,
+        on_progress: OnProgress,
     ) -> Comparison:
-        """Rank the video files themselves, looked at as ``paper`` does; no library is needed."""
-        captions = self.captions
+        """Rank the video files themselves, looked at as ``paper`` does.
+
+        No library is needed; where there is one it says where a video is that is not beside the
+        captions.
+        """
+        captions = in_library(library, self.captions) if library else self.captions
         candidates = embed_published(
             bundles,
             captions.videos,
@@ -113,7 +123,9 @@ class _Measuring:
             on_problem=self._telling.problem,
         )
         return self._compared(
-            evaluate_candidates(bundle, captions, ranked, self.measure, paper)
+            evaluate_candidates(
+                bundle, captions, ranked.explained(captions.unclear), self.measure, paper
+            )
             for bundle, ranked in zip(bundles, candidates, strict=True)
         )
 
