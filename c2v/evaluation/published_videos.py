@@ -64,7 +64,7 @@ def published_protocol(name: str, *, data: str, first_seconds: float | None) -> 
         return Protocol(
             PublishedSampling("clip2video", picture_step=step, first_seconds=first_seconds)
         )
-    raise UsageError(f"--protocol {name}", hint=one_of(name, PROTOCOLS))
+    raise UsageError(f"--protocol {name}: no such protocol", hint=one_of(name, PROTOCOLS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from c2v.errors import UsageError
+from c2v.errors import DataError, UsageError
 from c2v.evaluation.datasets import BENCHMARKS, SPLITS, load_captions
 from c2v.evaluation.library_names import in_library
 from c2v.evaluation.published import published_rows
@@ -137,7 +137,7 @@ def _load(data: str, *, split: str, videos: Path | None, annotations: Path | Non
     for known in SPLITS:
         if known == split:
             return load_captions(data, split=known, videos=videos, annotations=annotations)
-    raise UsageError(f"--split {split}", hint=one_of(split, SPLITS))
+    raise UsageError(f"--split {split}: no such part", hint=one_of(split, SPLITS))
 
 
 def _bank(
@@ -152,4 +152,7 @@ def _bank(
         bank = data
     if bank.lower() not in BENCHMARKS:  # a file of one's own has neither
         videos = annotations = None
-    return _load(bank, split="train", videos=videos, annotations=annotations).texts
+    try:
+        return _load(bank, split="train", videos=videos, annotations=annotations).texts
+    except DataError as error:
+        raise DataError(error.message.replace("--data", "--bank", 1), hint=error.hint) from error

@@ -135,3 +135,15 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 """ActivityNet publishes no sentences for its test videos: its val_1 split is what papers test on.
 MSR-VTT 1k-A has no validation videos of its own. LSMDC counts sentences, and a few
 clips have two."""
+
+OFFICIAL_FILES: Mapping[str, str] = {
+    "MSRVTT_JSFUSION_test.csv": "msrvtt-9k",
+    "MSRVTT_data.json": "msrvtt-full",
+    "raw-captions.pkl": "msvd",
+    "vatex_data.json": "vatex",
+    "vatex_validation_v1.0.json": "vatex",
+    "LSMDC16_challenge_1000_publictect.csv": "lsmdc",
+    "val_1.json": "activitynet",
+    "test_data.json": "didemo",
+}
+"""By name, the file of a benchmark that somebody gives as a captions file."""
