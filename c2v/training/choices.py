@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from c2v.encoder.bundle import Bundle
@@ -109,6 +109,9 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         seed=choices.seed,
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
+    if train == "all" and recipe.optimiser == "bertadam":
+        # As in the papers, where the temperature is one of CLIP's weights.
+        recipe = replace(recipe, scale_rate=recipe.clip_rate)
     head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 

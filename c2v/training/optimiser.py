@@ -76,8 +76,7 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
     """AdamW or BertAdam over the weights that learn, in groups of rate and decay.
 
     With AdamW matrices decay; biases, norms, embeddings of single things and the temperature do
-    not. BertAdam is here to train as the papers do: all decays but biases, and the temperature is
-    one of the towers' weights where those are trained.
+    not. BertAdam is here to train as the papers do: all decays but biases.
     """
     keep_caches_here()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -108,8 +107,7 @@ def _decays(name: str, parameter: nn.Parameter, recipe: Recipe) -> bool:
 
 
 def _rate(name: str, recipe: Recipe) -> float:
-    as_published = recipe.optimiser == "bertadam" and recipe.train == "all"
-    if name.startswith(TOWERS) or (name == "log_scale" and as_published):
+    if name.startswith(TOWERS):
         return recipe.clip_rate
     if name == "log_scale":
         return recipe.scale_rate

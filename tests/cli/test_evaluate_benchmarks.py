@@ -450,3 +450,29 @@ def test_without_the_videos_folder_the_library_says_where_they_are(
     told = capsys.readouterr()
     assert code == 4, told.err
     assert json.loads(told.out)["videos"] == 5
+
+
+def test_a_benchmark_is_trained_on_too(
+    tmp_path: Path, toys: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On its own training and validation lists; a sentence said twice is two pairs."""
+    names = {"train": [f"t{n}_1_9" for n in range(4)], "val": [f"v{n}_1_9" for n in range(3)]}
+    table = {v: [["a", "film"], ["rain"], ["rain"]] for listed in names.values() for v in listed}
+    (tmp_path / "raw-captions.pkl").write_bytes(python_2_pickle(
+        {v: [[*words, v] for words in texts] for v, texts in table.items()}
+    ))  # fmt: skip
+    for split, listed in names.items():
+        (tmp_path / f"{split}_list.txt").write_text("\n".join(listed))
+        for number, video in enumerate(listed):
+            write_clip(tmp_path / "clips" / f"{video}.avi", number + 9, count=15)
+    toys.write_bundle(bundle_folder("tiny"), "tiny")
+    code = run([
+        "finetune", "--data", "msvd", "--annotations", str(tmp_path), "--videos",
+        str(tmp_path / "clips"), "--model", "tiny", "--name", "tuned", "--head", "meanP",
+        "--epochs", "1", "--keep", "-L", str(tmp_path / "library"), "--device", "cpu", "--format", "json",
+    ])  # fmt: skip
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    found = json.loads(told.out)
+    assert (found["videos"], found["held_back"], found["pairs"]) == (4, 3, 21)
+    assert "has 4 of the 1,200 videos of the train split of msvd" in told.err
