@@ -469,7 +469,8 @@ def test_a_benchmark_is_trained_on_too(
     code = run([
         "finetune", "--data", "msvd", "--annotations", str(tmp_path), "--videos",
         str(tmp_path / "clips"), "--model", "tiny", "--name", "tuned", "--head", "meanP",
-        "--epochs", "1", "--keep", "-L", str(tmp_path / "library"), "--device", "cpu", "--format", "json",
+        "--epochs", "1", "--keep", "-L", str(tmp_path / "library"), "--device", "cpu",
+        "--format", "json",
     ])  # fmt: skip
     told = capsys.readouterr()
     assert code == 0, told.err

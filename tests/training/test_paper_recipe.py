@@ -179,7 +179,8 @@ def choices_for(rules: Any, **changes: Any) -> Choices:
     return Choices(**{
         "head": rules.head, "train": "all", "init": "clip", "optimiser": "bertadam",
         "epochs": rules.epochs, "batch": BATCH, "learning_rate": rules.rate,
-        "clip_rate": rules.rate * rules.coefficient, "patience": rules.epochs, "seed": 42,
+        "clip_rate": rules.rate * rules.coefficient, "patience": rules.epochs, "validation": 0.1,
+        "seed": 42,
         **changes,
     })  # fmt: skip
 
@@ -247,7 +248,7 @@ def test_the_command_trains_as_the_service(
         "finetune", "--data", str(captions_file), "--model", "toy", "--name", "typed",
         "--head", "seqTransf", "--train", "all", "--init", "clip", "--optimizer", "bertadam",
         "--epochs", "1", "--batch", "4", "--learning-rate", "1e-3", "--clip-learning-rate", "1e-4",
-        "--seed", "42", "--keep", "--format", "json", "--device", "cpu",
+        "--validation", "0.1", "--seed", "42", "--keep", "--format", "json", "--device", "cpu",
         "--library", str(captions_file.parent / "library-toy"),
     ])  # fmt: skip
     assert code == 0, capsys.readouterr().err
