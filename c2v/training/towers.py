@@ -91,9 +91,15 @@ class TowerTrainee(nn.Module):
 
 
 def tower_trainee(
-    bundle: Bundle, pairs: Pairs, frames: DecodedFrames, planned: Planned, *, device: str
+    bundle: Bundle,
+    pairs: Pairs,
+    frames: DecodedFrames,
+    planned: Planned,
+    *,
+    device: str,
+    most_tokens: int | None = None,
 ) -> TowerTrainee:
-    """Towers and head of ``bundle``, ready to be trained.
+    """Towers and head of ``bundle``, ready to be trained, on at most so many tokens a text.
 
     Raises:
         ModelError: the towers are of a layout that cannot be trained.
@@ -106,7 +112,7 @@ def tower_trainee(
             hint="--train head, or another --model",
         )
     head = planned.first_head(bundle)
-    ids, mask = bundle.tokenizer.encode(list(pairs.texts))
+    ids, mask = bundle.token_ids(pairs.texts, most_tokens=most_tokens)
     rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
     return TowerTrainee(

@@ -14,9 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import c2v
 from c2v.cli.app import run
@@ -27,6 +29,9 @@ from c2v.encoder.registry import bundle_folder
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.evaluation.captions import read_captions
 from c2v.indexing.report import Silent
+from c2v.media.numbered_frames import frame_clock
+from c2v.media.probe import probe
+from c2v.media.published_positions import extracted_pictures
 from c2v.services.finetuning import Wish
 from c2v.training.choices import Choices
 from c2v.training.distributed import Group
@@ -120,7 +125,10 @@ class Trained:
     steps: list[list[int]]
 
 
-def finetune(papers: ModuleType, data: Path, bundle: Bundle, choices: Choices) -> Trained:
+def finetune(
+    papers: ModuleType, data: Path, bundle: Bundle, choices: Choices,
+    *, steps: list[list[int]] | None = None,
+) -> Trained:  # fmt: skip
     """The service that the command calls, on an empty library."""
     seen = Watched()
     wish = Wish(str(data), choices, model=bundle.name, name="papers", overwrite=True, keep=True)
@@ -133,8 +141,8 @@ def finetune(papers: ModuleType, data: Path, bundle: Bundle, choices: Choices) -
         result,
         [report.loss for report in seen.reports],
         {_official(name): value for name, value in kept.items() if name != "towers.logit_scale"},
-        given(papers, data, bundle),
-        epochs_of(papers, data, choices),
+        given(papers, data, bundle) if steps is None else None,
+        epochs_of(papers, data, choices) if steps is None else steps,
     )
 
 
@@ -256,6 +264,119 @@ def test_the_command_trains_as_the_service(
     for name, weight in trained.weights.items():
         own = next(key for key in typed if _official(key) == name and key != "towers.logit_scale")
         assert torch.equal(typed[own], weight), name
+
+
+# -- --recipe: frames, words and pairs as in the papers, too ---------------------------------------
+
+LONG = " ".join(["and", "a", "dog"] * 15)
+
+
+@pytest.fixture
+def told_often(captions_file: Path) -> Path:
+    """The same clips with one to three captions each, each third longer than 32 tokens."""
+    rows = []
+    for number in range(VIDEOS):
+        said = [f"{WORDS[(number + k) % 5]}, {k} of {number}" for k in range(1 + number % 3)]
+        rows += [[f"clip{number}.mp4", text + LONG * (k == 2)] for k, text in enumerate(said)]
+    path = captions_file.parent / "often.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["video", "caption"], *rows])
+    return path
+
+
+@pytest.mark.parametrize("recipe", ["clip4clip", "clip2video"])
+def test_with_recipe_every_pair_is_an_example_and_frames_are_the_papers(
+    papers: ModuleType, told_often: Path, bundle: Bundle, state: dict[str, Any], recipe: str
+) -> None:
+    """What ``--recipe`` chooses is left open here, but for the size of a step and the rates."""
+    head = {"clip4clip": "seqTransf", "clip2video": "clip2video"}[recipe]
+    rules = papers.Rules(head=head, rate=1e-3, coefficient=1e-1, epochs=5)
+    choices = Choices(like=recipe, batch=BATCH, learning_rate=1e-3, clip_rate=1e-4, seed=42)
+    trained = finetune(papers, told_often, bundle, choices, steps=[])
+    kept = trained.result.planned.recipe
+    assert (kept.train, kept.init, kept.epochs, kept.optimiser) == ("all", "clip", 5, "bertadam")
+    pairs, steps = pairs_of(told_often, seed=42)
+    assert len(steps) == 5 * (len(pairs) // BATCH)
+    assert len(pairs) % BATCH, "a rest is left out"
+    assert any(len({pairs[n][0] for n in step}) < BATCH for step in steps), "twice in one step"
+    clips = papers_clips(papers, pairs, recipe)
+    losses, last = papers.train(
+        papers.first_weights(state, rules, chance=chance(head, state)), clips, steps, rules
+    )
+    np.testing.assert_allclose(trained.losses, losses, rtol=0, atol=ROUNDED_LOSS)
+    for name, weight in last.items():
+        apart = float((trained.weights[name].double() - weight).abs().max())
+        assert apart < 2 * ROUNDED_WEIGHT, name  # three times as many steps
+
+
+def pairs_of(data: Path, *, seed: int) -> tuple[list[tuple[str, str]], list[list[int]]]:
+    """Those that are learnt from, and which of them stand together in every step."""
+    captions = read_captions(data)
+    learnt, _ = hold_out(captions.videos, count=HELD, seed=seed)
+    kept = [captions.videos[number] for number in learnt]
+    told = list(zip(captions.paths, captions.texts, strict=True))
+    pairs = [pair for video in kept for pair in told if pair[0] == video]
+    steps: list[list[int]] = []
+    for epoch in range(5):
+        order = torch.randperm(len(pairs), generator=Draw(seed, epoch).generator(ORDER, 0)).tolist()
+        full = len(pairs) // BATCH * BATCH
+        steps += [order[start : start + BATCH] for start in range(0, full, BATCH)]
+    return pairs, steps
+
+
+def papers_clips(papers: ModuleType, pairs: list[tuple[str, str]], recipe: str) -> Any:
+    """A clip and a text of each pair, from the files: frames by number, small by PIL's bicubic.
+
+    The clips have ten pictures a second: CLIP4Clip takes each tenth. CLIP2Video's five a second are
+    the first one, the second, and then each other one (see its sampling's own tests).
+    """
+    import open_clip
+
+    look = open_clip.image_transform(
+        32, is_train=False, mean=open_clip.OPENAI_DATASET_MEAN, std=open_clip.OPENAI_DATASET_STD
+    )
+    shape = (len(pairs), 12)
+    pictures, real = torch.zeros(*shape, 3, 32, 32).double(), torch.zeros(shape).double()
+    for row, (path, _) in enumerate(pairs):
+        with av.open(path) as container:
+            frames = [
+                frame.to_ndarray(
+                    format="rgb24", src_colorspace="ITU601", dst_colorspace="ITU601",
+                    interpolation="BICUBIC",
+                )
+                for frame in container.decode(video=0)
+            ]  # fmt: skip
+        numbers = list(range(0, len(frames), 10))
+        if recipe == "clip2video":
+            written = five_a_second(Path(path))
+            chosen = np.linspace(0, len(written) - 1, min(12, len(written)))
+            numbers = [written[int(place)] for place in chosen]
+        for place, number in enumerate(numbers):
+            pictures[row, place] = look(Image.fromarray(frames[number])).double()
+            real[row, place] = 1.0
+    ids = open_clip.get_tokenizer("ViT-B-32")([text for _, text in pairs])
+    long = ids.argmax(1) >= 32
+    assert long.any()
+    ids[long, 31] = ids.max()
+    return papers.Clips(pictures, real, ids[:, :32], (ids[:, :32] > 0).double())
+
+
+def five_a_second(path: Path) -> tuple[int, ...]:
+    """The frames that ffmpeg writes at five pictures a second."""
+    info = probe(path)
+    clock = frame_clock(info)
+    return extracted_pictures(clock.seconds, clock.durations)
+
+
+def test_a_recipe_of_no_paper_is_said(
+    captions_file: Path, bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["finetune", "--data", str(captions_file), "--model", "toy", "--name", "x"]
+    library = ["--library", str(captions_file.parent / "library-toy")]
+    assert run([*words, *library, "--recipe", "clip5clip"]) == 2
+    said = capsys.readouterr().err
+    assert "error: --recipe clip5clip: no such recipe" in said
+    assert "did you mean clip4clip?" in said
 
 
 ALTERED: dict[str, dict[str, Any]] = {
