@@ -75,13 +75,14 @@ def _below(name: str, layers: int) -> bool:
 def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.optim.Optimizer:
     """AdamW or BertAdam over the weights that learn, in groups of rate and decay.
 
-    Matrices decay; biases, norms, embeddings of single things and the temperature do not.
+    With AdamW matrices decay; biases, norms, embeddings of single things and the temperature do
+    not. BertAdam is here to train as the papers do: all decays but biases.
     """
     keep_caches_here()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            decay = recipe.weight_decay if parameter.ndim >= 2 else 0.0
+            decay = recipe.weight_decay if _decays(name, parameter, recipe) else 0.0
             groups.setdefault((_rate(name, recipe), decay), []).append(parameter)
     described: list[dict[str, Any]] = [
         {"params": parameters, "lr": rate, "weight_decay": decay, "peak": rate}
@@ -97,6 +98,12 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
             eps=EPSILON,
         )
     return torch.optim.AdamW(described, lr=recipe.learning_rate, betas=BETAS, eps=EPSILON)
+
+
+def _decays(name: str, parameter: nn.Parameter, recipe: Recipe) -> bool:
+    if recipe.optimiser == "bertadam":
+        return "bias" not in name
+    return parameter.ndim >= 2
 
 
 def _rate(name: str, recipe: Recipe) -> float:

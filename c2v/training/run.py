@@ -17,6 +17,7 @@ from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
+from c2v.evaluation.published_videos import Protocol
 from c2v.evaluation.stored import Missing, embed_texts, too_long
 from c2v.library import Store
 from c2v.library.refusals import check_towers
@@ -100,6 +101,8 @@ class Run:
     overwrite: bool = False
     keep: bool = False
     """Write a model also where no epoch was better than the beginning."""
+    paper: Protocol | None = None
+    """Whose frames and how many words the towers are trained on; None is c2v's own way."""
 
     @property
     def folder(self) -> Path:
@@ -255,6 +258,7 @@ def _given(
         first_seconds=captions.first_seconds,
         group=run.group,
         on_progress=run.preparing("decoding videos"),
+        published=run.paper.sampling if run.paper else None,
     )
     lost = frames.unreadable
     if lost:
@@ -285,7 +289,14 @@ def _trainee(
     else:
         from c2v.training.towers import tower_trainee
 
-        trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
+        trainee = tower_trainee(
+            bundle,
+            given.pairs,
+            frames,
+            planned,
+            device=run.device,
+            most_tokens=run.paper.most_tokens if run.paper else None,
+        )
     freeze(trainee.module, planned.recipe)
     return trainee
 
