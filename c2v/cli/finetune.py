@@ -44,7 +44,7 @@ def finetune(
     clip_learning_rate: flags.ClipLearningRateFlag = None,
     freeze: flags.FreezeFlag = None,
     projections: flags.ProjectionsFlag = True,
-    validation: flags.ValidationFlag = 0.1,
+    validation: flags.ValidationFlag = None,
     patience: flags.PatienceFlag = 0,
     seed: flags.SeedFlag = 0,
     resume: flags.ResumeFlag = False,

@@ -42,7 +42,8 @@ HeadFlag = Annotated[
     typer.Option(
         "--head",
         metavar="clip2video|seqTransf|seqLSTM|meanP",
-        help="The temporal head.  \\[default: clip2video, or the model's own where it is trained]",
+        help="The temporal head.  \\[default: the model's own where it is trained, meanP below 50 "
+        "videos, else clip2video]",
         show_default=False,
     ),
 ]
@@ -129,7 +130,14 @@ ProjectionsFlag = Annotated[
     ),
 ]
 ValidationFlag = Annotated[
-    float, typer.Option("--validation", help="Share of the videos that is held back.")
+    float | None,
+    typer.Option(
+        "--validation",
+        metavar="SHARE",
+        help="Share of the videos that is held back.  \\[default: 0.1; below 50 videos each once, "
+        "in turns]",
+        show_default=False,
+    ),
 ]
 PatienceFlag = Annotated[
     int,

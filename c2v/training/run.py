@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch  # noqa: TID253
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
@@ -21,13 +22,19 @@ from c2v.evaluation.stored import Missing, embed_texts, too_long
 from c2v.library import Store
 from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
+from c2v.training.cross_validation import Turns, folds_begun, forget_checkpoints, part_in_folds
 from c2v.training.distributed import Group
 from c2v.training.frame_cache import DecodedFrames, decoded_frames
-from c2v.training.loop import BEST, LAST, Material, Outcome, Trainer, Watcher
+from c2v.training.guard import Guard, moved_clips
+from c2v.training.held_back import run_once
+from c2v.training.interpolation import weights_of
+from c2v.training.loop import LAST, Material, Trainer, Watcher
 from c2v.training.material import Gathered, gather
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
+from c2v.training.outcome import Outcome
 from c2v.training.ragged import Ragged
+from c2v.training.recipe import FEW_VIDEOS, VALIDATION
 from c2v.training.record import facts, identity, save
 from c2v.training.start import first_scale
 from c2v.training.trainee import Features, HeadTrainee, Trainee
@@ -35,6 +42,7 @@ from c2v.training.validation import embed
 
 _THREADS_WITH_SAME_BITS = 2
 _VIDEOS_OF_FIRST_SCALE = 512
+_CLIPS_OF_GUARD = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ class Finetuned:
             "before": outcome.before,
             "after": outcome.after,
             "best_epoch": outcome.best_epoch,
+            "choice": None if outcome.choice is None else outcome.choice.as_dict(),
             "epochs": outcome.history[-1]["epoch"],
             "elapsed_s": round(outcome.seconds, 3),
             "logs": str(self.logs),
@@ -99,7 +108,9 @@ class Run:
     resume: bool = False
     overwrite: bool = False
     keep: bool = False
-    """Write a model also where no epoch was better than the beginning."""
+    """Write a model also where nothing was better than the beginning."""
+    everyday: Sequence[str] = ()
+    """Sentences that stand for what the start knew; none of them: it may forget what it likes."""
 
     @property
     def folder(self) -> Path:
@@ -109,7 +120,7 @@ class Run:
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return (self.folder / LAST).exists()
+        return (self.folder / LAST).exists() or folds_begun(self.folder)
 
     def check(self) -> None:
         """Say before any work that the name is taken.
@@ -135,8 +146,7 @@ class Run:
 
     def forget(self) -> None:
         """Delete the checkpoints, so that the name is free; the log stays."""
-        for name in (LAST, BEST):
-            (self.folder / name).unlink(missing_ok=True)
+        forget_checkpoints(self.folder)
 
     def preparing(self, what: str) -> Callable[[int, int], None]:
         """Passes on to the watcher how far something before the first step is.
@@ -183,17 +193,9 @@ def train_bundle(
     given, frames = _given(library, bundle, captions, validation, choices, run)
     planned = _plan(choices, bundle, given)
     trainee = _trainee(bundle, given, frames, planned, run)
-    trainer = Trainer(
-        trainee,
-        given.material,
-        planned.recipe,
-        folder=run.folder,
-        identity=identity(bundle, given, planned),
-        watcher=run.watcher,
-        group=run.group,
-        stop=run.stop,
-    )
-    outcome = trainer.run(resume=run.resume)
+    guard = _guard(bundle, trainee, given, planned, run)
+    whole = identity(bundle, given, planned, run.everyday)
+    outcome = _outcome(trainee, given, planned, run, guard, whole)
     directory = None
     worth_it = outcome.was_worth_it or run.keep
     if not outcome.interrupted and run.group.leads and not worth_it:
@@ -229,8 +231,14 @@ def check_choices(choices: Choices, bundle: Bundle, captions: Captions) -> None:
 
 
 def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
-    count = len(given.material.train)
-    return plan(choices, bundle, pairs=len(given.pairs.texts), videos=count)
+    material = given.material
+    return plan(
+        choices,
+        bundle,
+        pairs=len(given.pairs.texts),
+        videos=len(material.train),
+        in_turns=not material.held_back,
+    )
 
 
 def _given(
@@ -242,9 +250,12 @@ def _given(
     run: Run,
 ) -> tuple[Gathered, DecodedFrames | None]:
     """What there is to learn from; with frames where the towers are trained."""
-    share, seed = choices.validation, choices.seed
+    share, seed = choices.validation or VALIDATION, choices.seed
     given = gather(library, captions, later, share=share, seed=seed)
     if _plan(choices, bundle, given).recipe.train != "all":
+        few = len(given.pairs.videos) < FEW_VIDEOS
+        if few and later is None and choices.validation is None:
+            given = gather(library, captions, None, share=None, seed=seed)
         return given, None
     from c2v.training.towers import check_trainable
 
@@ -288,6 +299,63 @@ def _trainee(
         trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
     freeze(trainee.module, planned.recipe)
     return trainee
+
+
+def _outcome(
+    trainee: Trainee,
+    given: Gathered,
+    planned: Planned,
+    run: Run,
+    guard: Guard | None,
+    whole: str,
+) -> Outcome:
+    """Train, in turns or once; the trainee then holds what is to be written."""
+    start, recipe = weights_of(trainee), planned.recipe
+
+    def make(material: Material, folder: Path, name: str, watcher: Watcher) -> Trainer:
+        trainee.module.load_state_dict(start)
+        return Trainer(
+            trainee,
+            material,
+            recipe,
+            folder=folder,
+            identity=name,
+            watcher=watcher,
+            group=run.group,
+            stop=run.stop,
+            guard=guard,
+        )
+
+    if not recipe.folds:
+        trainer = make(given.material, run.folder, whole, run.watcher)
+        return run_once(trainer, resume=run.resume)
+    folds = part_in_folds(len(given.material.train), recipe.folds, seed=recipe.seed)
+    turns = Turns(
+        folds, given.material, recipe, run.folder, whole, run.watcher, run.group, guard, make
+    )
+    return turns.run(resume=run.resume)
+
+
+def _guard(
+    bundle: Bundle, trainee: Trainee, given: Gathered, planned: Planned, run: Run
+) -> Guard | None:
+    """What the start knew, where there is a start to stay near to."""
+    if not planned.recipe.guard or not run.everyday:
+        return None
+    head = trainee.module.get_submodule("head")
+    assert isinstance(head, HeadModule)
+    sentences = embed_texts(bundle, run.everyday, pooled=False)
+    videos, texts_of = given.material.train[:_CLIPS_OF_GUARD], given.material.texts_of
+    captions = [given.pairs.texts[texts_of[video][0]] for video in videos]
+    clips = moved_clips(
+        np.stack([tokens[-1] for tokens in sentences]),
+        np.concatenate(embed_texts(bundle, captions, pooled=True)),
+        [given.stored.segments[video][0] for video in videos],
+        seed=planned.recipe.seed,
+    )
+    tokens = sentences if head.settings.aligned else [tokens[-1:] for tokens in sentences]
+    scale = float(trainee.log_scale.detach().exp())
+    return Guard(head, tokens, clips, scale=scale, device=torch.device(run.device))
 
 
 def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
