@@ -161,6 +161,13 @@ ResumeFlag = Annotated[
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")
 ]
+GuardFlag = Annotated[
+    bool,
+    typer.Option(
+        "--guard/--no-guard",
+        help="Learn no more than can be learnt without finding everyday things worse.",
+    ),
+]
 KeepFlag = Annotated[
     bool, typer.Option("--keep", help="Write the model even if it is no better than before.")
 ]

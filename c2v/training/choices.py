@@ -11,7 +11,6 @@ from c2v.errors import UsageError
 from c2v.training.recipe import (
     FEW_VIDEOS,
     FOLDS,
-    GUARD_WEIGHT,
     SMALL_PAIRS,
     Optimiser,
     Recipe,
@@ -41,6 +40,8 @@ class Choices:
     freeze: tuple[str, ...] = ()
     validation: float | None = None
     """Share that is held back; None is a tenth, or of few videos each once."""
+    guard: bool = True
+    """Take no weights that forgot what the start knew."""
     patience: int = 0
     micro_batch: int | None = None
     autocast: bool = False
@@ -108,7 +109,7 @@ def plan(
         "validation": choices.validation,
     }
     if train == "head" and small and start != "clip":  # there is something to stay near to
-        given |= {"guard": GUARD_WEIGHT, "anchor": anchor_for(pairs)}
+        given |= {"guard": choices.guard, "anchor": anchor_for(pairs)}
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")

@@ -24,6 +24,7 @@ Reason = Literal["gain", "perfect", "chance", "none", "harm"]
 no gain; a gain that costs a recall, or what the start knew."""
 TOLERANCE = 0.5
 """Points that a recall may fall by: one query in two hundred."""
+_SURE = 2.0
 _DEPTHS = (1, 5, 10)
 
 
@@ -58,17 +59,18 @@ class Choice:
     def more_pairs(self) -> tuple[int, int | None] | None:
         """How many more pairs it would take, at least and at most; None where it is done.
 
-        Two points of the learning curve are known: no pairs, no gain; n pairs, this gain. Twice the
-        pairs halve the variance of what is measured. If the gain stays as it is, gain / error grows
-        as the root of n; if it grows with the root itself, as n. Where no gain was seen the curve
-        has no direction: no fewer than as many again, and nobody can say how many.
+        Two points of the learning curve are known: no pairs, no gain; n pairs, this gain. To show in
+        five of six cases a gain has to be twice its standard error, once to pass and once for bad
+        luck. With the pairs the error falls as the root of their number. If the gain stays as it is,
+        gain / error so grows as the root of n; if it grows with the root itself, as n. Where no gain
+        was seen the curve has no direction: no fewer than as many again, and nobody can say more.
         """
         if self.reason in ("gain", "perfect"):
             return None
         count = len(self.start.ranking.texts)
         if self.reason != "chance":
             return count, None
-        lacking = self.error / self.gain
+        lacking = _SURE * self.error / self.gain
         least, most = (math.ceil(count * (factor - 1)) for factor in (lacking, lacking**2))
         return max(1, least), max(1, most)
 
@@ -91,9 +93,11 @@ class Choice:
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
-    """The trial with the largest gain that harms nothing; the first one is the start.
+    """The trial nearest to the start that gains about the most and harms nothing.
 
-    Of equal gains the one nearest to the start is taken.
+    About: within a standard error of the most (the rule of one standard error, Breiman et al.
+    1984): what cannot be told from more is not worth going further away for. The trials are in
+    the order of their shares, and the first one is the start.
     """
     start, *others = trials
     if _perfect(start.ranking.metrics()):
@@ -110,7 +114,8 @@ def choose(trials: Sequence[Trial]) -> Choice:
     harmless = [one for one in clear if not harms(start, one[0])]
     if not harmless:
         return Choice(start, start, "harm", *_largest(clear)[1:])
-    taken, gain, error = _largest(harmless)
+    best = _largest(harmless)
+    taken, gain, error = next(one for one in harmless if one[1] >= best[1] - best[2])
     return Choice(taken, start, "gain", gain, error)
 
 

@@ -13,7 +13,7 @@ from c2v.training.outcome import Outcome
 from c2v.training.validation import Ranking, score
 
 
-def run_once(trainer: Trainer, *, resume: bool) -> Outcome:
+def run_once(trainer: Trainer, guard: Guard | None, *, resume: bool) -> Outcome:
     """Train, and leave in the trainee what is best of the way there on the videos held back.
 
     Raises:
@@ -29,9 +29,9 @@ def run_once(trainer: Trainer, *, resume: bool) -> Outcome:
         weights_of(trainer.trainee),
         view=lambda: score(trainer.trainee, texts, videos),
         owner=owner,
-        guard=trainer.guard,
+        guard=guard,
     )
-    return Outcome.chosen(take(trainer, trials, trainer.guard), ended, ended.history)
+    return Outcome.chosen(take(trainer, trials, guard), ended, ended.history)
 
 
 def take(trainer: Trainer, trials: Sequence[Trial], guard: Guard | None) -> Choice:

@@ -19,8 +19,9 @@ from c2v.training.trainee import Trainee
 from c2v.training.validation import MIXING, Ranking, Scored
 
 State = Mapping[str, Tensor]
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
-"""Shares of the end that are tried; 0 is the start itself."""
+SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
+"""Shares of the end that are tried; 0 is the start itself. Closer together near the start, where
+what was known begins to be lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,11 +17,9 @@ from typing import Any, Protocol
 
 import torch  # noqa: TID253
 
-from c2v.encoder.heads.base import HeadModule
 from c2v.errors import DataError
 from c2v.training.checkpoints import load_checkpoint, remove_drafts, save_checkpoint
 from c2v.training.distributed import Group
-from c2v.training.guard import Guard
 from c2v.training.objective import LARGEST_SCALE
 from c2v.training.optimiser import clip_gradients, make_optimiser, pull_back, set_rates
 from c2v.training.outcome import Ended
@@ -114,7 +112,6 @@ class Trainer:
         recipe: how.
         folder: of the checkpoints.
         identity: what a checkpoint must agree with to be resumed from (data, settings, start).
-        guard: what the start knew, learnt beside the pairs.
 
     Attributes:
         start: the weights before the first step.
@@ -131,7 +128,6 @@ class Trainer:
         watcher: Watcher,
         group: Group | None = None,
         stop: threading.Event | None = None,
-        guard: Guard | None = None,
     ) -> None:
         self.trainee = trainee
         self.material = material
@@ -141,7 +137,6 @@ class Trainer:
         self.watcher = watcher
         self.group = group or Group()
         self.stop = stop or threading.Event()
-        self.guard = guard if recipe.guard else None
         self.steps_an_epoch = math.ceil(len(material.train) / recipe.batch)
         self.steps = self.steps_an_epoch * recipe.epochs
         self.optimiser = make_optimiser(trainee.module, recipe, steps=self.steps)
@@ -255,7 +250,6 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         draw = Draw(self.recipe.seed, step)
         loss = backward(self.trainee, batch, draw, self._step_settings, self.group)
-        self._remember(draw)
         if not math.isfinite(loss):
             raise DataError(
                 f"the loss of step {step + 1} is {loss}", hint="try a smaller --learning-rate"
@@ -281,15 +275,6 @@ class Trainer:
                 scale=float(self.trainee.log_scale.detach().exp()),
             )
         )
-
-    def _remember(self, draw: Draw) -> None:
-        """Add the gradient of what the start knew; every process computes the same."""
-        if self.guard is None:
-            return
-        head = self.trainee.module.get_submodule("head")
-        assert isinstance(head, HeadModule)
-        lost = self.recipe.guard * self.guard.loss(head, draw)
-        lost.backward()  # type: ignore[no-untyped-call]
 
     # -- validation and checkpoints -------------------------------------------------------------
 

@@ -30,7 +30,6 @@ FOLDS = 5
 FEWEST_STEPS = 400
 FEWEST_STEPS_OF_FEW = 200
 MOST_EPOCHS = 200
-GUARD_WEIGHT = 4.0
 _STRONGEST_ANCHOR, _ANCHORED_PAIRS = 20.0, 200
 VALIDATION = 0.1
 """Share of the videos that is held back where nothing else is said."""
@@ -67,8 +66,8 @@ class Recipe:
     clip_norm: float = 1.0
     noise: float = 0.3
     """Of stage-1 features while training, in their own standard deviations (head only)."""
-    guard: float = 0.0
-    """Weight, beside the pairs, of what the start knew (:mod:`c2v.training.guard`)."""
+    guard: bool = False
+    """Whether no weights are taken that forgot what the start knew (:mod:`c2v.training.guard`)."""
     anchor: float = 0.0
     """Share of the way back to the start a step, times the rate: L2 towards the first weights."""
     branch_weight: float = 0.5

@@ -13,7 +13,6 @@ import torch  # noqa: TID253
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
@@ -323,12 +322,11 @@ def _outcome(
             watcher=watcher,
             group=run.group,
             stop=run.stop,
-            guard=guard,
         )
 
     if not recipe.folds:
         trainer = make(given.material, run.folder, whole, run.watcher)
-        return run_once(trainer, resume=run.resume)
+        return run_once(trainer, guard, resume=run.resume)
     folds = part_in_folds(len(given.material.train), recipe.folds, seed=recipe.seed)
     turns = Turns(
         folds, given.material, recipe, run.folder, whole, run.watcher, run.group, guard, make
@@ -342,8 +340,6 @@ def _guard(
     """What the start knew, where there is a start to stay near to."""
     if not planned.recipe.guard or not run.everyday:
         return None
-    head = trainee.module.get_submodule("head")
-    assert isinstance(head, HeadModule)
     sentences = embed_texts(bundle, run.everyday, pooled=False)
     videos, texts_of = given.material.train[:_CLIPS_OF_GUARD], given.material.texts_of
     captions = [given.pairs.texts[texts_of[video][0]] for video in videos]
@@ -353,9 +349,8 @@ def _guard(
         [given.stored.segments[video][0] for video in videos],
         seed=planned.recipe.seed,
     )
-    tokens = sentences if head.settings.aligned else [tokens[-1:] for tokens in sentences]
-    scale = float(trainee.log_scale.detach().exp())
-    return Guard(head, tokens, clips, scale=scale, device=torch.device(run.device))
+    tokens = sentences if trainee.settings.aligned else [tokens[-1:] for tokens in sentences]
+    return Guard(tokens, clips, device=torch.device(run.device))
 
 
 def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
