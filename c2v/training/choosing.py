@@ -59,11 +59,11 @@ class Choice:
     def more_pairs(self) -> tuple[int, int | None] | None:
         """How many more pairs it would take, at least and at most; None where it is done.
 
-        Two points of the learning curve are known: no pairs, no gain; n pairs, this gain. To show in
-        five of six cases a gain has to be twice its standard error, once to pass and once for bad
-        luck. With the pairs the error falls as the root of their number. If the gain stays as it is,
-        gain / error so grows as the root of n; if it grows with the root itself, as n. Where no gain
-        was seen the curve has no direction: no fewer than as many again, and nobody can say more.
+        Two points of the learning curve are known: no pairs, no gain; n pairs, this gain. To show
+        in five of six cases a gain has to be twice its standard error, once to pass and once for
+        bad luck. The error falls as the root of the pairs. So gain / error grows as the root of n
+        if the gain stays as it is, and as n if it grows with the root itself. Where no gain was
+        seen the curve has no direction: no fewer than as many again, and nobody can say more.
         """
         if self.reason in ("gain", "perfect"):
             return None

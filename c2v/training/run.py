@@ -8,23 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch  # noqa: TID253
-from numpy.typing import NDArray
-
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
-from c2v.evaluation.stored import Missing, embed_texts, too_long
+from c2v.evaluation.stored import Missing, too_long
 from c2v.library import Store
 from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
 from c2v.training.cross_validation import Turns, folds_begun, forget_checkpoints, part_in_folds
 from c2v.training.distributed import Group
 from c2v.training.frame_cache import DecodedFrames, decoded_frames
-from c2v.training.guard import Guard, moved_clips
+from c2v.training.guard import Guard
 from c2v.training.held_back import run_once
 from c2v.training.interpolation import weights_of
 from c2v.training.loop import LAST, Material, Trainer, Watcher
@@ -32,16 +28,10 @@ from c2v.training.material import Gathered, gather
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
 from c2v.training.outcome import Outcome
-from c2v.training.ragged import Ragged
 from c2v.training.recipe import FEW_VIDEOS, VALIDATION
 from c2v.training.record import facts, identity, save
-from c2v.training.start import first_scale
-from c2v.training.trainee import Features, HeadTrainee, Trainee
-from c2v.training.validation import embed
-
-_THREADS_WITH_SAME_BITS = 2
-_VIDEOS_OF_FIRST_SCALE = 512
-_CLIPS_OF_GUARD = 512
+from c2v.training.stored_trainee import guard_of, stored_trainee
+from c2v.training.trainee import Trainee
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +74,8 @@ class Finetuned:
             "videos": self.videos,
             "held_back": self.held_back,
             "missing": [{"path": miss.path, "reason": miss.reason} for miss in self.missing],
-            "before": outcome.before,
-            "after": outcome.after,
+            "before": outcome.before or None,
+            "after": outcome.after or None,
             "best_epoch": outcome.best_epoch,
             "choice": None if outcome.choice is None else outcome.choice.as_dict(),
             "epochs": outcome.history[-1]["epoch"],
@@ -192,7 +182,10 @@ def train_bundle(
     given, frames = _given(library, bundle, captions, validation, choices, run)
     planned = _plan(choices, bundle, given)
     trainee = _trainee(bundle, given, frames, planned, run)
-    guard = _guard(bundle, trainee, given, planned, run)
+    guard = None
+    if planned.recipe.guard and run.everyday:
+        seed, device = planned.recipe.seed, run.device
+        guard = guard_of(bundle, trainee, given, run.everyday, seed=seed, device=device)
     whole = identity(bundle, given, planned, run.everyday)
     outcome = _outcome(trainee, given, planned, run, guard, whole)
     directory = None
@@ -291,7 +284,13 @@ def _trainee(
 ) -> Trainee:
     """What learns, its frozen weights switched off."""
     if frames is None:
-        trainee: Trainee = _head_trainee(bundle, given, planned, run)
+        trainee: Trainee = stored_trainee(
+            bundle,
+            given,
+            planned,
+            device=run.device,
+            on_progress=run.preparing("reading captions"),
+        )
     else:
         from c2v.training.towers import tower_trainee
 
@@ -332,61 +331,3 @@ def _outcome(
         folds, given.material, recipe, run.folder, whole, run.watcher, run.group, guard, make
     )
     return turns.run(resume=run.resume)
-
-
-def _guard(
-    bundle: Bundle, trainee: Trainee, given: Gathered, planned: Planned, run: Run
-) -> Guard | None:
-    """What the start knew, where there is a start to stay near to."""
-    if not planned.recipe.guard or not run.everyday:
-        return None
-    sentences = embed_texts(bundle, run.everyday, pooled=False)
-    videos, texts_of = given.material.train[:_CLIPS_OF_GUARD], given.material.texts_of
-    captions = [given.pairs.texts[texts_of[video][0]] for video in videos]
-    clips = moved_clips(
-        np.stack([tokens[-1] for tokens in sentences]),
-        np.concatenate(embed_texts(bundle, captions, pooled=True)),
-        [given.stored.segments[video][0] for video in videos],
-        seed=planned.recipe.seed,
-    )
-    tokens = sentences if trainee.settings.aligned else [tokens[-1:] for tokens in sentences]
-    return Guard(tokens, clips, device=torch.device(run.device))
-
-
-def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
-    if run.device == "cpu":
-        torch.set_num_threads(min(torch.get_num_threads(), _THREADS_WITH_SAME_BITS))
-    head = planned.first_head(bundle)
-    where = torch.device(run.device)
-    rows: list[NDArray[np.float16]] = []
-    segments_of: list[list[int]] = []
-    for segments in given.stored.segments:
-        segments_of.append(list(range(len(rows), len(rows) + len(segments))))
-        rows += list(segments)
-    tokens = embed_texts(
-        bundle,
-        given.pairs.texts,
-        pooled=not head.settings.aligned,
-        on_progress=run.preparing("reading captions"),
-    )
-    features = Features(
-        tokens=Ragged(tokens, device=where),
-        frames=Ragged(rows, device=where),
-        segments_of=segments_of,
-        noise=planned.recipe.noise,
-    )
-    trainee = HeadTrainee(head, features, scale=1.0).to(where)
-    scale = _scale(bundle, trainee, given.material)
-    with torch.no_grad():
-        trainee.log_scale.fill_(float(np.log(scale)))
-    return trainee
-
-
-def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material) -> float:
-    videos = list(material.train[:_VIDEOS_OF_FIRST_SCALE])
-    texts = [material.texts_of[video][0] for video in videos]
-    text, segment, place = embed(trainee, texts, videos)
-    first = [place.index(number) for number in range(len(videos))]
-    return first_scale(
-        bundle, trainee.head, text[0].numpy(), segment[0].numpy()[first], np.arange(len(videos))
-    )
