@@ -98,8 +98,7 @@ def _why(choice: "Choice") -> str:
     gain = f"{choice.gain:+.1f} points"
     return {
         "perfect": "before it every caption had its video first, so nobody can tell what is better",
-        "chance": f"{gain} on the videos held back may be chance (its standard error is "
-        f"{choice.error:.1f})",
+        "chance": f"{gain} on the videos held back (give or take {choice.error:.1f}) may be chance",
         "none": "nothing was better on the videos held back",
         "harm": "what helps some videos held back harms others, or everyday sentences",
     }[choice.reason]

@@ -24,7 +24,11 @@ Reason = Literal["gain", "perfect", "chance", "none", "harm"]
 no gain; a gain that costs a recall, or what the start knew."""
 TOLERANCE = 0.5
 """Points that a recall may fall by: one query in two hundred."""
-_SURE = 2.0
+CLEAR = 1.5
+"""Standard errors that a gain has to be above nothing. One video that is found and was not makes a
+gain of exactly one, three such videos one of more than this."""
+_BAD_LUCK = 1.0
+_ROUNDED = 1e-9
 _DEPTHS = (1, 5, 10)
 
 
@@ -60,8 +64,8 @@ class Choice:
         """How many more pairs it would take, at least and at most; None where it is done.
 
         Two points of the learning curve are known: no pairs, no gain; n pairs, this gain. To show
-        in five of six cases a gain has to be twice its standard error, once to pass and once for
-        bad luck. The error falls as the root of the pairs. So gain / error grows as the root of n
+        in five of six cases a gain has to be a standard error above what is asked of it, for bad
+        luck. The error falls as the root of the pairs. So gain / error grows as the root of n
         if the gain stays as it is, and as n if it grows with the root itself. Where no gain was
         seen the curve has no direction: no fewer than as many again, and nobody can say more.
         """
@@ -70,7 +74,7 @@ class Choice:
         count = len(self.start.ranking.texts)
         if self.reason != "chance":
             return count, None
-        lacking = _SURE * self.error / self.gain
+        lacking = (CLEAR + _BAD_LUCK) * self.error / self.gain
         least, most = (math.ceil(count * (factor - 1)) for factor in (lacking, lacking**2))
         return max(1, least), max(1, most)
 
@@ -108,7 +112,7 @@ def choose(trials: Sequence[Trial]) -> Choice:
     best = _largest(gains)
     if best[1] <= 0:
         return Choice(start, start, "none", *best[1:])
-    clear = [one for one in gains if one[1] > 0 and one[1] >= one[2]]
+    clear = [one for one in gains if one[1] > max(0.0, CLEAR * one[2]) + _ROUNDED]
     if not clear:
         return Choice(start, start, "chance", *best[1:])
     harmless = [one for one in clear if not harms(start, one[0])]

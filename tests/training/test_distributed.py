@@ -136,7 +136,7 @@ class Deadly(toys.Watch):
 with joined(torch.device("cpu")) as group, open_store(folder / "library") as library:
     watch = Deadly()
     run = Run(name="killed", watcher=watch, group=group, resume=group.attempt > 0, keep=True)
-    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9, validation=0.1)
+    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, validation=0.1)
     result = train_bundle(library, load_bundle("tiny", device="cpu"), captions, choices, run)
     if group.leads:
         facts = {"attempt": group.attempt, "done": watch.done, "size": group.size,

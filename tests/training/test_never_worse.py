@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -21,7 +22,7 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.library import Store
 from c2v.search.sentences import SENTENCES
 from c2v.training.choices import Choices, plan
-from c2v.training.choosing import Choice, choose
+from c2v.training.choosing import CLEAR, Choice, choose
 from c2v.training.cross_validation import part_in_folds, pooled
 from c2v.training.guard import FOUND_FIRST, Guard, moved_clips
 from c2v.training.interpolation import SHARES, Trial, mixed_center, mixed_weights
@@ -56,15 +57,18 @@ def test_weights_between_two_states() -> None:
 
 
 def test_what_is_written_is_the_interpolation(
-    train: Train, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    toys: ModuleType, tmp_path: Path, bundle: Bundle
 ) -> None:
     """With the share that was chosen, of the start and of the end in the checkpoint."""
-    monkeypatch.setattr("c2v.training.choosing._DEPTHS", (1,))  # of ten videos all are within ten
-    choices = replace(HELD_BACK, epochs=12, patience=12)
-    result = train(choices, keep=False)
+    captions = toys.captions_for(tmp_path, 60)
+    choices = replace(HELD_BACK, epochs=20, patience=20)
+    run = Run(name="tuned", watcher=toys.Watch())
+    with toys.fill_library(tmp_path / "gap", bundle, captions, noise=0.5, apart=5.0) as library:
+        result = train_bundle(library, bundle, captions, choices, run)
     choice = result.outcome.choice
     assert choice is not None
     assert choice.reason == "gain", choice.as_dict()
+    assert choice.share < 1
     planned = result.planned
     first = planned.first_head(bundle).state_dict()
     end = torch.load(run_folder("tuned") / "last.pt", weights_only=True)["best_weights"]
@@ -100,9 +104,10 @@ START = ranking(*[8] * 10)
     ("found", "share", "reason"),
     [
         ([ranking(*[8] * 10), ranking(*[20] * 10)], 0.0, "none"),
-        ([ranking(1, *[8] * 9), ranking(3, *[20] * 9)], 0.1, "gain"),
+        ([ranking(1, 1, 1, *[8] * 7), ranking(3, *[20] * 9)], 0.1, "gain"),
         ([ranking(*[8] * 9, 4), ranking(*[3] * 10)], 1.0, "gain"),
-        ([ranking(3, *[8] * 8, 20), ranking(*[1] * 5, *[11] * 5)], 0.0, "harm"),
+        ([ranking(*[8] * 9, 1), ranking(*[8] * 8, 1, 1)], 0.0, "chance"),  # two videos
+        ([ranking(3, *[8] * 8, 20), ranking(*[1] * 8, *[11] * 2)], 0.0, "harm"),
         ([ranking(*[1] * 8, 8, 8), ranking(*[1] * 9, 8)], 0.1, "gain"),  # within an error
     ],
 )
@@ -120,7 +125,7 @@ def test_a_gain_that_chance_gives_too_is_none() -> None:
     assert choice.reason == "chance"
     assert 0 < choice.gain < choice.error
     least, most = choice.more_pairs or (0, 0)
-    factor = 2 * choice.error / choice.gain
+    factor = (CLEAR + 1) * choice.error / choice.gain
     assert least == math.ceil(10 * (factor - 1))
     assert most == math.ceil(10 * (factor**2 - 1))
 
