@@ -187,11 +187,12 @@ class Trainer:
     def _set_out(self) -> None:
         """Remember the start: a checkpoint may put other weights into the trainee."""
         self.start = copy.deepcopy(dict(self.trainee.module.state_dict()))
-        named = self.trainee.module.named_parameters()
         self._first = {
-            parameter: self.start[name]
-            for name, parameter in named
-            if parameter.requires_grad and parameter is not self.trainee.log_scale
+            parameter: parameter.detach().clone()
+            for parameter in self.trainee.module.parameters()
+            if self.recipe.anchor
+            and parameter.requires_grad
+            and parameter is not self.trainee.log_scale
         }
 
     # -- one epoch ------------------------------------------------------------------------------
