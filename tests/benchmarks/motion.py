@@ -1,4 +1,4 @@
-"""Does a head that sees time pay? clip2video, wti, seqTransf and meanP on captions that differ in motion only.
+"""Does a head that sees time pay? Heads on captions that differ in motion only, meanP among them.
 
 ``python -m tests.benchmarks.motion [FOLDER]`` renders the clips of ``tests/training/motion_clips``
 as real video files, indexes them with ``mini``, trains the heads for the same number of epochs on
