@@ -67,17 +67,25 @@ class Preprocess:
     resize: str = "shortest"
 
 
+_MOBILE: Final = Preprocess((0.0,) * 3, (1.0,) * 3, interpolation="bilinear")
 _NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
     "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
     "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
     "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
+    "-378": Preprocess(resize="squash"),
+    "mobileclip-": _MOBILE,
+    "mobileclip2-b": _MOBILE,
+    "mobileclip2-s0": _MOBILE,
+    "mobileclip2-s2": _MOBILE,
+    "mobileclip2-s": Preprocess(interpolation="bilinear"),
 }
+"""By a part of the name, lower case; the first one that is in it counts."""
 
 
 def usual_preprocess(architecture: str) -> Preprocess:
-    """How all published weights of an architecture want to see a picture, told by its name.
+    """How the published weights of an architecture want to see a picture, told by its name.
 
-    Those of MobileCLIP differ from each other; it is OpenAI's for all that are not known here.
+    Two of ViT-H-14's and ViT-L-14's want it otherwise than the rest of theirs, which is meant here.
     """
     kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
     return next(kinds, Preprocess())
