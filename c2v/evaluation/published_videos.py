@@ -117,9 +117,10 @@ def embed_published(
             read.append(path)
             for bundle, filler, rows in zip(bundles, fillers, vectors, strict=True):
                 features = bundle.encode_frames(found[bundle.config.image.side])  # [T, D]
-                rows.append(
-                    bundle.embed_segments([features], length=sampling.max_frames, filler=filler)
+                segment = bundle.embed_segments(
+                    [features], length=sampling.max_frames, filler=filler
                 )
+                rows.append(bundle.for_library(segment))
         on_progress(done, len(paths))
     return [
         Candidates(
