@@ -303,7 +303,8 @@ def _with_tokenizer(
     specials, end_id = {}, tokenizer.end_id
     if strip:  # the separator is replaced by 0, wherever it stands
         specials, end_id = {tokenizer.separator: 0}, 0
-    if max(end_id, tokenizer.pad_id, tokenizer.start_id or 0) >= shape.vocab_size:
+    around = max(end_id, tokenizer.pad_id, tokenizer.start_id or 0)
+    if max(around + 1, tokenizer.size) > shape.vocab_size:
         raise ModelError(f"{tokenizer.path} has more pieces than the text tower, it is another's")
     if family == "clip" and isinstance(shape, TextArchitecture) and shape.pool == "end":
         eos = int(text.get("eos_id", 2))

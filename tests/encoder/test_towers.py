@@ -150,6 +150,15 @@ def test_what_cannot_run_is_said(architecture: str, changes: dict[str, Any], rea
         text_config(model)
 
 
+def test_settings_of_the_towers_of_before_stay_what_they_were() -> None:
+    """They are part of the fingerprint that libraries hold."""
+    assert text_config(model_config("ViT-B-32-quickgelu")).settings == {
+        "vocab_size": 49408, "context": 77, "width": 512, "heads": 8, "layers": 12,
+        "mlp_width": 2048, "output_dim": 512, "activation": "quick_gelu", "causal": True,
+        "pool": "end", "eps": 1e-5, "projection_bias": False,
+    }  # fmt: skip
+
+
 def test_every_text_tower_of_open_clip_is_understood() -> None:
     for name in architectures("a test"):
         shape = text_architecture(model_config(name))
