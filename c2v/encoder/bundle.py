@@ -79,6 +79,11 @@ class Bundle:
         return self.config.name
 
     @property
+    def chosen_directory(self) -> Path:
+        """The folder that its name leads to."""
+        return self.directory
+
+    @property
     def fingerprint(self) -> str:
         """Identifies everything that shapes a vector of a library."""
         return self.config.fingerprint
