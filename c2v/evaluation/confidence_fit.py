@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _RIDGE = 1e-3
 _STEPS = 30
-_REFUSED_DEVIATIONS = 1.2816  # one in ten of a normal distribution lies below
+_REFUSED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,8 @@ def fit_logistic(signals: Array, matched: NDArray[np.bool_]) -> Logistic:
 
 
 def moved_to_refuse_few(fitted: Logistic, signals: Array) -> Logistic:
-    """The same with an offset that refuses about one in ten of these matches [N, F].
-
-    By mean and spread of a normal distribution, because captioned videos are few.
-    """
-    logits = fitted.logits(signals)
-    cut = float(logits.mean() - _REFUSED_DEVIATIONS * logits.std())
+    """The same with an offset that refuses about one in ten of these matches [N, F]."""
+    cut = float(np.quantile(fitted.logits(signals), _REFUSED))
     return Logistic(fitted.weights, fitted.offset - cut)
 
 

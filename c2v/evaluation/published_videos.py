@@ -117,9 +117,10 @@ def embed_published(
             read.append(path)
             for bundle, shape, filler, rows in zip(bundles, shapes, fillers, vectors, strict=True):
                 features = bundle.encode_frames(found[shape])  # [T, D]
-                rows.append(
-                    bundle.embed_segments([features], length=sampling.max_frames, filler=filler)
+                segment = bundle.embed_segments(
+                    [features], length=sampling.max_frames, filler=filler
                 )
+                rows.append(bundle.for_library(segment))
         on_progress(done, len(paths))
     return [
         Candidates(

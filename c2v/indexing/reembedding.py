@@ -47,4 +47,5 @@ def _vectors(
     library: Store, bundle: Bundle
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     for batch in library.all_features(batch_size=SEGMENTS_A_BATCH):
-        yield batch.segment_ids, bundle.embed_segments(list(batch.features))
+        vectors = bundle.embed_segments(list(batch.features))
+        yield batch.segment_ids, bundle.for_library(vectors)

@@ -95,6 +95,11 @@ class Encoders:
             if bundle is None or bundle.fingerprint != record.fingerprint:
                 bundle = self._loaded[record.name] = self._load(record.name)
         if bundle.fingerprint != record.fingerprint:
+            from c2v.encoder.earlier import earlier_version
+
+            if (earlier := earlier_version(bundle, record.fingerprint)) is not None:
+                with self._lock:
+                    return self._loaded.setdefault(record.fingerprint, earlier)
             raise LibraryError(
                 f"the model {record.name} has changed since it filled the library "
                 f"{library.address}",
