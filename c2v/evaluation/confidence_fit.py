@@ -47,8 +47,13 @@ def fit_logistic(signals: Array, matched: NDArray[np.bool_]) -> Logistic:
 
 
 def moved_to_refuse_few(fitted: Logistic, signals: Array) -> Logistic:
-    """The same with an offset that refuses about one in ten of these matches [N, F]."""
-    cut = float(np.quantile(fitted.logits(signals), _REFUSED))
+    """The same with an offset that refuses at most one in ten of these matches [N, F].
+
+    It is half way between the last that is refused and the first that is not.
+    """
+    logits = np.sort(fitted.logits(signals))
+    refused = int(_REFUSED * len(logits))
+    cut = float(logits[max(0, refused - 1) : refused + 1].mean())
     return Logistic(fitted.weights, fitted.offset - cut)
 
 
