@@ -21,14 +21,15 @@ copies the right side into blocks first, and of a few tokens that is little. The
 same."""
 
 
-def linear(x: Array, weight: Array, bias: Array) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x [..., in] with weight [out, in] as one matrix product (NumPy loops over a stack)."""
     rows = x.reshape(-1, x.shape[-1])
     if len(rows) <= _FEW_ROWS:
         flat: Array = np.ascontiguousarray((weight @ rows.T).T)
     else:
         flat = rows @ weight.T
-    flat += bias
+    if bias is not None:
+        flat += bias
     return flat.reshape(*x.shape[:-1], -1)
 
 
@@ -92,8 +93,15 @@ def gelu_tanh(x: Array) -> Array:
     return out
 
 
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    out: Array = np.maximum(x, np.float32(0))
+    return out
+
+
 ACTIVATIONS: dict[str, Callable[[Array], NDArray[Any]]] = {
     "quick_gelu": quick_gelu,
     "gelu": gelu,
     "gelu_tanh": gelu_tanh,
+    "relu": relu,
 }

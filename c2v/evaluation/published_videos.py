@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError, UsageError
+from c2v.errors import MediaError, ModelError, UsageError
 from c2v.evaluation.datasets.benchmarks import BENCHMARKS
 from c2v.evaluation.stored import Missing
 from c2v.media.published_pictures import PillowShape, sample_published
@@ -101,6 +101,13 @@ def embed_published(
         on_progress: called with videos done and videos in all.
         on_problem: called with a sentence about frames that are left out.
     """
+    for bundle in bundles:
+        if bundle.config.image.clip is not None:
+            raise ModelError(
+                f"{bundle.name} takes clips, and a published protocol says which single frames "
+                "are looked at",
+                hint="c2v evaluate --data FILE without --protocol",
+            )
     shapes = [_shape(bundle) for bundle in bundles]
     fillers = [_mean_colour(bundle) for bundle in bundles]
     vectors: list[list[NDArray[np.float32]]] = [[] for _ in bundles]

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.clip_bundle import EXTRA_NAME
-from c2v.encoder.tensors import read_tensors
+from c2v.encoder.logits import read_logits
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.intervals import recall_intervals
@@ -333,8 +332,5 @@ def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
 
 def score_scale(bundle: Bundle) -> float:
     """exp(logit_scale) of an encoder, CLIP's 100 where it does not say."""
-    if EXTRA_NAME in bundle.config.files:
-        extra = read_tensors(bundle.directory / EXTRA_NAME)
-        if "logit_scale" in extra:
-            return float(np.exp(extra["logit_scale"]))
-    return CLIP_SCALE
+    logits = read_logits(bundle.directory, bundle.config)
+    return CLIP_SCALE if logits is None else logits.scale

@@ -16,7 +16,7 @@ from c2v.training.recipe import (
     batch_for,
     epochs_for,
 )
-from c2v.training.start import choose_start, first_head, head_kind
+from c2v.training.start import choose_start, first_head, head_kind, is_openai_clip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
 def _train(choices: Choices, bundle: Bundle, *, small: bool) -> TrainedPart:
     trainable = bundle.config.text.family == "clip" and bundle.config.image.family == "open_clip"
     if choices.train is None:
-        return "head" if small or not trainable else "all"
+        return "head" if small or not is_openai_clip(bundle) else "all"
     if choices.train not in get_args(TrainedPart):
         raise UsageError(f"--train {choices.train}", hint="head or all")
     if choices.train == "all" and not trainable:

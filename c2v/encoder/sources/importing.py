@@ -6,31 +6,44 @@ of the model is never guessed where the weights leave it open.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from c2v.encoder.architecture import Preprocess, architectures, image_config, model_config
+from numpy.typing import NDArray
+
+from c2v.encoder.architecture import (
+    Preprocess,
+    architectures,
+    image_config,
+    model_config,
+    text_architecture,
+    usual_preprocess,
+)
 from c2v.encoder.bundle_config import HeadConfig
-from c2v.encoder.clip_bundle import ClipSource
-from c2v.encoder.known_architectures import known_names, known_preprocessing
-from c2v.encoder.sources.light_weights import light_state
+from c2v.encoder.clip_bundle import DECODER, NO_TOWERS, ClipSource
+from c2v.encoder.known_architectures import known_names
+from c2v.encoder.sources.hub import OPEN_CLIP_CONFIG, read_open_clip_config
+from c2v.encoder.sources.text_parts import with_text_parts
+from c2v.encoder.sources.wrappings import state_inside
+from c2v.encoder.tensors import has_numpy_types, is_safetensors, read_tensors
 from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
 from c2v.optional import has, require
 
 if TYPE_CHECKING:
     import torch
-    from numpy.typing import NDArray
 
 OFFICIAL_WORDS: Final = 32  # max_words of CLIP2Video and of most CLIP4Clip recipes
 _CLIP_PREFIX: Final = "clip."
-
+_VISUAL: Final = "visual."
 # Weights behind the layers of an image tower that not every kind has.
 _ENDS: Final = ("proj", "trunk.head.weight", "attn_pool.query")
-# What takes PyTorch: files that are no safetensors, and the layouts of the papers.
-_TORCH: Final = ("c2v model import", "torch", "open_clip")
+_BLOCKS: Final = "visual.transformer.resblocks."
+_TEXT: Final = "text."
 
 Checkpoint = Mapping[str, "torch.Tensor | NDArray[Any]"]
 
@@ -61,62 +74,81 @@ def checkpoint_source(
     Raises:
         ModelError: the file cannot be read, a key is missing or unknown, or the weights do not
             fit the architecture, or fit more than one.
-        MissingPartError: PyTorch or open_clip is not installed, and it takes them: the file is
-            no safetensors, or of CLIP2Video or CLIP4Clip, or of an architecture that only open_clip
-            knows.
+        MissingPartError: PyTorch or open_clip is not installed.
     """
-    light = light_state(file)
-    heavy = _torch_state(file) if light is None else {}
-    state: Checkpoint = heavy if light is None else light
+    file = Path(os.path.expanduser(file))  # noqa: PTH111 - it leaves ~nobody alone
+    state = _load(file)
     if architecture is not None and all(key.startswith(_CLIP_PREFIX) for key in state):
         # Said to be a bare CLIP: the prefix is the name of an attribute, not the official layout.
         state = {key.removeprefix(_CLIP_PREFIX): value for key, value in state.items()}
     if any(key.startswith(_CLIP_PREFIX) for key in state):
-        heavy = heavy or _torch_state(file)
-        clip = official_source(heavy, head=head, words=words or OFFICIAL_WORDS, **settings)
+        clip = official_source(state, head=head, words=words or OFFICIAL_WORDS, **settings)
         clip = replace(clip, source=f"imported from {file.name}")
     else:
-        architecture = architecture or default_architecture or only_fit(state, file)
-        clip = ClipSource(
-            state=state,
-            model=model_config(architecture),
-            preprocess=_preprocess(architecture),
-            order=tuple(state),
-            context=words,
-            source=f"imported from {file.name} as {architecture}",
+        clip = _open_clip_source(
+            state, file, architecture=architecture, default=default_architecture, words=words
         )
     return replace(clip, licence="that of the file")
 
 
-def _preprocess(architecture: str) -> Preprocess:
-    """How weights of an architecture want to see a picture, where all of open_clip's want the same.
+def _load(file: Path) -> Checkpoint:
+    """The weights of a file: without PyTorch where NumPy knows all of their types.
 
-    Else as OpenAI's do, which most of them follow.
+    Raises:
+        ModelError: it cannot be read, or holds no weights.
+        MissingPartError: it takes PyTorch, which is not installed.
     """
-    known = known_preprocessing(architecture, "")
-    if known is not None or not has("torch", "open_clip"):
-        return Preprocess(**(known or {}))
-    import open_clip
-
-    tags = open_clip.list_pretrained_tags_by_model(architecture)
-    configs = (open_clip.get_pretrained_cfg(architecture, tag) for tag in tags)
-    found = {
-        Preprocess(tuple(c["mean"]), tuple(c["std"]), c["interpolation"], c["resize_mode"])
-        for c in configs
-    }
-    return found.pop() if len(found) == 1 else Preprocess()
-
-
-def _torch_state(file: Path) -> Mapping[str, torch.Tensor]:
-    require(*_TORCH)
+    if is_safetensors(file) and _is_plain(file):
+        tensors: Checkpoint = state_inside(read_tensors(file), file)
+        if not any(key.startswith(_CLIP_PREFIX) for key in tensors):
+            return tensors
+    require("c2v model import", "torch", "open_clip")
     from c2v.encoder.sources.weight_files import load_state
 
     return load_state(file)
 
 
-def official_source(
-    state: Mapping[str, torch.Tensor], *, head: str, words: int, **settings: Any
-) -> ClipSource:
+def _is_plain(file: Path) -> bool:
+    """Whether NumPy knows every type in a safetensors file."""
+    try:
+        return has_numpy_types(file)
+    except ModelError:
+        if not has("torch"):
+            raise
+        return False  # damaged: PyTorch's reader says more about it
+
+
+def _open_clip_source(
+    state: Checkpoint, file: Path, *, architecture: str | None, default: str | None,
+    words: int | None,
+) -> ClipSource:  # fmt: skip
+    """A bare model of open_clip's; what lies beside the file says what its keys do not."""
+    beside = file.parent / OPEN_CLIP_CONFIG
+    named = architecture or default
+    if named is None and beside.is_file():
+        model, preprocess = read_open_clip_config(beside)
+        named = f"what {OPEN_CLIP_CONFIG} beside it says"
+    else:
+        named = named or only_fit(state, file)
+        model, preprocess = model_config(named), usual_preprocess(named)
+
+    def find(_repository: str, name: str) -> Path | None:
+        path = file.parent / name
+        return path if path.is_file() else None
+
+    model, tokenizer = with_text_parts(model, find, repository="", wish=file.name)
+    return ClipSource(
+        state=state,
+        model=model,
+        preprocess=preprocess,
+        tokenizer=tokenizer,
+        order=tuple(state),
+        context=words,
+        source=f"imported from {file.name} as {named}",
+    )
+
+
+def official_source(state: Checkpoint, *, head: str, words: int, **settings: Any) -> ClipSource:
     """An official state dict as towers, head and model config.
 
     Raises:
@@ -200,23 +232,66 @@ def only_fit(state: Checkpoint, file: Path) -> str:
 
 
 def _fits(state: Checkpoint, model: Mapping[str, Any]) -> bool:
-    """Whether the shapes that tell vision transformers apart are those of a model config."""
-    text = model["text_cfg"]
-    if "hf_model_name" in text or not isinstance(model["vision_cfg"].get("image_size", 224), int):
+    """Whether the shapes that tell architectures apart are those of a model config."""
+    try:
+        text = text_architecture(model)
+    except ModelError:  # none that c2v can run
         return False
-    if any(key.startswith("text.") for key in state) != bool(model.get("custom_text", False)):
+    custom = model.get("custom_text") or model["text_cfg"].get("hf_model_name")
+    start = _TEXT if custom else ""
+    wanted = {start + name: shape for name, shape in text.shapes().items()}
+    own = {
+        key: tuple(value.shape)
+        for key, value in state.items()
+        if not key.startswith((_VISUAL, DECODER)) and key not in NO_TOWERS
+    }
+    decoder = any(key.startswith(DECODER) for key in state)
+    return (
+        own == wanted
+        and decoder == ("multimodal_cfg" in model)
+        and ("logit_bias" in state) == ("init_logit_bias" in model)
+        and _image_fits(state, model)
+    )
+
+
+def _image_fits(state: Checkpoint, model: Mapping[str, Any]) -> bool:
+    """Whether the image tower is that of a config: by its layers, patches, positions and ends."""
+    if not isinstance(model["vision_cfg"].get("image_size", 224), int):
         return False
     shape = VisionShape.of(image_config(model, Preprocess()))
     if shape is None:
-        return False
+        return _other_image_fits(state, model["vision_cfg"])
     names, weights = shape.names, shape.tensors()
-    layer = f"visual.{names.layers}."
+    layer = f"{_VISUAL}{names.layers}."
     layers = {key.removeprefix(layer).partition(".")[0] for key in state if key.startswith(layer)}
-    if len(layers) != shape.layers:
+    telling = [names.positions, f"{names.patches}.weight", *_ENDS]
+    found = (state.get(_VISUAL + name) for name in telling)
+    sizes = [tuple(one.shape) if one is not None else None for one in found]
+    return len(layers) == shape.layers and sizes == [weights.get(name) for name in telling]
+
+
+def _other_image_fits(state: Checkpoint, vision: Mapping[str, Any]) -> bool:
+    """Whether the patches, positions and layers of a ViT are those of a config."""
+    timm = vision.get("timm_model_name")
+    first, table = ("trunk.patch_embed.proj.weight", "trunk.pos_embed")
+    if timm is None:
+        first, table = ("conv1.weight", "positional_embedding")
+    patch, positions = state.get(_VISUAL + first), state.get(_VISUAL + table)
+    if patch is None or positions is None or isinstance(vision.get("layers"), list):
         return False
-    told_by = (names.positions, f"{names.patches}.weight", *_ENDS)
-    telling = {f"visual.{name}": weights.get(name) for name in told_by}
-    width, before = int(text.get("width", 512)), "text." if model.get("custom_text") else ""
-    telling[f"{before}token_embedding.weight"] = (int(text.get("vocab_size", 49408)), width)
-    found = {key: tuple(state[key].shape) if key in state else None for key in telling}
-    return found == telling
+    side, size = vision.get("image_size", 224), vision.get("patch_size", 16)
+    if timm is not None:
+        told = re.search(r"patch(\d+)", timm)
+        size = int(told[1]) if told else 0
+        places = (side // size) ** 2 if size else 0
+        return patch.shape[-1] == size and positions.shape[-2] in (places, places + 1)
+    layers = {key.split(".")[3] for key in state if key.startswith(_BLOCKS)}
+    pooled = f"{_VISUAL}attn_pool.query" in state
+    width = vision.get("width", 768)
+    return (
+        tuple(patch.shape) == (width, 3, size, size)
+        and tuple(positions.shape) == ((side // size) ** 2 + 1, width)
+        and len(layers) == vision.get("layers", 12)
+        and pooled == bool(vision.get("attentional_pool", False))
+        and (f"{_VISUAL}ln_pre.weight" in state) != bool(vision.get("no_ln_pre", False))
+    )
