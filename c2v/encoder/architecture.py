@@ -1,7 +1,7 @@
 """Model configs of open_clip, understood: which image tower, which text tower, which tokenizer.
 
 The JSON files are read from the folder where open_clip is installed, without importing it (that
-takes seconds). Two models are known without it (:mod:`c2v.encoder.default_model`).
+takes seconds). Many are known without it (:mod:`c2v.encoder.known_architectures`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
-from c2v.encoder.default_model import (
-    MERGES_FILE,
-    MERGES_TENSOR,
-    known_config,
-)
+from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
+from c2v.encoder.known_architectures import known_architecture
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer
 from c2v.encoder.text.tokenizer import merge_table
@@ -120,7 +117,8 @@ def model_config(architecture: str) -> dict[str, Any]:
         ModelError: there is none of that name; the hint has the nearest ones.
         MissingPartError: c2v does not know it, and open_clip is not installed.
     """
-    if (ours := known_config(architecture)) is not None:
+    ours = known_architecture(architecture)
+    if ours is not None:
         return ours
     known = architectures(f"the architecture {architecture}")
     if architecture not in known:

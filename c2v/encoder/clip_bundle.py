@@ -27,9 +27,9 @@ from c2v.encoder.text.foreign_tokenizer import ForeignTokenizer
 from c2v.encoder.text.json_tokenizer import JSON_NAME, PIECES_NAME, STEPS_NAME, quick_parts
 from c2v.encoder.text.tokenizer import MERGES_NAME
 from c2v.encoder.towers import require_keys
-from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
 from c2v.optional import require
 

@@ -42,6 +42,13 @@ class Pretrained:
         return short_name(self.source)
 
     @property
+    def quick_gelu(self) -> bool:
+        """Whether they were trained with QuickGELU: open_clip has such weights under an
+        architecture of that name, too."""
+        plain = self.architecture.removesuffix("-quickgelu")
+        return f"{plain}-quickgelu/{self.tag}" in pretrained()
+
+    @property
     def licence(self) -> Licence:
         """What may be done with it."""
         return licence_of(self.repository)

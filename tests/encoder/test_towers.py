@@ -24,7 +24,7 @@ from c2v.encoder.clip_bundle import split_towers
 from c2v.encoder.tensors import read_tensors, write_tensors
 from c2v.encoder.text.tokenizer import ClipTokenizer
 from c2v.encoder.towers import ImageTower
-from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
 from c2v.encoder.towers.clip_image_torch import (
     TorchImageTower,
     load_visual,
@@ -32,6 +32,7 @@ from c2v.encoder.towers.clip_image_torch import (
 )
 from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
 from c2v.encoder.towers.precision import least_cosine
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import DeviceError, ModelError
 from tests.toys import make_state
 

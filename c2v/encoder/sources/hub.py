@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from c2v.encoder.architecture import Preprocess, model_config
 from c2v.encoder.clip_bundle import ClipSource, check_can_run
-from c2v.encoder.default_model import DEFAULT_REPOSITORY, known_config, known_preprocess
+from c2v.encoder.default_model import DEFAULT_REPOSITORY
+from c2v.encoder.known_architectures import known_architecture, known_preprocessing
 from c2v.encoder.licences import licence_of
 from c2v.encoder.pretrained import find_pretrained, pretrained
 from c2v.encoder.registry import DEFAULT_SOURCE
@@ -153,9 +154,10 @@ def hub_model(architecture: str, tag: str) -> HubModel:
         MissingPartError: open_clip is needed for that and not installed.
     """
     source = f"{architecture}/{tag}"
-    ours, model = find_pretrained(source), known_config(architecture)
-    known = known_preprocess(source)
+    ours, model = find_pretrained(source), known_architecture(architecture)
+    known = known_preprocessing(architecture, tag)
     if ours is not None and model is not None and known is not None:
+        model |= {"quick_gelu": True} if ours.quick_gelu else {}
         files = _files(ours.file)
         return HubModel(architecture, tag, ours.repository, files, model, Preprocess(**known))
     if has("torch", "open_clip") and (theirs := _of_open_clip(architecture, tag)) is not None:

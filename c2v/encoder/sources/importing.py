@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 from numpy.typing import NDArray
 
 from c2v.encoder.architecture import (
+    Preprocess,
     architectures,
+    image_config,
     model_config,
     text_architecture,
     usual_preprocess,
 )
 from c2v.encoder.bundle_config import HeadConfig
 from c2v.encoder.clip_bundle import DECODER, NO_TOWERS, ClipSource
+from c2v.encoder.known_architectures import known_names
 from c2v.encoder.sources.hub import OPEN_CLIP_CONFIG, read_open_clip_config
 from c2v.encoder.sources.text_parts import with_text_parts
 from c2v.encoder.sources.wrappings import state_inside
 from c2v.encoder.tensors import has_numpy_types, is_safetensors, read_tensors
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
 from c2v.optional import has, require
 
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 OFFICIAL_WORDS: Final = 32  # max_words of CLIP2Video and of most CLIP4Clip recipes
 _CLIP_PREFIX: Final = "clip."
 _VISUAL: Final = "visual."
+# Weights behind the layers of an image tower that not every kind has.
+_ENDS: Final = ("proj", "trunk.head.weight", "attn_pool.query")
 _BLOCKS: Final = "visual.transformer.resblocks."
 _TEXT: Final = "text."
 
@@ -96,7 +102,7 @@ def _load(file: Path) -> Checkpoint:
         tensors: Checkpoint = state_inside(read_tensors(file), file)
         if not any(key.startswith(_CLIP_PREFIX) for key in tensors):
             return tensors
-    require(f"importing {file.name}", "torch", "open_clip")
+    require("c2v model import", "torch", "open_clip")
     from c2v.encoder.sources.weight_files import load_state
 
     return load_state(file)
@@ -202,7 +208,9 @@ def only_fit(state: Checkpoint, file: Path) -> str:
     Raises:
         ModelError: there is none, or more than one.
     """
-    known = architectures(f"telling the architecture of {file.name}")
+    known = sorted(known_names())
+    if has("open_clip"):
+        known = list(architectures(f"telling the architecture of {file.name}"))
     fits = [name for name in known if _fits(state, model_config(name))]
     if len(fits) == 1:
         return fits[0]
@@ -242,11 +250,27 @@ def _fits(state: Checkpoint, model: Mapping[str, Any]) -> bool:
         own == wanted
         and decoder == ("multimodal_cfg" in model)
         and ("logit_bias" in state) == ("init_logit_bias" in model)
-        and _image_fits(state, model["vision_cfg"])
+        and _image_fits(state, model)
     )
 
 
-def _image_fits(state: Checkpoint, vision: Mapping[str, Any]) -> bool:
+def _image_fits(state: Checkpoint, model: Mapping[str, Any]) -> bool:
+    """Whether the image tower is that of a config: by its layers, patches, positions and ends."""
+    if not isinstance(model["vision_cfg"].get("image_size", 224), int):
+        return False
+    shape = VisionShape.of(image_config(model, Preprocess()))
+    if shape is None:
+        return _other_image_fits(state, model["vision_cfg"])
+    names, weights = shape.names, shape.tensors()
+    layer = f"{_VISUAL}{names.layers}."
+    layers = {key.removeprefix(layer).partition(".")[0] for key in state if key.startswith(layer)}
+    telling = [names.positions, f"{names.patches}.weight", *_ENDS]
+    found = (state.get(_VISUAL + name) for name in telling)
+    sizes = [tuple(one.shape) if one is not None else None for one in found]
+    return len(layers) == shape.layers and sizes == [weights.get(name) for name in telling]
+
+
+def _other_image_fits(state: Checkpoint, vision: Mapping[str, Any]) -> bool:
     """Whether the patches, positions and layers of a ViT are those of a config."""
     timm = vision.get("timm_model_name")
     first, table = ("trunk.patch_embed.proj.weight", "trunk.pos_embed")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from c2v.encoder.architecture import model_config, text_architecture
 from c2v.encoder.clip_bundle import write_clip_bundle
-from c2v.encoder.default_model import known_config
+from c2v.encoder.known_architectures import known_architecture
 from c2v.encoder.licences import licence_of
 from c2v.encoder.pretrained import find_pretrained
 from c2v.encoder.sources.announcement import announcement
@@ -106,7 +106,7 @@ def _repository(source: str) -> str:
         MissingPartError: only open_clip knows them.
     """
     architecture, _, tag = source.partition("/")
-    if known_config(architecture) is not None or has("torch", "open_clip"):
+    if known_architecture(architecture) is not None or has("torch", "open_clip"):
         model = model_config(architecture)
         text_architecture(model)
         check_text_parts(model, wish=f"the model {source}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.bundle_config import GRAPHS, BundleConfig
 from c2v.encoder.towers import ImageTower, TextTower
 
 
@@ -18,7 +18,7 @@ def make_image_tower(
     Raises:
         ModelError: the tower cannot run in this precision.
     """
-    if config.image.family == "onnx":
+    if config.image.family in GRAPHS:
         from c2v.encoder.towers.onnx_image import OnnxImageTower, check_precision
 
         check_precision(config, precision)
