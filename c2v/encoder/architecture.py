@@ -184,11 +184,6 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
     projected = text.get("proj_type", "linear") != "none"
     if not projected and width != model["embed_dim"]:
         raise ModelError(f"its text tower has no projection from {width} to {model['embed_dim']}")
-    activation: Literal["quick_gelu", "gelu", "gelu_tanh"] = "gelu"
-    if model.get("quick_gelu", False):
-        activation = "quick_gelu"
-    elif (text.get("act_kwargs") or {}).get("approximate") == "tanh":
-        activation = "gelu_tanh"
     by_largest = pool == "argmax" and bool(text.get("hf_tokenizer_name"))
     return TextArchitecture(
         vocab_size=int(text.get("vocab_size", CLIP_VOCABULARY)),
@@ -198,7 +193,7 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
         layers=int(text.get("layers", 12)),
         mlp_width=int(width * text.get("mlp_ratio", 4.0)),
         output_dim=int(model["embed_dim"]),
-        activation=activation,
+        activation=_activation(model),
         causal=not text.get("no_causal_mask", False),
         pool="largest" if by_largest else _POOLS[pool],
         eps=float((text.get("norm_kwargs") or {}).get("eps", 1e-5)),
@@ -207,6 +202,13 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
         class_token=class_token,
         pad_id=int(text.get("pad_id", 0)) if class_token else 0,
     )
+
+
+def _activation(model: Mapping[str, Any]) -> Literal["quick_gelu", "gelu", "gelu_tanh"]:
+    if model.get("quick_gelu", False):
+        return "quick_gelu"
+    tanh = (model["text_cfg"].get("act_kwargs") or {}).get("approximate") == "tanh"
+    return "gelu_tanh" if tanh else "gelu"
 
 
 def _hf_architecture(model: Mapping[str, Any]) -> HFTextArchitecture:
@@ -272,6 +274,15 @@ def text_config(
     )
 
 
+def no_tokenizer(wish: str, name: str) -> ModelError:
+    """The error for a tokenizer that is not to be had; ``name`` is its repository."""
+    return ModelError(
+        f"{wish} needs the tokenizer of {name}, and no tokenizer.json of it is to be had",
+        hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
+        "weights, then c2v model import FILE",
+    )
+
+
 def needs_tokenizer(model: Mapping[str, Any]) -> bool:
     """Whether an open_clip model config asks for a tokenizer that is a file of its own."""
     return bool(model["text_cfg"].get("hf_tokenizer_name"))
@@ -287,13 +298,8 @@ def _with_tokenizer(
     context: int,
 ) -> TextConfig:
     """The text part of a model whose tokenizer is a ``tokenizer.json``."""
-    name = text["hf_tokenizer_name"]
     if tokenizer is None:
-        raise ModelError(
-            f"its tokenizer is that of {name}, which is not here",
-            hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
-            "weights",
-        )
+        raise no_tokenizer("its text tower", text["hf_tokenizer_name"])
     clean, strip = options.pop("clean", "whitespace"), options.pop("strip_sep_token", False)
     mode = text.get("tokenizer_mode")
     if options or mode:

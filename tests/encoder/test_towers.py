@@ -132,7 +132,7 @@ def test_text_tower_is_strict(tiny_state: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("architecture", "changes", "reason"),
     [
-        ("ViT-B-16-SigLIP2", {}, "its tokenizer is that of timm/ViT-B-16-SigLIP2"),
+        ("ViT-B-16-SigLIP2", {}, "needs the tokenizer of timm/ViT-B-16-SigLIP2"),
         ("ViT-B-16", {"pool_type": "none"}, "pools by 'none'"),
         ("ViT-B-16", {"proj_type": "none", "width": 256}, "no projection from 256 to 512"),
         ("ViT-B-16", {"qk_norm": True}, "uses qk_norm"),
