@@ -79,6 +79,11 @@ class Bundle:
         return self.config.name
 
     @property
+    def chosen_directory(self) -> Path:
+        """The folder that its name leads to."""
+        return self.directory
+
+    @property
     def fingerprint(self) -> str:
         """Identifies everything that shapes a vector of a library."""
         return self.config.fingerprint
@@ -176,10 +181,16 @@ class Bundle:
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
-        ids, mask = self.tokenizer.encode(texts)  # [N, L]
+        return self.text_tower.encode(*self.token_ids(texts, most_tokens=most_tokens))
+
+    def token_ids(
+        self, texts: Sequence[str], *, most_tokens: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Ids [N, L] and mask [N, L] of texts; ``most_tokens`` as in ``encode_text``."""
+        ids, mask = self.tokenizer.encode(texts)
         if most_tokens is not None:
             ids, mask = _cut(ids, mask, most_tokens, pad_id=self.config.text.pad_id)
-        return self.text_tower.encode(ids, mask)
+        return ids, mask
 
     def embed_video(
         self, features: NDArray[np.floating], mask: NDArray[np.bool_]

@@ -2,8 +2,9 @@
 
 A shipped encoder that gets better makes other vectors. What its earlier version filled is searched
 with that version's text side, which differs from the present one in a few small matrices: they
-stand in ``earlier/FINGERPRINT`` of the bundle, with the ``config.json`` of then. New videos need
-the present version, and so all of the library (``c2v index --rebuild``).
+stand in ``earlier/FINGERPRINT`` of the bundle, with the ``config.json`` of then. Indexing it goes
+on as long as no picture has to be encoded. New videos need the present version, and so all of the
+library (``c2v index --rebuild``).
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ class EarlierBundle(Bundle):
         super().__init__(directory, read_config(directory), device="cpu")
         self.present = present
 
+    @property
+    def chosen_directory(self) -> Path:
+        """The present version's folder: that is what its name leads to."""
+        return self.present.directory
+
     @made_once
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer, which is the present one's."""
@@ -55,20 +61,9 @@ class EarlierBundle(Bundle):
         Raises:
             ModelError: always.
         """
-        raise self._too_old()
-
-    def check_parts(self) -> None:
-        """Say that no picture can be encoded.
-
-        Raises:
-            ModelError: always.
-        """
-        raise self._too_old()
-
-    def _too_old(self) -> ModelError:
-        return ModelError(
+        raise ModelError(
             f"the library was filled by an earlier {self.name}, whose text side alone is here: it "
-            "can be searched with words, not filled or searched with pictures",
+            "can be searched with words, but no new picture can be read for it",
             hint=f"c2v index --model {self.name} --rebuild PATH reads its videos again",
         )
 

@@ -129,9 +129,14 @@ class Measure:
                 hint="--bank FILE, the captions of the training videos",
             )
         if normalize not in NORMALISATIONS:
-            raise UsageError(f"--normalize {normalize}", hint=one_of(normalize, NORMALISATIONS))
+            raise UsageError(
+                f"--normalize {normalize}: no such correction",
+                hint=one_of(normalize, NORMALISATIONS),
+            )
         if ties not in get_args(Ties):
-            raise UsageError(f"--ties {ties}", hint=one_of(ties, get_args(Ties)))
+            raise UsageError(
+                f"--ties {ties}: no such way to count", hint=one_of(ties, get_args(Ties))
+            )
         return cls(normalize, tuple(bank), ties)  # type: ignore[arg-type]
 
 

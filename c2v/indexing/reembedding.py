@@ -20,7 +20,7 @@ def model_record(bundle: Bundle) -> ModelRecord:
     The name is what finds the encoder again: of one that is not among the user's models, its
     folder.
     """
-    known = find_bundle(bundle.name) == bundle.directory
+    known = find_bundle(bundle.name) == bundle.chosen_directory
     return ModelRecord(
         name=bundle.name if known else str(bundle.directory.resolve()),
         fingerprint=bundle.fingerprint,
