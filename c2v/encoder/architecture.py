@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
 from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
-from c2v.encoder.known_architectures import known_architecture
+from c2v.encoder.known_architectures import known_architecture, known_preprocessing
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer
 from c2v.encoder.text.tokenizer import merge_table
@@ -64,20 +64,12 @@ class Preprocess:
     resize: str = "shortest"
 
 
-_NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
-    "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
-    "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
-    "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
-}
-
-
 def usual_preprocess(architecture: str) -> Preprocess:
-    """How all published weights of an architecture want to see a picture, told by its name.
+    """How the published weights of an architecture want to see a picture, told by its name.
 
     Those of MobileCLIP differ from each other; it is OpenAI's for all that are not known here.
     """
-    kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
-    return next(kinds, Preprocess())
+    return Preprocess(**(known_preprocessing(architecture, "") or {}))
 
 
 def open_clip_folder(wish: str) -> Path:
