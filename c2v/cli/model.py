@@ -123,7 +123,7 @@ def pull(
         typer.Option(
             "--from",
             metavar="URL|DIR",
-            help="A mirror of the hub, or a folder.  \\[env: HF_ENDPOINT]",
+            help="A mirror of huggingface.co, or a folder.  \\[env: HF_ENDPOINT]",
             show_default=False,
         ),
     ] = None,
