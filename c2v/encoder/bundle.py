@@ -17,6 +17,7 @@ from c2v.config import SETTINGS
 from c2v.encoder.bundle_config import CONFIG_NAME, GRAPHS, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.hubs import GAIN, Hubs
 from c2v.encoder.made_once import made_once
 from c2v.encoder.padding import pad
 from c2v.encoder.towers import TextFeatures
@@ -78,6 +79,11 @@ class Bundle:
         return self.config.name
 
     @property
+    def chosen_directory(self) -> Path:
+        """The folder that its name leads to."""
+        return self.directory
+
+    @property
     def fingerprint(self) -> str:
         """Identifies everything that shapes a vector of a library."""
         return self.config.fingerprint
@@ -97,6 +103,11 @@ class Bundle:
         """V, the width of the vectors of a library."""
         return self.config.vector_dim
 
+    @property
+    def head_dim(self) -> int:
+        """H, the width of the head's vectors: V, or one less where a library keeps a bias."""
+        return self.config.head_dim
+
     @made_once
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer of the text tower."""
@@ -110,12 +121,19 @@ class Bundle:
         from c2v.encoder.heads import load_head
 
         head = load_head(self.directory, self.config, device=self.device)
-        if head.vector_dim != self.vector_dim:
+        if head.vector_dim != self.head_dim:
             raise ModelError(
-                f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, "
-                f"the head gives {head.vector_dim}"
+                f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, which is "
+                f"{self.head_dim} of the head; the head gives {head.vector_dim}"
             )
         return head
+
+    @made_once
+    def hubs(self) -> Hubs | None:
+        """The hub bias of segments; None where there is none."""
+        if self.config.hubs is None:
+            return None
+        return Hubs.load(self.directory, self.config.hubs, self.head)
 
     @made_once
     def image_tower(self) -> ImageTower:
@@ -163,15 +181,21 @@ class Bundle:
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
-        ids, mask = self.tokenizer.encode(texts)  # [N, L]
+        return self.text_tower.encode(*self.token_ids(texts, most_tokens=most_tokens))
+
+    def token_ids(
+        self, texts: Sequence[str], *, most_tokens: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Ids [N, L] and mask [N, L] of texts; ``most_tokens`` as in ``encode_text``."""
+        ids, mask = self.tokenizer.encode(texts)
         if most_tokens is not None:
             ids, mask = _cut(ids, mask, most_tokens, pad_id=self.config.text.pad_id)
-        return self.text_tower.encode(ids, mask)
+        return ids, mask
 
     def embed_video(
         self, features: NDArray[np.floating], mask: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Frame features [B, T, D] with mask [B, T] to vectors [B, V] of unit length."""
+        """Frame features [B, T, D] with mask [B, T] to vectors [B, H] of unit length."""
         return self.head.embed_video(np.asarray(features, np.float32), np.asarray(mask, np.bool_))
 
     def embed_segments(
@@ -181,11 +205,11 @@ class Bundle:
         length: int = 0,
         filler: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Frame features [T_i, D] of B segments to vectors [B, V] of unit length; any B.
+        """Frame features [T_i, D] of B segments to vectors [B, H] of unit length; any B.
 
         They are padded and masked a batch at a time (:func:`c2v.encoder.padding.pad`).
         """
-        vectors = np.empty((len(segments), self.vector_dim), np.float32)
+        vectors = np.empty((len(segments), self.head_dim), np.float32)
         for first in range(0, len(segments), _SEGMENTS_AT_ONCE):
             batch = segments[first : first + _SEGMENTS_AT_ONCE]
             padded, mask = pad(batch, length=length, filler=filler)
@@ -195,10 +219,10 @@ class Bundle:
     def embed_text(
         self, texts: Sequence[str], *, most_tokens: int | None = None
     ) -> NDArray[np.float32]:
-        """Texts to vectors [N, V] of unit length; ``most_tokens`` as in ``encode_text``."""
+        """Texts to vectors [N, H] of unit length; ``most_tokens`` as in ``encode_text``."""
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of texts, got one text")
-        vectors = np.zeros((len(texts), self.vector_dim), np.float32)
+        vectors = np.zeros((len(texts), self.head_dim), np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
             features = self.encode_text(part, most_tokens=most_tokens)
@@ -206,6 +230,28 @@ class Bundle:
                 features.tokens, features.mask
             )
         return vectors
+
+    def for_library(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors [N, H] of segments as a library keeps them: [N, V]."""
+        if self.hubs is None:
+            return vectors
+        return np.concatenate([vectors, self.hubs.column(vectors)[:, None]], axis=1)
+
+    def from_library(self, kept: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors [..., V] of a library as the head made them: [..., H]."""
+        return kept[..., : self.head_dim]
+
+    def as_questions(
+        self, vectors: NDArray[np.float32], words: Sequence[float] | float = 1.0
+    ) -> NDArray[np.float32]:
+        """Vectors [N, H] as a library is asked: [N, V].
+
+        ``words`` is how much of each is text: 1 of a sentence, 0 of pictures.
+        """
+        if self.config.hubs is None:
+            return vectors
+        column = np.broadcast_to(np.asarray(words, np.float32) / GAIN, len(vectors))
+        return np.concatenate([vectors, column[:, None]], axis=1)
 
     def check_parts(self) -> None:
         """Say before any work that videos cannot be encoded as it was asked for.
@@ -336,7 +382,7 @@ def check_unchanged(directory: Path, config: BundleConfig) -> None:
             found = "is missing" if size < 0 else f"has {size} bytes, not {record.size_bytes}"
             raise ModelError(f"{path} {found}", hint=f"c2v model pull {config.name} --overwrite")
     towers = towers_fingerprint(config.image, config.files)
-    whole = bundle_fingerprint(config.image, config.text, config.head, config.files)
+    whole = bundle_fingerprint(config.image, config.text, config.head, config.files, config.hubs)
     if (towers, whole) != (config.towers_fingerprint, config.fingerprint):
         raise ModelError(
             f"{directory / CONFIG_NAME} was edited: its settings do not give its fingerprint",

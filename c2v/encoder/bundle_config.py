@@ -125,7 +125,7 @@ class Calibration:
     """The constants that make a confidence of a score; what they mean says ``c2v.search``.
 
     They shape no vector, so they do not count for the fingerprints. ``centre`` is the mean vector
-    [V] of everyday sentences, 16-bit floats (little-endian) in base64; ``fewest`` and ``most``
+    [H] of everyday sentences, 16-bit floats (little-endian) in base64; ``fewest`` and ``most``
     bound the number of segments that was looked at.
     """
 
@@ -141,11 +141,44 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class HubConfig:
+    """How far segments that are near to every sentence stand back; see :mod:`c2v.encoder.hubs`.
+
+    ``neighbours`` of the bank's sentences are averaged, times ``weight``; ``typical`` is what that
+    gives on the average.
+    """
+
+    neighbours: int
+    weight: float
+    typical: float
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1 or not all(map(math.isfinite, (self.weight, self.typical))):
+            raise ModelError("hubs has numbers that cannot be")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionConfig:
+    """How a question is put to the text tower; see :mod:`c2v.search.phrasing`.
+
+    ``strip`` leaves "find the video where" away. A question of one or two words is asked as it
+    stands and as ``short_template`` with the words for ``{}``; empty: as it stands alone.
+    """
+
+    strip: bool
+    short_template: str
+
+    def __post_init__(self) -> None:
+        if self.short_template and "{}" not in self.short_template:
+            raise ModelError("questions.short_template has no {}")
+
+
+@dataclass(frozen=True, slots=True)
 class BundleConfig:
     """All of ``config.json``.
 
     ``feature_dim`` is D, the width of frame and token features; ``vector_dim`` is V, the width of
-    the vectors a library is searched with.
+    the vectors a library keeps: the head's, and with ``hubs`` one number more.
     """
 
     format: int
@@ -162,12 +195,22 @@ class BundleConfig:
     towers_fingerprint: str
     calibration: Calibration | None = None
     """Absent in bundles that nobody calibrated."""
+    hubs: HubConfig | None = None
+    """Absent where segments are ranked by their inner product alone."""
+    questions: QuestionConfig | None = None
+    """Absent where a question is asked as it was typed."""
+
+    @property
+    def head_dim(self) -> int:
+        """H, the width of the head's vectors, which texts and clips are compared in."""
+        return self.vector_dim - (self.hubs is not None)
 
     def to_json(self) -> str:
         """The text of ``config.json``."""
         content = dataclasses.asdict(self)
-        if self.calibration is None:
-            del content["calibration"]  # earlier versions of c2v read such a bundle, too
+        for name in ("calibration", "hubs", "questions"):
+            if content[name] is None:
+                del content[name]  # earlier versions of c2v read such a bundle, too
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -280,8 +323,8 @@ def _check_calibration(config: BundleConfig) -> None:
         size = len(base64.b64decode(found.centre, validate=True))
     except ValueError:
         size = -1
-    if size != 2 * config.vector_dim:
-        raise ModelError(f"calibration.centre is not a vector of {config.vector_dim} numbers")
+    if size != 2 * config.head_dim:
+        raise ModelError(f"calibration.centre is not a vector of {config.head_dim} numbers")
 
 
 def _shown(value: object) -> str:

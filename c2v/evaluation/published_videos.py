@@ -7,9 +7,9 @@ take a video as one segment and make its pictures small with PIL.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -64,7 +64,7 @@ def published_protocol(name: str, *, data: str, first_seconds: float | None) -> 
         return Protocol(
             PublishedSampling("clip2video", picture_step=step, first_seconds=first_seconds)
         )
-    raise UsageError(f"--protocol {name}", hint=one_of(name, PROTOCOLS))
+    raise UsageError(f"--protocol {name}: no such protocol", hint=one_of(name, PROTOCOLS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +79,13 @@ class Candidates:
     vectors: NDArray[np.float32]
     column: NDArray[np.int64]
     missing: tuple[Missing, ...]
+
+    def explained(self, reasons: Mapping[str, str]) -> Candidates:
+        """The same with another reason for some of the missing videos, by path."""
+        missing = tuple(
+            Missing(one.path, reasons.get(one.path, one.reason)) for one in self.missing
+        )
+        return replace(self, missing=missing)
 
 
 def embed_published(
@@ -124,9 +131,10 @@ def embed_published(
             read.append(path)
             for bundle, shape, filler, rows in zip(bundles, shapes, fillers, vectors, strict=True):
                 features = bundle.encode_frames(found[shape])  # [T, D]
-                rows.append(
-                    bundle.embed_segments([features], length=sampling.max_frames, filler=filler)
+                segment = bundle.embed_segments(
+                    [features], length=sampling.max_frames, filler=filler
                 )
+                rows.append(bundle.for_library(segment))
         on_progress(done, len(paths))
     return [
         Candidates(

@@ -129,9 +129,14 @@ class Measure:
                 hint="--bank FILE, the captions of the training videos",
             )
         if normalize not in NORMALISATIONS:
-            raise UsageError(f"--normalize {normalize}", hint=one_of(normalize, NORMALISATIONS))
+            raise UsageError(
+                f"--normalize {normalize}: no such correction",
+                hint=one_of(normalize, NORMALISATIONS),
+            )
         if ties not in get_args(Ties):
-            raise UsageError(f"--ties {ties}", hint=one_of(ties, get_args(Ties)))
+            raise UsageError(
+                f"--ties {ties}: no such way to count", hint=one_of(ties, get_args(Ties))
+            )
         return cls(normalize, tuple(bank), ties)  # type: ignore[arg-type]
 
 
@@ -257,17 +262,17 @@ def _intervals(scores: Scores, ties: Ties) -> dict[str, dict[str, tuple[float, f
 def text_vectors(
     bundle: Bundle, texts: Sequence[str], *, most_tokens: int | None = None
 ) -> NDArray[np.float32]:
-    """Vectors [N, V] of N texts, computed with texts of like length together."""
+    """N texts as a library is asked, [N, V], computed with texts of like length together."""
     order = by_length(texts)
-    vectors = np.empty((len(texts), bundle.vector_dim), np.float32)
+    vectors = np.empty((len(texts), bundle.head_dim), np.float32)
     vectors[order] = bundle.embed_text([texts[place] for place in order], most_tokens=most_tokens)
-    return vectors
+    return bundle.as_questions(vectors)
 
 
 def video_vectors(
     library: Store, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
+    """Segments of these videos as a library keeps them, [S, V], and the number of each one's video.
 
     Of videos that are cut by shots, those of their windows, from the stored features.
 
@@ -279,7 +284,10 @@ def video_vectors(
         segments = library.segments_of(list(ids.values()))
         by_shots = cut_by_shots(library, segments)
         cut = read_features(library, {path: v for path, v in ids.items() if v in by_shots})
-        windows = dict(zip(cut.ids, map(bundle.embed_segments, cut.segments), strict=True))
+        windows = {
+            video: bundle.for_library(bundle.embed_segments(segments))
+            for video, segments in zip(cut.ids, cut.segments, strict=True)
+        }
         whole = [v for v in ids.values() if v not in by_shots]
         stored = library.vectors([row.segment_id for v in whole for row in segments[v]])
         parts = [
@@ -294,7 +302,8 @@ def video_vectors(
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]
     column = [n for n, segments in enumerate(found.segments) for _ in segments]
-    return bundle.embed_segments(features), np.asarray(column, np.int64)
+    vectors = bundle.for_library(bundle.embed_segments(features))
+    return vectors, np.asarray(column, np.int64)
 
 
 def similarity_matrix(

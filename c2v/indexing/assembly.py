@@ -197,7 +197,7 @@ def to_segments(assembly: Assembly, bundle: Bundle) -> tuple[SegmentData, ...]:
         raise not_finite
     parts = _shots(assembly) if assembly.file.layout.by_shots else _planned(assembly)
     frames = [assembly.features[rows] for _, rows in parts]
-    vectors = bundle.embed_segments(frames)
+    vectors = bundle.for_library(bundle.embed_segments(frames))
     if not np.isfinite(vectors).all():
         raise not_finite
     return tuple(

@@ -81,17 +81,25 @@ class TowerTrainee(nn.Module):
         rows = self._rows[np.asarray(videos)]
         device = self.log_scale.device
         pixels = torch.from_numpy(self._frames.pixels[rows]).to(device)  # [B, T, side, side, 3]
+        mask = torch.from_numpy(self._frames.present[rows]).to(device)  # [B, T]
         clips = normalised(pixels, mean=self.get_buffer("mean"), std=self.get_buffer("std"))
+        # Zero as in the papers' loaders: a difference block of theirs sees the first one.
+        clips = clips * mask[:, :, None, None, None]
         features = self.towers.encode_clips(clips)
-        mask = torch.from_numpy(self._frames.present[rows]).to(device)
         parts = self.head.video_parts(features, mask.to(features.dtype))
         return parts, list(range(len(rows)))
 
 
 def tower_trainee(
-    bundle: Bundle, pairs: Pairs, frames: DecodedFrames, planned: Planned, *, device: str
+    bundle: Bundle,
+    pairs: Pairs,
+    frames: DecodedFrames,
+    planned: Planned,
+    *,
+    device: str,
+    most_tokens: int | None = None,
 ) -> TowerTrainee:
-    """Towers and head of ``bundle``, ready to be trained.
+    """Towers and head of ``bundle``, ready to be trained, on at most so many tokens a text.
 
     Raises:
         ModelError: the towers are of a layout that cannot be trained.
@@ -104,7 +112,7 @@ def tower_trainee(
             hint="--train head, or another --model",
         )
     head = planned.first_head(bundle)
-    ids, mask = bundle.tokenizer.encode(list(pairs.texts))
+    ids, mask = bundle.token_ids(pairs.texts, most_tokens=most_tokens)
     rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
     return TowerTrainee(

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from tests.mini.evaluate import Recalls
 
 _SHIPPED = Path(__file__).parents[2] / "c2v" / "encoder" / "weights" / "mini"
+_README = Path(__file__).parents[2] / "README.md"
 _DATA = Path("../shared/data/flickr8k")
 _CLIPS = Path("../shared/data/msrvtt/clips")
+_COCO = Path("../shared/data/coco/captions_val2017.csv")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,11 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One BLAS thread, set before NumPy is loaded: sums must not depend on the number of cores.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
+        if options.figures:
+            _write_figures(options.out, options.data.parent)
+            return EXIT_OK
         if options.calibrate:
             _calibrate(options.data, options.clips, options.out)
             return EXIT_OK
         if not options.evaluate:
-            _train(options.data, options.out)
+            _train(options.data, options.coco, options.out)
             _calibrate(options.data, options.clips, options.out)
         _evaluate(options.data, options.out, options.split)
     except C2VError as error:
@@ -46,9 +51,20 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=Path, default=_DATA, help="folder of Flickr8k (default: %(default)s)"
     )
     parser.add_argument(
+        "--coco",
+        type=Path,
+        default=_COCO,
+        help="CSV with a column caption, for the hub bias (default: %(default)s)",
+    )
+    parser.add_argument(
         "--out", type=Path, default=_SHIPPED, help="folder of the bundle (default: the shipped one)"
     )
     parser.add_argument("--evaluate", action="store_true", help="measure the bundle, do not train")
+    parser.add_argument(
+        "--figures",
+        action="store_true",
+        help="measure and write the tables of the model card and the README, do not train",
+    )
     parser.add_argument(
         "--calibrate", action="store_true", help="fit the constants of confidence, do not train"
     )
@@ -64,13 +80,23 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(data: Path, out: Path) -> None:
+def _train(data: Path, coco: Path, out: Path) -> None:
     from tests.mini.assemble import train_bundle
     from tests.mini.fit import Recipe
 
-    config = train_bundle(data, out, Recipe(), on_step=_say)
-    size_bytes = sum(path.stat().st_size for path in out.iterdir())
+    config = train_bundle(data, coco, out, Recipe(), on_step=_say)
+    size_bytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     _say(f"{out}: {size_bytes / 1e6:.1f} MB, fingerprint {config.fingerprint}")
+
+
+def _write_figures(out: Path, data: Path) -> None:
+    from tests.mini.assemble import CARD_NAME
+    from tests.mini.figures import measured_table, write_table
+
+    table = measured_table(out, data)
+    for document in (out / CARD_NAME, _README):
+        write_table(document, table)
+    sys.stdout.write(table)
 
 
 def _calibrate(data: Path, clips: Path, out: Path) -> None:
