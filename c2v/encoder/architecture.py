@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
 from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
-from c2v.encoder.known_architectures import known_architecture
+from c2v.encoder.known_architectures import known_architecture, known_preprocessing
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer
 from c2v.encoder.text.tokenizer import merge_table
@@ -28,8 +28,6 @@ from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 CLIP_VOCABULARY: Final = 49408
 CLIP_START: Final = 49406
 CLIP_END: Final = 49407
@@ -65,27 +63,25 @@ class Preprocess:
 
 
 _MOBILE: Final = Preprocess((0.0,) * 3, (1.0,) * 3, interpolation="bilinear")
-_NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
-    "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
-    "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
-    "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
-    "-378": Preprocess(resize="squash"),
+_BY_NAME: Final[Mapping[str, Preprocess]] = {
+    "vit-h-14-378": Preprocess(resize="squash"),
     "mobileclip-": _MOBILE,
     "mobileclip2-b": _MOBILE,
     "mobileclip2-s0": _MOBILE,
     "mobileclip2-s2": _MOBILE,
     "mobileclip2-s": Preprocess(interpolation="bilinear"),
 }
-"""By a part of the name, lower case; the first one that is in it counts."""
+"""By how the name begins, lower case; the first one counts. The others are told by their kind."""
 
 
 def usual_preprocess(architecture: str) -> Preprocess:
-    """How the published weights of an architecture want to see a picture, told by its name.
+    """How the published weights of an architecture want to see a picture.
 
     Two of ViT-H-14's and ViT-L-14's want it otherwise than the rest of theirs, which is meant here.
     """
-    kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
-    return next(kinds, Preprocess())
+    named = (kind for name, kind in _BY_NAME.items() if architecture.lower().startswith(name))
+    told = Preprocess(**(known_preprocessing(architecture, "") or {}))
+    return next(named, told)
 
 
 def open_clip_folder(wish: str) -> Path:

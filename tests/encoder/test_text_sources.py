@@ -19,6 +19,7 @@ import c2v.search.ranking as ranking
 from c2v.encoder.architecture import (
     Preprocess,
     architectures,
+    image_config,
     model_config,
     text_architecture,
     usual_preprocess,
@@ -28,6 +29,7 @@ from c2v.encoder.catalogue import export_checkpoint, fetch_bundle, import_checkp
 from c2v.encoder.logits import pair_probability
 from c2v.encoder.registry import find_bundle, list_bundles
 from c2v.encoder.sources.importing import only_fit
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import MissingPartError, ModelError
 from tests.encoder.made_text_models import (
     made_bundle,
@@ -102,10 +104,14 @@ import_checkpoint(Path(sys.argv[2]), name=name)
 def test_it_is_pulled_from_a_folder_without_pytorch(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
-    """The tokenizer lies in the repository that the config names, which is another one."""
+    """The tokenizer lies in the repository that the config names, which is another one.
+
+    The weights have a name of which c2v knows no config, so that of their repository counts.
+    """
     made, model = written("SigLIP", tmp_path / "made")
     root = tmp_path / "mirror"
-    weights, words = root / "timm" / "ViT-B-16-SigLIP-256", root / "timm" / "ViT-B-16-SigLIP"
+    weights = root / "laion" / "CLIP-convnext_base-laion400M-s13B-b51K"
+    words = root / "timm" / "ViT-B-16-SigLIP"
     weights.mkdir(parents=True)
     words.mkdir(parents=True)
     for file in ("tokenizer.json", "tokenizer_config.json"):
@@ -115,7 +121,7 @@ def test_it_is_pulled_from_a_folder_without_pytorch(
     content["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = "timm/ViT-B-16-SigLIP"
     (weights / "open_clip_config.json").write_text(json.dumps(content), encoding="utf-8")
     code = f"""{LIGHT}
-name = "ViT-B-16-SigLIP-256/webli"
+name = "convnext_base/laion400m_s13b_b51k"
 fetch_bundle(name, announce=lambda _line: None, origin=sys.argv[2])
 {SHOW}"""
     text, _, _ = json.loads(run_python(code, json.dumps(TEXTS), root.as_uri()))
@@ -162,29 +168,14 @@ def test_a_tokenizer_that_is_not_there_is_asked_for(
 
 
 def shapes_only(name: str) -> dict[str, Any]:
-    """What ``only_fit`` looks at of a checkpoint of an architecture."""
+    """The shapes of a checkpoint of an architecture, by its keys."""
     model = model_config(name)
-    vision = model["vision_cfg"]
     custom = model.get("custom_text") or model["text_cfg"].get("hf_model_name")
     shapes = text_architecture(model).shapes()
     found = {("text." if custom else "") + key: shape for key, shape in shapes.items()}
-    side, size, width = (
-        vision.get(key, default)
-        for key, default in (("image_size", 224), ("patch_size", 16), ("width", 768))
-    )
-    if "timm_model_name" in vision:
-        size = int(vision["timm_model_name"].partition("patch")[2].partition("_")[0])
-        found["visual.trunk.patch_embed.proj.weight"] = (1, 3, size, size)
-        found["visual.trunk.pos_embed"] = (1, (side // size) ** 2, 1)
-    else:
-        found["visual.conv1.weight"] = (width, 3, size, size)
-        found["visual.positional_embedding"] = ((side // size) ** 2 + 1, width)
-        if not vision.get("no_ln_pre"):
-            found["visual.ln_pre.weight"] = (width,)
-        if vision.get("attentional_pool"):
-            found["visual.attn_pool.query"] = (1,)
-        for layer in range(vision.get("layers", 12)):
-            found[f"visual.transformer.resblocks.{layer}.ln_1.weight"] = (width,)
+    image = VisionShape.of(image_config(model, usual_preprocess(name)))
+    assert image is not None
+    found |= {f"visual.{key}": shape for key, shape in image.tensors().items()}
     if "multimodal_cfg" in model:
         found["text_decoder.ln_final.weight"] = (1,)
     found["logit_scale"] = ()
