@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
@@ -26,7 +26,10 @@ from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sealing import bundle_draft, link_or_copy, seal_bundle
 from c2v.encoder.tensors import write_tensors
+from c2v.encoder.text.json_tokenizer import PIECES_NAME, STEPS_NAME
 from c2v.errors import ModelError
+
+_BESIDE_TOWERS: Final = (EXTRA_NAME, STEPS_NAME, PIECES_NAME)
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +80,7 @@ def save_bundle(
     with bundle_draft(target, overwrite=overwrite) as draft:
         parts: dict[str, BundlePart] = {}
         for file, record in config.files.items():
-            if record.part in ("image", "text") or file == EXTRA_NAME:
+            if record.part in ("image", "text") or file in _BESIDE_TOWERS:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
         if towers is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import warnings
@@ -170,6 +171,16 @@ def test_what_only_the_file_says(tmp_path: Path) -> None:
     foreign = found(folder)
     assert (foreign.start_id, foreign.end_id, foreign.pad_id) == (2, 3, 0)
     assert foreign.separator == "[SEP]"
+
+
+def test_a_token_without_a_row_is_left_out(tmp_path: Path) -> None:
+    """``<mask>`` was added behind the 200 pieces that a tower has rows for."""
+    foreign = found(made_tokenizers.nllb(tmp_path))
+    rows = library_tokenizer(foreign.path).token_to_id("<mask>")
+    assert rows > foreign.size
+    config = dataclasses.replace(config_for(foreign), settings={"vocab_size": rows})
+    for tokenizer in both(foreign, config):
+        assert max(tokenizer.pieces("a dog <mask> eng_Latn")) == rows - 1
 
 
 def test_the_language_stands_in_front(tmp_path: Path) -> None:

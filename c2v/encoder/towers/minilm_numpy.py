@@ -9,7 +9,7 @@ the features depend neither on the kind of CPU nor, beyond rounding, on the batc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from c2v.cores import share_out, usable_cores
 from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_, unit
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers.equal_lengths import equally_long
 from c2v.errors import ModelError
 
 TENSORS_NAME = "text.safetensors"
 _HEAD_WIDTH = 32
 _EPSILON = 1e-12  # of layer norm, as in BERT
-_BATCH_TOKENS = 512  # rows of activations that stay in the cache of a core
 
 
 class MiniLMTextTower:
@@ -86,7 +86,7 @@ class MiniLM:
             pooled[rows] = self._tokens(ids[rows, :length]).mean(1)
 
         threads = max(1, min(usable_cores(), len(ids)))
-        share_out(_equally_long(lengths, groups=threads), pool, threads=threads)
+        share_out(equally_long(lengths, groups=threads), pool, threads=threads)
         return pooled
 
     def _tokens(self, ids: NDArray[np.int64]) -> Array:
@@ -95,19 +95,6 @@ class MiniLM:
         for layer in self._layers:
             x = layer(x)
         return x
-
-
-def _equally_long(
-    lengths: NDArray[np.int64], *, groups: int
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Lengths above 0 with rows [n] that have it: at least ``groups`` of them, where there are."""
-    most = max(1, len(lengths) // groups)
-    # (np.unique would import numpy.ma, a third of the time of a short search)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        rows = np.flatnonzero(lengths == length)
-        step = min(most, max(1, _BATCH_TOKENS // length))
-        for start in range(0, len(rows), step):
-            yield length, rows[start : start + step]
 
 
 class _Rounded:
