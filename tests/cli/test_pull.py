@@ -193,7 +193,10 @@ def test_what_can_be_fetched_is_listed_with_its_licence(c2v: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ViT-H-14-378-quickgelu/dfn5b", "apple-amlr: for research only, no product or service (https:"),
+        (
+            "ViT-H-14-378-quickgelu/dfn5b",
+            "apple-amlr: for research only, no product or service (https:",
+        ),
         ("ViT-B-16/metaclip_400m", "CC-BY-NC-4.0: not for commercial use (https:"),
         ("PE-Core-B-16", "Apache-2.0 (https:"),
     ],
