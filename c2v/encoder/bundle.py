@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import SETTINGS
-from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
+from c2v.encoder.bundle_config import CONFIG_NAME, GRAPHS, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
+from c2v.encoder.hubs import GAIN, Hubs
 from c2v.encoder.made_once import made_once
 from c2v.encoder.padding import pad
 from c2v.encoder.towers import TextFeatures
@@ -78,6 +79,11 @@ class Bundle:
         return self.config.name
 
     @property
+    def chosen_directory(self) -> Path:
+        """The folder that its name leads to."""
+        return self.directory
+
+    @property
     def fingerprint(self) -> str:
         """Identifies everything that shapes a vector of a library."""
         return self.config.fingerprint
@@ -97,6 +103,11 @@ class Bundle:
         """V, the width of the vectors of a library."""
         return self.config.vector_dim
 
+    @property
+    def head_dim(self) -> int:
+        """H, the width of the head's vectors: V, or one less where a library keeps a bias."""
+        return self.config.head_dim
+
     @made_once
     def tokenizer(self) -> TextTokenizer:
         """The tokenizer of the text tower."""
@@ -110,17 +121,24 @@ class Bundle:
         from c2v.encoder.heads import load_head
 
         head = load_head(self.directory, self.config, device=self.device)
-        if head.vector_dim != self.vector_dim:
+        if head.vector_dim != self.head_dim:
             raise ModelError(
-                f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, "
-                f"the head gives {head.vector_dim}"
+                f"{self.directory / CONFIG_NAME}: vector_dim is {self.vector_dim}, which is "
+                f"{self.head_dim} of the head; the head gives {head.vector_dim}"
             )
         return head
 
     @made_once
+    def hubs(self) -> Hubs | None:
+        """The hub bias of segments; None where there is none."""
+        if self.config.hubs is None:
+            return None
+        return Hubs.load(self.directory, self.config.hubs, self.head)
+
+    @made_once
     def image_tower(self) -> ImageTower:
         """The image tower, made on first use."""
-        on_cpu = self.config.image.family == "onnx"
+        on_cpu = self.config.image.family in GRAPHS
         return make_image_tower(
             self.directory,
             self.config,
@@ -136,13 +154,16 @@ class Bundle:
     def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames [N, side, side, 3] uint8 RGB to features [N, D] float32, **not** normalised.
 
-        Source: CLIP2Video, section 3.1. Any N, also none.
+        Source: CLIP2Video, section 3.1. Any N, also none. An encoder that takes clips of T pictures
+        gets [N, T, side, side, 3]; a single picture is to it a clip in which nothing moves.
 
         Raises:
             ModelError: the pictures are not of the tower's size or not uint8.
         """
-        side = self.config.image.side
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+        side, clip = self.config.image.side, self.config.image.clip
+        if clip is not None:
+            images = _as_clips(images, clip[0], side, name=self.name)
+        elif images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise ModelError(
                 f"{self.name} takes uint8 frames of shape [N, {side}, {side}, 3], "
                 f"got {images.dtype} {list(images.shape)}"
@@ -174,7 +195,7 @@ class Bundle:
     def embed_video(
         self, features: NDArray[np.floating], mask: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """Frame features [B, T, D] with mask [B, T] to vectors [B, V] of unit length."""
+        """Frame features [B, T, D] with mask [B, T] to vectors [B, H] of unit length."""
         return self.head.embed_video(np.asarray(features, np.float32), np.asarray(mask, np.bool_))
 
     def embed_segments(
@@ -184,11 +205,11 @@ class Bundle:
         length: int = 0,
         filler: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
-        """Frame features [T_i, D] of B segments to vectors [B, V] of unit length; any B.
+        """Frame features [T_i, D] of B segments to vectors [B, H] of unit length; any B.
 
         They are padded and masked a batch at a time (:func:`c2v.encoder.padding.pad`).
         """
-        vectors = np.empty((len(segments), self.vector_dim), np.float32)
+        vectors = np.empty((len(segments), self.head_dim), np.float32)
         for first in range(0, len(segments), _SEGMENTS_AT_ONCE):
             batch = segments[first : first + _SEGMENTS_AT_ONCE]
             padded, mask = pad(batch, length=length, filler=filler)
@@ -198,10 +219,10 @@ class Bundle:
     def embed_text(
         self, texts: Sequence[str], *, most_tokens: int | None = None
     ) -> NDArray[np.float32]:
-        """Texts to vectors [N, V] of unit length; ``most_tokens`` as in ``encode_text``."""
+        """Texts to vectors [N, H] of unit length; ``most_tokens`` as in ``encode_text``."""
         if isinstance(texts, str):
             raise TypeError("embed_text takes a list of texts, got one text")
-        vectors = np.zeros((len(texts), self.vector_dim), np.float32)
+        vectors = np.zeros((len(texts), self.head_dim), np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
             features = self.encode_text(part, most_tokens=most_tokens)
@@ -209,6 +230,28 @@ class Bundle:
                 features.tokens, features.mask
             )
         return vectors
+
+    def for_library(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors [N, H] of segments as a library keeps them: [N, V]."""
+        if self.hubs is None:
+            return vectors
+        return np.concatenate([vectors, self.hubs.column(vectors)[:, None]], axis=1)
+
+    def from_library(self, kept: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Vectors [..., V] of a library as the head made them: [..., H]."""
+        return kept[..., : self.head_dim]
+
+    def as_questions(
+        self, vectors: NDArray[np.float32], words: Sequence[float] | float = 1.0
+    ) -> NDArray[np.float32]:
+        """Vectors [N, H] as a library is asked: [N, V].
+
+        ``words`` is how much of each is text: 1 of a sentence, 0 of pictures.
+        """
+        if self.config.hubs is None:
+            return vectors
+        column = np.broadcast_to(np.asarray(words, np.float32) / GAIN, len(vectors))
+        return np.concatenate([vectors, column[:, None]], axis=1)
 
     def check_parts(self) -> None:
         """Say before any work that videos cannot be encoded as it was asked for.
@@ -220,7 +263,7 @@ class Bundle:
         from c2v.encoder.heads import check_video_side, head_settings
 
         check_video_side(head_settings(self.config), of=self.name)
-        if self.config.image.family == "onnx":
+        if self.config.image.family in GRAPHS:
             from c2v.encoder.towers.onnx_image import check_precision
 
             check_precision(self.config, self.precision)
@@ -232,7 +275,7 @@ class Bundle:
     @property
     def slower_because(self) -> str:
         """A line on what ``auto`` would have chosen if PyTorch were here; empty if nothing else."""
-        if self.config.image.family == "onnx" or has("torch", "open_clip"):
+        if self.config.image.family in GRAPHS or has("torch", "open_clip"):
             return ""
         gpu = usable_gpu() if self.device == "auto" else ""
         if gpu:
@@ -256,6 +299,22 @@ class Bundle:
                     f"{self.directory / name} was changed or damaged after the bundle was written",
                     hint=f"c2v model pull {self.name} --overwrite",
                 )
+
+
+def _as_clips(images: NDArray[np.uint8], frames: int, side: int, *, name: str) -> NDArray[np.uint8]:
+    """Clips [N, T, side, side, 3] as they are; pictures [N, side, side, 3] as clips of one each.
+
+    Raises:
+        ModelError: they are neither.
+    """
+    if images.dtype == np.uint8 and images.shape[1:] == (frames, side, side, 3):
+        return images
+    if images.dtype == np.uint8 and images.shape[1:] == (side, side, 3):
+        return np.repeat(images[:, np.newaxis], frames, axis=1)
+    raise ModelError(
+        f"{name} takes uint8 clips of shape [N, {frames}, {side}, {side}, 3], "
+        f"got {images.dtype} {list(images.shape)}"
+    )
 
 
 def _cut(
@@ -301,7 +360,7 @@ def load_bundle(
     directory = locate_bundle(name_or_directory)
     config = read_config(directory)
     check_unchanged(directory, config)
-    if config.image.family == "onnx" and device not in ("auto", "cpu"):
+    if config.image.family in GRAPHS and device not in ("auto", "cpu"):
         raise DeviceError(
             f"{config.name} runs on the CPU alone, and --device {device} was asked for",
             hint="--device cpu, or another --model",
@@ -323,7 +382,7 @@ def check_unchanged(directory: Path, config: BundleConfig) -> None:
             found = "is missing" if size < 0 else f"has {size} bytes, not {record.size_bytes}"
             raise ModelError(f"{path} {found}", hint=f"c2v model pull {config.name} --overwrite")
     towers = towers_fingerprint(config.image, config.files)
-    whole = bundle_fingerprint(config.image, config.text, config.head, config.files)
+    whole = bundle_fingerprint(config.image, config.text, config.head, config.files, config.hubs)
     if (towers, whole) != (config.towers_fingerprint, config.fingerprint):
         raise ModelError(
             f"{directory / CONFIG_NAME} was edited: its settings do not give its fingerprint",

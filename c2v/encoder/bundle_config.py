@@ -15,7 +15,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from c2v.errors import ModelError
 from c2v.files.reading import check_depth, parse_json, read_plain
@@ -26,9 +26,11 @@ CONFIG_NAME = "config.json"
 _LONGEST_SHOWN = 80
 
 BundlePart = Literal["image", "text", "head", "other"]
-ImageFamily = Literal["open_clip", "onnx"]
-TextFamily = Literal["clip", "minilm"]
-TokenizerKind = Literal["clip_bpe", "wordpiece"]
+ImageFamily = Literal["open_clip", "onnx", "onnx_clip"]
+GRAPHS: Final = ("onnx", "onnx_clip")
+"""Families whose tower is one file that ONNX Runtime runs on the CPU as it is."""
+TextFamily = Literal["clip", "minilm", "hf"]
+TokenizerKind = Literal["clip_bpe", "wordpiece", "json"]
 Cleaning = Literal["lower", "whitespace", "canonicalize", "none"]
 
 
@@ -38,7 +40,8 @@ class ImageConfig:
 
     ``resize``: ``shortest`` scales the short side to ``side`` and crops the centre, ``squash``
     scales both sides. ``mean`` and ``std`` are per channel (RGB) on a scale of 0 to 1.
-    ``settings`` belongs to the family (for ``open_clip`` the vision part of its model config).
+    ``settings`` belongs to the family (for ``open_clip`` the vision part of its model config). An
+    ``onnx_clip`` takes ``frames`` pictures at once, spread over ``seconds`` of a video.
     """
 
     family: ImageFamily
@@ -52,6 +55,26 @@ class ImageConfig:
     def __post_init__(self) -> None:
         if self.side < 1 or len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ModelError("image: side, mean or std do not describe an RGB picture")
+        if self.family == "onnx_clip" and not _is_clip(self.settings):
+            raise ModelError(
+                "image.settings: an onnx_clip has frames (a number, at least 1) and seconds (at "
+                "least 0.1)"
+            )
+
+    @property
+    def clip(self) -> tuple[int, float] | None:
+        """Pictures of a clip, and how many seconds it shows; None of a tower that takes pictures
+        one by one."""
+        if self.family != "onnx_clip":
+            return None
+        return int(self.settings["frames"]), float(self.settings["seconds"])
+
+
+def _is_clip(settings: Mapping[str, Any]) -> bool:
+    frames, seconds = settings.get("frames"), settings.get("seconds")
+    if not isinstance(frames, int) or not isinstance(seconds, (int, float)):
+        return False
+    return not isinstance(frames, bool) and 1 <= frames <= 1024 and 0.1 <= seconds <= 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,8 @@ class TextConfig:
     A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
     token always survives), then ``pad`` up to ``context``. ``start_id`` is ``None`` for
     models without a start token. ``specials`` are literals in a text that stand for one token
-    (``<|endoftext|>`` in OpenAI's tokenizer).
+    (``<|endoftext|>`` in OpenAI's tokenizer); those of a ``tokenizer.json`` are in that file, and
+    here only such that stand for another one than it says (CLIPA's ``[SEP]`` for 0).
     """
 
     family: TextFamily
@@ -101,7 +125,7 @@ class Calibration:
     """The constants that make a confidence of a score; what they mean says ``c2v.search``.
 
     They shape no vector, so they do not count for the fingerprints. ``centre`` is the mean vector
-    [V] of everyday sentences, 16-bit floats (little-endian) in base64; ``fewest`` and ``most``
+    [H] of everyday sentences, 16-bit floats (little-endian) in base64; ``fewest`` and ``most``
     bound the number of segments that was looked at.
     """
 
@@ -117,11 +141,44 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
+class HubConfig:
+    """How far segments that are near to every sentence stand back; see :mod:`c2v.encoder.hubs`.
+
+    ``neighbours`` of the bank's sentences are averaged, times ``weight``; ``typical`` is what that
+    gives on the average.
+    """
+
+    neighbours: int
+    weight: float
+    typical: float
+
+    def __post_init__(self) -> None:
+        if self.neighbours < 1 or not all(map(math.isfinite, (self.weight, self.typical))):
+            raise ModelError("hubs has numbers that cannot be")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionConfig:
+    """How a question is put to the text tower; see :mod:`c2v.search.phrasing`.
+
+    ``strip`` leaves "find the video where" away. A question of one or two words is asked as it
+    stands and as ``short_template`` with the words for ``{}``; empty: as it stands alone.
+    """
+
+    strip: bool
+    short_template: str
+
+    def __post_init__(self) -> None:
+        if self.short_template and "{}" not in self.short_template:
+            raise ModelError("questions.short_template has no {}")
+
+
+@dataclass(frozen=True, slots=True)
 class BundleConfig:
     """All of ``config.json``.
 
     ``feature_dim`` is D, the width of frame and token features; ``vector_dim`` is V, the width of
-    the vectors a library is searched with.
+    the vectors a library keeps: the head's, and with ``hubs`` one number more.
     """
 
     format: int
@@ -138,12 +195,22 @@ class BundleConfig:
     towers_fingerprint: str
     calibration: Calibration | None = None
     """Absent in bundles that nobody calibrated."""
+    hubs: HubConfig | None = None
+    """Absent where segments are ranked by their inner product alone."""
+    questions: QuestionConfig | None = None
+    """Absent where a question is asked as it was typed."""
+
+    @property
+    def head_dim(self) -> int:
+        """H, the width of the head's vectors, which texts and clips are compared in."""
+        return self.vector_dim - (self.hubs is not None)
 
     def to_json(self) -> str:
         """The text of ``config.json``."""
         content = dataclasses.asdict(self)
-        if self.calibration is None:
-            del content["calibration"]  # earlier versions of c2v read such a bundle, too
+        for name in ("calibration", "hubs", "questions"):
+            if content[name] is None:
+                del content[name]  # earlier versions of c2v read such a bundle, too
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -256,8 +323,8 @@ def _check_calibration(config: BundleConfig) -> None:
         size = len(base64.b64decode(found.centre, validate=True))
     except ValueError:
         size = -1
-    if size != 2 * config.vector_dim:
-        raise ModelError(f"calibration.centre is not a vector of {config.vector_dim} numbers")
+    if size != 2 * config.head_dim:
+        raise ModelError(f"calibration.centre is not a vector of {config.head_dim} numbers")
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from c2v.encoder.bundle_config import FileRecord, HeadConfig, ImageConfig, TextConfig
+from c2v.encoder.bundle_config import FileRecord, HeadConfig, HubConfig, ImageConfig, TextConfig
 
 _CHUNK_BYTES = 1 << 22
 
@@ -33,10 +33,15 @@ def towers_fingerprint(image: ImageConfig, files: Mapping[str, FileRecord]) -> s
 
 
 def bundle_fingerprint(
-    image: ImageConfig, text: TextConfig, head: HeadConfig, files: Mapping[str, FileRecord]
+    image: ImageConfig,
+    text: TextConfig,
+    head: HeadConfig,
+    files: Mapping[str, FileRecord],
+    hubs: HubConfig | None = None,
 ) -> str:
     """Of all that shapes a vector: both towers, tokenizer and head (not the name or licence)."""
-    parts = [dataclasses.asdict(part) for part in (image, text, head)]
+    shaping = (image, text, head) if hubs is None else (image, text, head, hubs)
+    parts = [dataclasses.asdict(part) for part in shaping]
     return _hash(["bundle", *parts, _digests(files, ("image", "text", "head"))])
 
 

@@ -18,7 +18,9 @@ from c2v.encoder.bundle_config import (
     BundlePart,
     FileRecord,
     HeadConfig,
+    HubConfig,
     ImageConfig,
+    QuestionConfig,
     TextConfig,
 )
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
@@ -67,6 +69,8 @@ def seal_bundle(
     parts: Mapping[str, BundlePart],
     source: str,
     licence: str,
+    hubs: HubConfig | None = None,
+    questions: QuestionConfig | None = None,
 ) -> BundleConfig:
     """Hash the files of a bundle folder and write its ``config.json``.
 
@@ -74,7 +78,7 @@ def seal_bundle(
         directory: a folder that holds every file of ``parts``.
         name: what the bundle is called.
         feature_dim: D, the width of features.
-        vector_dim: V, the width of the head's vectors.
+        vector_dim: V, the width of a library's vectors: the head's, one more with ``hubs``.
         image: the image tower.
         text: the text tower and its tokenizer.
         head: the temporal head.
@@ -82,6 +86,8 @@ def seal_bundle(
             model card) do not count for the fingerprints.
         source: where the weights come from.
         licence: what is known of their licence.
+        hubs: how far segments that are near to everything stand back.
+        questions: how questions are put.
     """
     files = {
         file: FileRecord(part, (directory / file).stat().st_size, file_digest(directory / file))
@@ -98,8 +104,10 @@ def seal_bundle(
         source=source,
         licence=licence,
         files=files,
-        fingerprint=bundle_fingerprint(image, text, head, files),
+        fingerprint=bundle_fingerprint(image, text, head, files, hubs),
         towers_fingerprint=towers_fingerprint(image, files),
+        hubs=hubs,
+        questions=questions,
     )
     (directory / CONFIG_NAME).write_text(config.to_json(), encoding="utf-8")
     return config

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _RIDGE = 1e-3
 _STEPS = 30
-_REFUSED_DEVIATIONS = 1.2816  # one in ten of a normal distribution lies below
+_REFUSED = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,13 @@ def fit_logistic(signals: Array, matched: NDArray[np.bool_]) -> Logistic:
 
 
 def moved_to_refuse_few(fitted: Logistic, signals: Array) -> Logistic:
-    """The same with an offset that refuses about one in ten of these matches [N, F].
+    """The same with an offset that refuses at most one in ten of these matches [N, F].
 
-    By mean and spread of a normal distribution, because captioned videos are few.
+    It is half way between the last that is refused and the first that is not.
     """
-    logits = fitted.logits(signals)
-    cut = float(logits.mean() - _REFUSED_DEVIATIONS * logits.std())
+    logits = np.sort(fitted.logits(signals))
+    refused = int(_REFUSED * len(logits))
+    cut = float(logits[max(0, refused - 1) : refused + 1].mean())
     return Logistic(fitted.weights, fitted.offset - cut)
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.clip_bundle import EXTRA_NAME
-from c2v.encoder.tensors import read_tensors
+from c2v.encoder.logits import read_logits
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.intervals import recall_intervals
@@ -263,17 +262,17 @@ def _intervals(scores: Scores, ties: Ties) -> dict[str, dict[str, tuple[float, f
 def text_vectors(
     bundle: Bundle, texts: Sequence[str], *, most_tokens: int | None = None
 ) -> NDArray[np.float32]:
-    """Vectors [N, V] of N texts, computed with texts of like length together."""
+    """N texts as a library is asked, [N, V], computed with texts of like length together."""
     order = by_length(texts)
-    vectors = np.empty((len(texts), bundle.vector_dim), np.float32)
+    vectors = np.empty((len(texts), bundle.head_dim), np.float32)
     vectors[order] = bundle.embed_text([texts[place] for place in order], most_tokens=most_tokens)
-    return vectors
+    return bundle.as_questions(vectors)
 
 
 def video_vectors(
     library: Store, bundle: Bundle, ids: dict[str, int], *, first_seconds: float | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Head vectors of the segments of these videos, [S, V], and the number of each one's video.
+    """Segments of these videos as a library keeps them, [S, V], and the number of each one's video.
 
     Of videos that are cut by shots, those of their windows, from the stored features.
 
@@ -285,7 +284,10 @@ def video_vectors(
         segments = library.segments_of(list(ids.values()))
         by_shots = cut_by_shots(library, segments)
         cut = read_features(library, {path: v for path, v in ids.items() if v in by_shots})
-        windows = dict(zip(cut.ids, map(bundle.embed_segments, cut.segments), strict=True))
+        windows = {
+            video: bundle.for_library(bundle.embed_segments(segments))
+            for video, segments in zip(cut.ids, cut.segments, strict=True)
+        }
         whole = [v for v in ids.values() if v not in by_shots]
         stored = library.vectors([row.segment_id for v in whole for row in segments[v]])
         parts = [
@@ -300,7 +302,8 @@ def video_vectors(
     found = read_features(library, ids, first_seconds=first_seconds)
     features = [part for segments in found.segments for part in segments]
     column = [n for n, segments in enumerate(found.segments) for _ in segments]
-    return bundle.embed_segments(features), np.asarray(column, np.int64)
+    vectors = bundle.for_library(bundle.embed_segments(features))
+    return vectors, np.asarray(column, np.int64)
 
 
 def similarity_matrix(
@@ -334,8 +337,5 @@ def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
 
 def score_scale(bundle: Bundle) -> float:
     """exp(logit_scale) of an encoder, CLIP's 100 where it does not say."""
-    if EXTRA_NAME in bundle.config.files:
-        extra = read_tensors(bundle.directory / EXTRA_NAME)
-        if "logit_scale" in extra:
-            return float(np.exp(extra["logit_scale"]))
-    return CLIP_SCALE
+    logits = read_logits(bundle.directory, bundle.config)
+    return CLIP_SCALE if logits is None else logits.scale

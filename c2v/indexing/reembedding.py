@@ -20,7 +20,7 @@ def model_record(bundle: Bundle) -> ModelRecord:
     The name is what finds the encoder again: of one that is not among the user's models, its
     folder.
     """
-    known = find_bundle(bundle.name) == bundle.directory
+    known = find_bundle(bundle.name) == bundle.chosen_directory
     return ModelRecord(
         name=bundle.name if known else str(bundle.directory.resolve()),
         fingerprint=bundle.fingerprint,
@@ -47,4 +47,5 @@ def _vectors(
     library: Store, bundle: Bundle
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     for batch in library.all_features(batch_size=SEGMENTS_A_BATCH):
-        yield batch.segment_ids, bundle.embed_segments(list(batch.features))
+        vectors = bundle.embed_segments(list(batch.features))
+        yield batch.segment_ids, bundle.for_library(vectors)

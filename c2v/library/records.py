@@ -35,6 +35,14 @@ class ModelRecord:
                 f"{self.vector_dim} numbers; both must be at least 1"
             )
 
+    @property
+    def head_dim(self) -> int:
+        """H, the width of what the head made: V, or V - 1 where a bias stands beside it.
+
+        Heads fuse parts as wide as a feature, so a bias is what is left over.
+        """
+        return self.vector_dim - (self.vector_dim % self.feature_dim == 1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewVideo:

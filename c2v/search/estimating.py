@@ -49,13 +49,13 @@ def _estimate(library: Store, bundle: Bundle) -> tuple[Scale, Scale]:
     """The scales of words and of pictures."""
     from c2v.search.sentences import SENTENCES
 
-    questions = bundle.embed_text(SENTENCES[::_EVERY])  # [Q, V]
+    questions = bundle.as_questions(bundle.embed_text(SENTENCES[::_EVERY]))  # [Q, V]
     found = library.nearest(questions, 1)
     if not found.scores.size:
         return Scale(0.0, 0.0), Scale(0.0, 0.0)
     ids = sorted(set(found.segment_ids[:, 0].tolist()))
     videos = {key: row.video_id for key, row in library.segment_rows(ids).items()}
-    vectors = library.vectors(ids)
+    vectors = {key: bundle.from_library(one) for key, one in library.vectors(ids).items()}  # [H]
     each: dict[int, NDArray[np.float32]] = {videos[key]: vectors[key] for key in ids}
     words = _scale(found.scores[:, 0], cut=_CUT)
     if len(each) < 2:

@@ -95,20 +95,30 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
         )
     if len(parts) == 1:
         return replace(parts[0].query, label=label)
-    vector = np.zeros_like(parts[0].query.vector, dtype=np.float64)
+    vector = np.zeros_like(parts[0].query.vector, dtype=np.float64)  # [H]
     feature = np.zeros_like(parts[0].query.feature, dtype=np.float64)
     has_words = any(part.weight > 0 and not part.is_seen for part in parts)
     told: list[tuple[str, float]] = []
+    words = 0.0
     for part in parts:
         weight = part.weight * (1.0 if part.weight > 0 else NOT_WEIGHT)
         if part.is_seen and has_words:
             weight *= SEEN_WEIGHT
         told.append((part.query.label, weight))
         vector += weight * unit_rows(part.query.vector)
+        words += weight * part.query.words
         feature += weight * unit_rows(part.query.feature)
-    if np.linalg.norm(vector) < 1e-3:
+    length = float(np.linalg.norm(vector))
+    if length < 1e-3:
         raise UsageError(
             "the parts of the question cancel each other", hint="say something else in --not"
         )
     pictures = all(part.is_seen for part in parts)
-    return Query(label, unit_rows(vector), feature.astype(np.float32), pictures, tuple(told))
+    return Query(
+        label,
+        unit_rows(vector),
+        feature.astype(np.float32),
+        pictures,
+        tuple(told),
+        words / length,
+    )

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.logits import pair_probability
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
 from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
+from c2v.search.phrasing import phrasings
 from c2v.search.results import Answer, Explanation, Moment
 
 
@@ -27,13 +29,15 @@ class Query:
 
     label: str
     vector: NDArray[np.float32]
-    """[V] unit length: compared with the vectors of segments."""
+    """[H] unit length: compared with the vectors of segments."""
     feature: NDArray[np.float32]
     """[D] in the space of frame features, any length: finds the frame inside a segment."""
     pictures: bool = False
     """It was made of pictures alone, which are closer to pictures than any text is."""
     parts: tuple[tuple[str, float], ...] = ()
     """Of a question of several parts, what each is and how much it counts."""
+    words: float = 1.0
+    """How much of it is text, which is how much the hub bias of a segment counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +68,29 @@ class SearchOptions:
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
-    stage1 = bundle.encode_text(texts)
+    put = [phrasings(text, bundle.config.questions) for text in texts]
+    stage1 = bundle.encode_text([phrase for phrases in put for phrase in phrases])
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
-    return [
-        Query(text, vector, feature)
-        for text, vector, feature in zip(texts, vectors, stage1.pooled(), strict=True)
-    ]
+    features = stage1.pooled()
+    queries = []
+    first = 0
+    for text, phrases in zip(texts, put, strict=True):
+        rows = slice(first, first + len(phrases))
+        first += len(phrases)
+        queries.append(Query(text, _mean(vectors[rows]), _mean(features[rows])))
+    return queries
+
+
+def _mean(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean direction of phrasings [P, N]; of one alone it is that one, to the bit."""
+    if len(rows) == 1:
+        return np.asarray(rows[0])
+    return unit_rows(unit_rows(rows).mean(axis=0))
 
 
 def video_query(label: str, features: NDArray[np.float16], vector: NDArray[np.float32]) -> Query:
-    """A query out of a clip: its head vector [V] and its frame features [T, D]."""
-    return Query(label, vector, unit_rows(features).mean(axis=0), pictures=True)
+    """A query out of a clip: its head vector [H] and its frame features [T, D]."""
+    return Query(label, vector, unit_rows(features).mean(axis=0), pictures=True, words=0.0)
 
 
 def find(library: Store, bundle: Bundle, query: Query, options: SearchOptions) -> Answer:
@@ -119,7 +135,7 @@ def _answers(
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
     bar = MATCH if options.min_score is None else 0.0
-    for query, found in zip(queries, _rank(library, queries, options), strict=True):
+    for query, found in zip(queries, _rank(library, bundle, queries, options), strict=True):
         strategy, ranked, moments, among = found
         if options.rerank:
             from c2v.search.rerank import rerank
@@ -150,6 +166,7 @@ def _answers(
 
 def _rank(
     library: Store,
+    bundle: Bundle,
     queries: Sequence[Query],
     options: SearchOptions,
 ) -> list[tuple[str, Ranked, bool, int]]:
@@ -165,8 +182,10 @@ def _rank(
     count = max(64, 4 * wanted)
     pending = list(range(len(queries)))
     while pending:
-        vectors = np.stack([queries[place].vector for place in pending])
-        nearest = library.nearest(vectors, count, strategy=options.strategy, where=options.where)
+        asked = [queries[place] for place in pending]
+        vectors = np.stack([query.vector for query in asked])
+        questions = bundle.as_questions(vectors, [query.words for query in asked])  # [Q, V]
+        nearest = library.nearest(questions, count, strategy=options.strategy, where=options.where)
         exhausted = nearest.scores.shape[1] < count
         short = []
         for line, place in enumerate(pending):
@@ -236,6 +255,9 @@ def scale_of(library: Store, bundle: Bundle, query: Query, among: int) -> Scale:
     """What makes confidences of the scores of a question; ``among`` segments were compared."""
     calibration = bundle.config.calibration
     if calibration is None:
+        learnt = None if query.pictures else pair_probability(bundle.directory, bundle.config)
+        if learnt is not None:
+            return Scale(learnt.scale, learnt.bias or 0.0)
         from c2v.search.estimating import estimated_scale
 
         folder = cache_dir() / "calibration"

@@ -36,7 +36,7 @@ _CHECK_BYTES = 16
 def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
     """What ``text_queries(bundle, [text])`` gives, from ``folder`` where it is there already."""
     path = folder / (_key(bundle, text) + _SUFFIX)
-    found = _read(path, bundle.vector_dim, bundle.feature_dim)
+    found = _read(path, bundle.head_dim, bundle.feature_dim)
     if found is not None:
         return Query(text, *found)
     query = text_queries(bundle, [text])[0]
@@ -48,27 +48,28 @@ def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
 
 
 def _key(bundle: Bundle, text: str) -> str:
-    parts = (bundle.fingerprint, __version__, np.__version__, text)
+    put = repr(bundle.config.questions)
+    parts = (bundle.fingerprint, put, __version__, np.__version__, text)
     # Texts from the command line may hold bytes that are not UTF-8, as lone surrogates.
     joined = "\0".join(parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=20).hexdigest()
 
 
 def _read(
-    path: Path, vector_dim: int, feature_dim: int
+    path: Path, head_dim: int, feature_dim: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Vector [V] and feature [D] of an entry; None when it is absent or damaged."""
+    """Vector [H] and feature [D] of an entry; None when it is absent or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
         return None
     check, numbers = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
-    if len(numbers) != 4 * (vector_dim + feature_dim) or check != _checksum(path, numbers):
+    if len(numbers) != 4 * (head_dim + feature_dim) or check != _checksum(path, numbers):
         return None
     with suppress(OSError):  # a read-only folder: then nothing is removed from it either
         os.utime(path)  # asked for just now
     values = np.frombuffer(numbers, np.float32).copy()  # a buffer of bytes cannot be written to
-    return values[:vector_dim], values[vector_dim:]
+    return values[:head_dim], values[head_dim:]
 
 
 def _checksum(path: Path, numbers: bytes) -> bytes:

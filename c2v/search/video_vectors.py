@@ -16,7 +16,7 @@ _VIDEOS_AT_ONCE = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoVectors:
-    """N videos and what they show: ``vectors`` [N, V] of unit length."""
+    """N videos and what they show: ``vectors`` [N, H] of unit length."""
 
     videos: tuple[VideoRecord, ...]
     vectors: NDArray[np.float32]
@@ -31,6 +31,7 @@ def video_vectors(library: Store, videos: Sequence[VideoRecord]) -> VideoVectors
 
     Only what is sound counts; a video without any sound segment is left out.
     """
+    width = library.model.head_dim if library.model else 0
     kept: list[VideoRecord] = []
     rows: list[NDArray[np.float32]] = []
     seconds: list[float] = []
@@ -38,21 +39,19 @@ def video_vectors(library: Store, videos: Sequence[VideoRecord]) -> VideoVectors
     with library.snapshot():
         for first in range(0, len(videos), _VIDEOS_AT_ONCE):
             part = videos[first : first + _VIDEOS_AT_ONCE]
-            means = _means(library, part)
+            means = _means(library, part, width)
             kept += [video for video in part if video.id in means]
             left_out += [video.path for video in part if video.id not in means]
             rows += [means[video.id][0] for video in part if video.id in means]
             seconds += [means[video.id][1] for video in part if video.id in means]
-    model = library.model
-    width = model.vector_dim if model else 0
     vectors = np.stack(rows) if rows else np.zeros((0, width), np.float32)
     return VideoVectors(tuple(kept), vectors, np.array(seconds), tuple(left_out))
 
 
 def _means(
-    library: Store, videos: Sequence[VideoRecord]
+    library: Store, videos: Sequence[VideoRecord], width: int
 ) -> dict[int, tuple[NDArray[np.float32], float]]:
-    """The mean [V] of each video's segments, and the middle of its most typical one."""
+    """The mean [H] of each video's segments, and the middle of its most typical one."""
     segments = library.segments_of([video.id for video in videos])
     ids = [row.segment_id for rows in segments.values() for row in rows]
     vectors = _sound_vectors(library, ids)
@@ -61,7 +60,7 @@ def _means(
         sound = [row for row in rows if row.segment_id in vectors]
         if not sound:
             continue
-        own = np.stack([vectors[row.segment_id] for row in sound])  # [S, V]
+        own = np.stack([vectors[row.segment_id][:width] for row in sound])  # [S, H]
         mean = own.mean(axis=0)
         if length := float(np.linalg.norm(mean)):
             typical = sound[int((own @ mean).argmax())]

@@ -94,6 +94,7 @@ class Encoders:
             bundle = self._loaded.get(record.name)
             if bundle is None or bundle.fingerprint != record.fingerprint:
                 bundle = self._loaded[record.name] = self._load(record.name)
+        bundle = self.as_filled(bundle, record)
         if bundle.fingerprint != record.fingerprint:
             raise LibraryError(
                 f"the model {record.name} has changed since it filled the library "
@@ -101,6 +102,22 @@ class Encoders:
                 hint=f"c2v index --model {record.name} --rebuild PATH",
             )
         return bundle
+
+    def as_filled(self, bundle: Bundle, record: ModelRecord) -> Bundle:
+        """The version of a shipped ``bundle`` that filled a library, where that is an earlier one.
+
+        Any other bundle is itself, also one that has nothing to do with ``record``.
+        """
+        from c2v.encoder.earlier import earlier_version
+
+        if record.fingerprint == bundle.fingerprint:
+            return bundle
+        with self._lock:
+            if (known := self._loaded.get(record.fingerprint)) is None:
+                known = earlier_version(bundle, record.fingerprint) or bundle
+                if known is not bundle:
+                    self._loaded[record.fingerprint] = known
+            return known
 
     def _load(self, name: str) -> Bundle:
         from c2v.encoder.bundle import load_bundle

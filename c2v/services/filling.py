@@ -21,6 +21,7 @@ from c2v.indexing.memory import return_large_blocks
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.pipeline import index_paths
 from c2v.indexing.pruning import amount_of
+from c2v.indexing.reading_time import reading_minutes
 from c2v.indexing.reembedding import model_record, reembed
 from c2v.indexing.report import ConfirmPrune, IndexProgress, IndexReport, refuse
 from c2v.indexing.unfinished import Unfinished
@@ -178,6 +179,10 @@ def _ready_to_fill(
         space.encoders.mention_other_wish(library, held)
     name = model or _default(held, space.settings.model, fetch=fetch, notice=notice)
     bundle = space.encoders.named(name)
+    if library is not None and held is not None and model is None and before_rebuild is None:
+        bundle = space.encoders.as_filled(bundle, held)
+        if bundle.chosen_directory != bundle.directory:
+            notice(_filled_by_an_earlier(library, bundle))
     bundle.check_parts()
     if bundle.slower_because:
         notice(bundle.slower_because)
@@ -207,6 +212,16 @@ def _ready_to_fill(
         else:
             library.set_model(model_record(bundle))  # its name may be new
         yield _Ready(library, bundle, reembedded)
+
+
+def _filled_by_an_earlier(library: Store, bundle: Bundle) -> str:
+    videos = list(library.videos())
+    minutes = reading_minutes(videos)
+    return (
+        f"the library {library.address} was filled by an earlier {bundle.name} and answers as it "
+        f"did; for the present one {amount_of(videos)} are read again, which takes about "
+        f"{minutes} minute{'s'[: minutes != 1]}: c2v index --model {bundle.name} --rebuild PATH"
+    )
 
 
 def _try_out(bundle: Bundle) -> None:

@@ -64,7 +64,7 @@ class Wish:
     resume: bool = False
     overwrite: bool = False
     keep: bool = False
-    """Write the model also where no epoch was better than the beginning."""
+    """Write the model also where nothing was better than the beginning."""
 
 
 def finetune(
@@ -180,6 +180,7 @@ class _Job:
             _processes(self.space.settings.device) as (group, where),
             self._named(group) as called,
         ):
+            from c2v.search.sentences import SENTENCES
             from c2v.training.run import Run
 
             notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
@@ -192,6 +193,7 @@ class _Job:
                 resume=self.wish.resume or group.attempt > 0,
                 overwrite=self.wish.overwrite,
                 keep=self.wish.keep,
+                everyday=SENTENCES,
             )
             run.check()
             if run.resume and not run.begun:

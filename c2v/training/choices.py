@@ -10,14 +10,17 @@ from c2v.encoder.heads.base import HeadModule
 from c2v.errors import UsageError
 from c2v.nearest import one_of
 from c2v.training.recipe import (
+    FEW_VIDEOS,
+    FOLDS,
     SMALL_PAIRS,
     Optimiser,
     Recipe,
     TrainedPart,
+    anchor_for,
     batch_for,
     epochs_for,
 )
-from c2v.training.start import choose_start, first_head, head_kind
+from c2v.training.start import choose_start, first_head, head_kind, is_openai_clip
 
 _HEADS = {"clip4clip": "seqTransf", "clip2video": "clip2video"}
 """Of each paper's recipe."""
@@ -41,7 +44,10 @@ class Choices:
     """Of the temporal transformer; for scripts alone."""
     projected: bool = True
     freeze: tuple[str, ...] = ()
-    validation: float = 0.1
+    validation: float | None = None
+    """Share that is held back; None is a tenth, or of few videos each once."""
+    guard: bool = True
+    """Take no weights that forgot what the start knew."""
     patience: int = 0
     micro_batch: int | None = None
     autocast: bool = False
@@ -109,8 +115,17 @@ def as_published(choices: Choices) -> Choices:
     )
 
 
-def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planned:
+def plan(
+    choices: Choices, bundle: Bundle, *, pairs: int, videos: int, in_turns: bool = False
+) -> Planned:
     """Decide what was left open.
+
+    Args:
+        choices: what was chosen.
+        bundle: where to start.
+        pairs: how many there are.
+        videos: how many there are to learn from.
+        in_turns: whether they are held back in turns, none of them for good.
 
     Raises:
         UsageError: an option that is not one, or options that contradict each other.
@@ -128,7 +143,10 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         "clip_rate": choices.clip_rate,
         "micro_batch": choices.micro_batch,
         "noise": 0.0 if train == "all" else None,
+        "validation": choices.validation,
     }
+    if train == "head" and small and start != "clip":  # there is something to stay near to
+        given |= {"guard": choices.guard, "anchor": anchor_for(pairs)}
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
@@ -139,7 +157,7 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
         batch=batch,
         pairs=published,
         optimiser=choices.optimiser,  # type: ignore[arg-type]
-        validation=choices.validation,
+        folds=min(FOLDS, videos) if in_turns else 0,
         patience=choices.patience,
         freeze=patterns,
         freeze_layers=layers,
@@ -150,14 +168,15 @@ def plan(choices: Choices, bundle: Bundle, *, pairs: int, videos: int) -> Planne
     if train == "all" and recipe.optimiser == "bertadam":
         # As in the papers, where the temperature is one of CLIP's weights.
         recipe = replace(recipe, scale_rate=recipe.clip_rate)
-    head = choices.head or (bundle.config.head.type if start == "model" else "clip2video")
+    usual = "clip2video" if videos >= FEW_VIDEOS or start == "clip" else "meanP"
+    head = choices.head or (bundle.config.head.type if start == "model" else usual)
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 
 
 def _train(choices: Choices, bundle: Bundle, *, small: bool) -> TrainedPart:
     trainable = bundle.config.text.family == "clip" and bundle.config.image.family == "open_clip"
     if choices.train is None:
-        return "head" if small or not trainable else "all"
+        return "head" if small or not is_openai_clip(bundle) else "all"
     if choices.train not in get_args(TrainedPart):
         raise UsageError(f"--train {choices.train}", hint="head or all")
     if choices.train == "all" and not trainable:

@@ -18,7 +18,7 @@ from c2v.evaluation.stored import Missing
 from c2v.files.drafts import file_draft
 from c2v.files.writing import write_file
 from c2v.media.picture import FrameShape
-from c2v.media.published_pictures import sample_published
+from c2v.media.published_pictures import PillowShape, sample_published
 from c2v.media.published_positions import PublishedSampling
 from c2v.media.sampled import sample
 from c2v.media.sampling import Sampling
@@ -145,9 +145,9 @@ def _decode(
     """
     image = bundle.config.image
     if taken.published is not None:
-        sides = (image.side,)
-        found = sample_published(Path(path), taken.published, sides, on_problem=_left_out)
-        pictures = found[image.side]
+        shape = PillowShape(image.side, image.resize, image.interpolation)
+        found = sample_published(Path(path), taken.published, [shape], on_problem=_left_out)
+        pictures = found[shape]
         pixels[: len(pictures)], present[: len(pictures)] = pictures, True
         return
     video = sample(

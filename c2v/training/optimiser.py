@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch  # noqa: TID253
@@ -127,6 +127,26 @@ def set_rates(optimiser: torch.optim.Optimizer, *, step: int, steps: int, warmup
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
     return share
+
+
+@torch.no_grad()
+def pull_back(
+    optimiser: torch.optim.Optimizer,
+    first: Mapping[nn.Parameter, torch.Tensor],
+    *,
+    strength: float,
+    share: float,
+) -> None:
+    """p <- p - strength rate (p - p_0): decay, but towards the first weights instead of 0.
+
+    Source: Li et al. 2018, "Explicit inductive bias for transfer learning" (L2-SP), decoupled from
+    the moments as AdamW decouples its decay. ``share`` is that of the peak rate in this step.
+    """
+    for group in optimiser.param_groups:
+        step = min(1.0, strength * share * group["peak"])
+        for parameter in group["params"]:
+            if parameter in first:
+                parameter.lerp_(first[parameter], step)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], norm: float) -> float:

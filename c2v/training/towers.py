@@ -24,7 +24,7 @@ from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
 from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
-from c2v.training.start import clip_state, first_scale
+from c2v.training.start import clip_state, first_scale, is_openai_clip
 from c2v.training.trainee import Draw, Parts, Trainee
 
 
@@ -138,19 +138,7 @@ def tower_state(trainee: Trainee) -> dict[str, Tensor]:
 
 def check_trainable(bundle: Bundle) -> None:
     """Raises ModelError unless the towers are OpenAI's CLIP (ViT, causal text)."""
-    text = TextArchitecture.from_settings(bundle.config.text.settings)
-    vision = bundle.config.image.settings["vision_cfg"]
-    known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
-    plain = (
-        bundle.config.image.settings["quick_gelu"]
-        and text.causal
-        and text.pool == "end"
-        and text.activation == "quick_gelu"
-        and not text.projection_bias
-        and set(vision) <= known
-        and isinstance(vision["layers"], int)
-    )
-    if not plain:
+    if not is_openai_clip(bundle):
         raise ModelError(
             f"the towers of {bundle.name} are not OpenAI's CLIP: only their head can be trained",
             hint="--train head",

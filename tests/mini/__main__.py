@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parents[2] / "c2v" / "encoder" / "weights" / "mini"
 _DATA = Path("../shared/data/flickr8k")
 _CLIPS = Path("../shared/data/msrvtt/clips")
+_COCO = Path("../shared/data/coco/captions_val2017.csv")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _calibrate(options.data, options.clips, options.out)
             return EXIT_OK
         if not options.evaluate:
-            _train(options.data, options.out)
+            _train(options.data, options.coco, options.out)
             _calibrate(options.data, options.clips, options.out)
         _evaluate(options.data, options.out, options.split)
     except C2VError as error:
@@ -44,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mini", description=__doc__)
     parser.add_argument(
         "--data", type=Path, default=_DATA, help="folder of Flickr8k (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--coco",
+        type=Path,
+        default=_COCO,
+        help="CSV with a column caption, for the hub bias (default: %(default)s)",
     )
     parser.add_argument(
         "--out", type=Path, default=_SHIPPED, help="folder of the bundle (default: the shipped one)"
@@ -64,12 +71,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(data: Path, out: Path) -> None:
+def _train(data: Path, coco: Path, out: Path) -> None:
     from tests.mini.assemble import train_bundle
     from tests.mini.fit import Recipe
 
-    config = train_bundle(data, out, Recipe(), on_step=_say)
-    size_bytes = sum(path.stat().st_size for path in out.iterdir())
+    config = train_bundle(data, coco, out, Recipe(), on_step=_say)
+    size_bytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     _say(f"{out}: {size_bytes / 1e6:.1f} MB, fingerprint {config.fingerprint}")
 
 

@@ -15,34 +15,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.mini.fit import Recipe, fit
+from tests.mini.prototypes import Prototypes
 
 Array = NDArray[np.float32]
 Side = dict[str, Array]
 
 
 def fit_ensemble(
-    photos: Array, captions: Array, recipe: Recipe, *, members: int
+    photos: Array,
+    captions: Array,
+    recipe: Recipe,
+    *,
+    members: Sequence[Prototypes | None],
 ) -> tuple[Side, Side, list[float]]:
-    """As :func:`tests.mini.fit.fit`, from ``members`` starts.
+    """As :func:`tests.mini.fit.fit`, from several starts.
 
     Args:
         photos: features of each view of each photo, [views, N, I].
         captions: features of each caption of each photo, [N, C, J].
         recipe: the settings; member i is trained with the seed ``recipe.seed + i``.
-        members: how many trainings.
+        members: for each training the classes it learns beside the photos.
 
     Returns:
         The projection of photos, that of captions, and the losses of the last member.
     """
     photo_sides, caption_sides = [], []
     losses: list[float] = []
-    for member in range(members):
-        photo, caption, losses = fit(photos, captions, replace(recipe, seed=recipe.seed + member))
+    for number, prototypes in enumerate(members):
+        own = replace(recipe, seed=recipe.seed + number)
+        photo, caption, losses = fit(photos, captions, own, prototypes)
         photo_sides.append(photo)
         caption_sides.append(caption)
     photo_side, photo_output = join(photo_sides, photos[0])
     caption_side, caption_output = join(caption_sides, captions[:, 0])
-    axes = principal_axes(photo_output, caption_output, recipe.feature_dim)
+    axes = principal_axes((photo_output, caption_output), recipe.learned_dim)
     return turn(photo_side, axes), turn(caption_side, axes), losses
 
 
@@ -92,15 +98,13 @@ def join(sides: Sequence[Side], features: Array) -> tuple[Side, Array]:
     return joined, np.concatenate(scaled, axis=1)
 
 
-def principal_axes(photos: Array, captions: Array, count: int) -> Array:
-    """The ``count`` orthonormal directions that keep most of both outputs, [in, count].
+def principal_axes(outputs: Sequence[Array], count: int) -> Array:
+    """The ``count`` orthonormal directions that keep most of all outputs, [in, count].
 
     Inner products of turned photos and turned captions are the old ones, but for the directions
     that are left out.
     """
-    covariance = sum(
-        (output.T.astype(np.float64) @ output) / len(output) for output in (photos, captions)
-    )
+    covariance = sum((output.T.astype(np.float64) @ output) / len(output) for output in outputs)
     _, vectors = np.linalg.eigh(covariance)  # ascending
     axes: Array = vectors[:, ::-1][:, :count].astype(np.float32)
     return axes

@@ -30,7 +30,7 @@ class Recalls:
 
 
 def evaluate(bundle: Bundle, data: Path, split: Split = "test") -> Recalls:
-    """Encode the photos and captions of one part of the split and rank them by cosine.
+    """Encode the photos and captions of one part of the split and rank them as a library does.
 
     Raises:
         DataError: the data set is not whole.
@@ -40,7 +40,8 @@ def evaluate(bundle: Bundle, data: Path, split: Split = "test") -> Recalls:
         bundle.embed_video(features[:, None], np.ones((len(features), 1), np.bool_))
         for features in _features(bundle, photos.paths)
     ]
-    return recalls(np.concatenate(vectors), bundle.embed_text(photos.texts()))
+    texts = bundle.embed_text(photos.texts())
+    return recalls(bundle.for_library(np.concatenate(vectors)), bundle.as_questions(texts))
 
 
 def recalls(images: Array, texts: Array) -> Recalls:
@@ -50,8 +51,8 @@ def recalls(images: Array, texts: Array) -> Recalls:
     against the model.
 
     Args:
-        images: [N, V] of unit length.
-        texts: [N * 5, V] of unit length, the captions of one photo side by side.
+        images: [N, V] as a library keeps them.
+        texts: [N * 5, V] as a library is asked, the captions of one photo side by side.
     """
     similarity = texts @ images.T  # [N * 5, N]
     count = len(images)

@@ -51,6 +51,11 @@ def caption_features(encoder: MiniLM, tokenizer: WordPieceTokenizer, photos: Pho
     return pooled.reshape(len(photos.paths), CAPTIONS, -1)
 
 
+def text_features(encoder: MiniLM, tokenizer: WordPieceTokenizer, texts: Sequence[str]) -> Array:
+    """Pooled features of texts, [N, 384]."""
+    return encoder.pool(*tokenizer.encode(texts))
+
+
 def text_config(context: int, vocabulary: Sequence[str]) -> TextConfig:
     """How texts become ids: BERT's special tokens, by their place in the vocabulary."""
     return TextConfig(

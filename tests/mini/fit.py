@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.foreign_caches import keep_caches_here
+from tests.mini.prototypes import Prototypes, PrototypeSampler
 from tests.mini.repeatable import one_thread
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+_CLASS_SEED = 1000
+"""So far from a training's own seed is that of its classes: photos are drawn as without them."""
 
 Array = NDArray[np.float32]
 
@@ -30,7 +34,7 @@ Array = NDArray[np.float32]
 class Recipe:
     """Everything that shapes the projections. Chosen on the dev split, never on the test split."""
 
-    feature_dim: int = 512
+    learned_dim: int = 512
     hidden_dim: int = 512
     passes: int = 5  # over all captions
     batch: int = 512
@@ -41,11 +45,14 @@ class Recipe:
     dropout: float = 0.3  # of hidden units
     first_temperature: float = 0.07
     largest_scale: float = 100.0
+    class_batch: int = 256  # made-up features of ImageNet's classes beside the photos of a step
+    class_weight: float = 0.3  # of their loss
+    class_scale: float = 20.0  # what their cosines are multiplied with
     seed: int = 0
 
 
 def fit(
-    photos: Array, captions: Array, recipe: Recipe
+    photos: Array, captions: Array, recipe: Recipe, prototypes: Prototypes | None = None
 ) -> tuple[dict[str, Array], dict[str, Array], list[float]]:
     """Train both projections.
 
@@ -53,6 +60,7 @@ def fit(
         photos: features of each view of each photo, [views, N, I].
         captions: features of each caption of each photo, [N, C, J].
         recipe: the settings.
+        prototypes: classes to learn beside the photos, in a loss of their own.
 
     Returns:
         The projection of photos and that of captions (``mean``, ``std``, and ``linear``, ``up``,
@@ -60,11 +68,11 @@ def fit(
         input and recipe give the same bits on one machine.
     """
     with one_thread(recipe.seed):
-        return _fit(photos, captions, recipe)
+        return _fit(photos, captions, recipe, prototypes)
 
 
 def _fit(
-    photos: Array, captions: Array, recipe: Recipe
+    photos: Array, captions: Array, recipe: Recipe, prototypes: Prototypes | None
 ) -> tuple[dict[str, Array], dict[str, Array], list[float]]:
     import torch
 
@@ -74,7 +82,15 @@ def _fit(
     texts = torch.from_numpy((captions - caption_mean) / caption_std)
     photo_side = _make_side(photos.shape[-1], recipe)
     caption_side = _make_side(captions.shape[-1], recipe)
-    losses = _descend(photo_side, caption_side, views, texts, recipe)
+    classes = None
+    if prototypes is not None:
+        classes = PrototypeSampler(
+            torch.from_numpy((prototypes.centres - photo_mean) / photo_std),
+            torch.from_numpy((prototypes.texts - caption_mean) / caption_std),
+            views[0],
+            random=torch.Generator().manual_seed(recipe.seed + _CLASS_SEED),
+        )
+    losses = _descend(photo_side, caption_side, views, texts, recipe, classes)
     return (
         _arrays(photo_side, photo_mean, photo_std),
         _arrays(caption_side, caption_mean, caption_std),
@@ -83,7 +99,12 @@ def _fit(
 
 
 def _descend(
-    photo_side: nn.Module, caption_side: nn.Module, views: Tensor, texts: Tensor, recipe: Recipe
+    photo_side: nn.Module,
+    caption_side: nn.Module,
+    views: Tensor,
+    texts: Tensor,
+    recipe: Recipe,
+    classes: PrototypeSampler | None,
 ) -> list[float]:
     """Train both sides in place on views [V, N, I] and texts [N, C, J]; the loss of each step."""
     import torch
@@ -103,6 +124,9 @@ def _descend(
         y = _noisy(texts[photo, caption], recipe.noise, random)  # [batch, J]
         scale = log_scale.exp().clamp(max=recipe.largest_scale)
         loss = contrast(photo_side(x), caption_side(y), photo, scale)
+        if classes is not None:
+            beside = _class_loss(photo_side, caption_side, classes, recipe)
+            loss = loss + recipe.class_weight * beside
         for group in optimiser.param_groups:
             group["lr"] = recipe.learning_rate * _rate(step, len(steps), recipe.warmup_steps)
         optimiser.zero_grad()
@@ -110,6 +134,17 @@ def _descend(
         optimiser.step()
         losses.append(loss.item())
     return losses
+
+
+def _class_loss(
+    photo_side: nn.Module, caption_side: nn.Module, classes: PrototypeSampler, recipe: Recipe
+) -> Tensor:
+    import torch
+
+    made_up, texts = classes.draw(recipe.class_batch)
+    described = caption_side(_noisy(texts, recipe.noise, classes.random))
+    owner = torch.arange(recipe.class_batch)
+    return contrast(photo_side(made_up), described, owner, torch.tensor(recipe.class_scale))
 
 
 def contrast(photos: Tensor, captions: Tensor, owner: Tensor, scale: Tensor) -> Tensor:
@@ -148,9 +183,9 @@ def _make_side(width: int, recipe: Recipe) -> nn.ModuleDict:
 
     return Side(
         {
-            "linear": nn.Linear(width, recipe.feature_dim),
+            "linear": nn.Linear(width, recipe.learned_dim),
             "up": nn.Linear(width, recipe.hidden_dim),
-            "down": nn.Linear(recipe.hidden_dim, recipe.feature_dim),
+            "down": nn.Linear(recipe.hidden_dim, recipe.learned_dim),
         }
     )
 

@@ -7,20 +7,24 @@ of a picture does not depend on the pictures beside it.
 * Weights have 7 bits, one scale an output channel. With 8 bits, the 16-bit sums of x86 processors
   without VNNI overflow (levels 255 * 127 twice), and features would differ between machines.
 * Biases are corrected for the mean error of the rounded weights (Nagel et al. 2019, section 4.2).
-* The projection is stored in 16 bits and computed with in 32.
+* What comes after the pooled features is stored in 8 bits, one scale a column, and computed with
+  in 32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.mini.blend import Blend, Classifier
 from tests.mini.calibration import Range
 from tests.mini.lite0 import INPUT, POOLED_DIM, SIDE, Layer
+from tests.mini.text_tensors import round_columns
 
 if TYPE_CHECKING:
     import onnx
@@ -53,9 +57,11 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
-    def half(self, name: str, value: Array) -> str:
-        """A constant stored in 16 bits; the runtime widens it once, when a session is made."""
-        return self.apply("Cast", self.constant(name, value.astype(np.float16)), to=1)  # to FLOAT
+    def levels(self, name: str, value: Array) -> str:
+        """A matrix [in, out] stored in 8 bits; the runtime widens it once, when it is loaded."""
+        levels, scale = round_columns(value)
+        wide = self.apply("Cast", self.constant(name, levels), to=1)  # to FLOAT
+        return self.apply("Mul", wide, self.constant(f"{name}.scale", scale))
 
     def rounded(self, name: str, values: NDArray[Any], scale: Array) -> str:
         """A constant in integers, with one scale for each entry of its first axis."""
@@ -81,20 +87,32 @@ class _Graph:
         return scale, self.constant(f"{name}.range.zero", kept.zero)
 
 
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What is computed of pooled features: the learnt feature, the classes, and their blend.
+
+    ``projection`` has ``mean``, ``std``, and ``linear``, ``up``, ``down`` with ``.weight``
+    [in, out] and ``.bias``.
+    """
+
+    projection: Mapping[str, Array]
+    classifier: Classifier
+    blend: Blend
+
+
 def write_image_graph(
     path: Path,
     network: Sequence[Layer],
     ranges: Mapping[str, Range],
-    projection: Mapping[str, Array] | None = None,
+    outputs: Outputs | None = None,
 ) -> None:
-    """Write the tower: [N, 224, 224, 3] uint8 RGB to [N, D], or [N, 1280] without projection.
+    """Write the tower: [N, 224, 224, 3] uint8 RGB to [N, D], or [N, 1280] without ``outputs``.
 
     Args:
         path: the ONNX file.
         network: from :func:`tests.mini.lite0.layers`.
         ranges: from :func:`tests.mini.calibration.calibrate`.
-        projection: ``mean``, ``std``, and ``linear``, ``up``, ``down`` with ``.weight`` [in, out]
-            and ``.bias``.
+        outputs: what comes after the pooled features.
     """
     import onnx
     from onnx import TensorProto, helper
@@ -102,10 +120,10 @@ def write_image_graph(
     graph = _Graph()
     x = _backbone(graph, graph.apply("Transpose", "images", perm=[0, 3, 1, 2]), network, ranges)
     x = graph.apply("Flatten", graph.apply("GlobalAveragePool", x))  # [N, 1280]
-    if projection is not None:
-        x = _project(graph, x, projection)
+    if outputs is not None:
+        x = _blend(graph, x, outputs)
     graph.nodes[-1].output[0] = "features"
-    width = POOLED_DIM if projection is None else projection["down.weight"].shape[1]
+    width = POOLED_DIM if outputs is None else len(outputs.blend.offset)
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -177,13 +195,30 @@ def _convolve(graph: _Graph, x: str, layer: Layer, source: Range) -> str:
     )
 
 
+def _blend(graph: _Graph, x: str, outputs: Outputs) -> str:
+    """Pooled features [N, 1280] to [N, D]: see :mod:`tests.mini.blend`."""
+    blend, classifier = outputs.blend, outputs.classifier
+    learned = _project(graph, x, outputs.projection)
+    length = graph.apply("ReduceL2", learned, axes=[1], keepdims=1)
+    learned = graph.apply("Div", learned, length)
+    shown = _linear(graph, x, "classifier", classifier.weight, classifier.bias)
+    shown = _linear(
+        graph, graph.apply("Softmax", shown, axis=1), "classes", blend.classes, blend.offset
+    )
+    turned = graph.apply("MatMul", learned, graph.levels("learned", blend.learned))
+    return graph.apply("Add", turned, shown)
+
+
+def _linear(graph: _Graph, x: str, name: str, weight: Array, bias: Array) -> str:
+    matrix = graph.levels(f"{name}.weight", weight)
+    return graph.apply("Gemm", x, matrix, graph.constant(f"{name}.bias", bias))
+
+
 def _project(graph: _Graph, x: str, projection: Mapping[str, Array]) -> str:
-    """Standardise, then a linear layer plus a two-layer MLP: [N, 1280] to [N, D]."""
+    """Standardise, then a linear layer plus a two-layer MLP: [N, 1280] to [N, U]."""
 
     def linear(x: str, name: str) -> str:
-        weight = graph.half(f"{name}.weight", projection[f"{name}.weight"])
-        bias = graph.constant(f"{name}.bias", projection[f"{name}.bias"])
-        return graph.apply("Gemm", x, weight, bias)
+        return _linear(graph, x, name, projection[f"{name}.weight"], projection[f"{name}.bias"])
 
     def number(name: str, value: float) -> str:
         return graph.constant(name, np.float32(value))

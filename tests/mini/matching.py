@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import csv
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+import c2v
 from c2v.encoder import load_bundle
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.bundle_config import CONFIG_NAME, Calibration
@@ -45,9 +47,9 @@ def calibrate_matching(directory: Path, flickr: Path, clips: Path) -> Calibratio
         clips: a folder of clips with ``captions.csv`` (video, caption).
     """
     bundle = load_bundle(directory, device="cpu")
-    centre = bundle.embed_text(SENTENCES).mean(0).astype("<f2")  # [V]
+    centre = bundle.embed_text(SENTENCES).mean(0).astype("<f2")  # [H]
     fitted = _slopes(bundle, flickr, centre.astype(np.float32))
-    fitted = moved_to_refuse_few(fitted, _clip_signals(bundle, clips, centre.astype(np.float32)))
+    fitted = moved_to_refuse_few(fitted, _clip_signals(directory, clips, centre.astype(np.float32)))
     calibration = Calibration(
         score=round(float(fitted.weights[0]), 4),
         typical=round(_TYPICAL * float(fitted.weights[0]), 4),
@@ -64,16 +66,18 @@ def calibrate_matching(directory: Path, flickr: Path, clips: Path) -> Calibratio
     return calibration
 
 
-def signals(questions: Array, vectors: Array, centre: Array) -> NDArray[np.float64]:
+def signals(bundle: Bundle, questions: Array, vectors: Array, centre: Array) -> NDArray[np.float64]:
     """Top score less closeness to everyday sentences, and log of the gallery: [Q, 2].
 
     Args:
-        questions: [Q, V] of unit length.
-        vectors: [S, V] of unit length, all that is in the gallery.
-        centre: [V], the mean of everyday sentences.
+        bundle: the encoder.
+        questions: [Q, H] of unit length.
+        vectors: [S, V], all that is in the gallery as a library keeps it.
+        centre: [H], the mean of everyday sentences.
     """
     size = np.full(len(questions), np.log(len(vectors)))
-    top = (questions @ vectors.T).max(1) + _TYPICAL * (questions @ centre)
+    scores = bundle.as_questions(questions) @ vectors.T
+    top = scores.max(1) + _TYPICAL * (questions @ centre)
     return np.stack([top, size], axis=1)
 
 
@@ -89,25 +93,31 @@ def _slopes(bundle: Bundle, flickr: Path, centre: Array) -> Logistic:
             inside, outside = order[:size], order[size : size + _QUERIES]
             for photo, has_match in ((inside[:_QUERIES], True), (outside, False)):
                 caption = photo * CAPTIONS + random.integers(0, CAPTIONS, len(photo))
-                rows.append(signals(texts[caption], vectors[inside], centre))
+                rows.append(signals(bundle, texts[caption], vectors[inside], centre))
                 matched.append(np.full(len(photo), has_match))
     return fit_logistic(np.concatenate(rows), np.concatenate(matched))
 
 
 def _pan_vectors(bundle: Bundle, paths: tuple[Path, ...], random: np.random.Generator) -> Array:
-    """Each photo as a short film over parts of it: [N, V]."""
+    """Each photo as a short film over parts of it, as a library keeps it: [N, V]."""
     found = []
     for path in paths:
         picture = read_picture(path)
         views = np.stack([picture, *(random_view(picture, random) for _ in range(_VIEWS))])
         found.append(bundle.embed_segments([bundle.encode_frames(views)])[0])
-    return np.stack(found)
+    return bundle.for_library(np.stack(found))
 
 
-def _clip_signals(bundle: Bundle, clips: Path, centre: Array) -> NDArray[np.float64]:
-    from c2v.indexing.query_clip import embed_clip
-
+def _clip_signals(directory: Path, clips: Path, centre: Array) -> NDArray[np.float64]:
+    """The signals of the clips' captions, asked of a library of the clips."""
     with (clips / "captions.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    vectors = np.stack([embed_clip(clips / row["video"], bundle).vector for row in rows])
-    return signals(bundle.embed_text([row["caption"] for row in rows]), vectors, centre)
+        captions = [row["caption"] for row in csv.DictReader(file)]
+    with tempfile.TemporaryDirectory() as scratch:
+        library = Path(scratch) / "library"
+        with c2v.open(library, model=str(directory)) as videos:
+            videos.index([clips])
+            answers = videos.search_many(captions, top=1)
+    typical = load_bundle(directory, device="cpu").embed_text(captions) @ centre
+    top = [answer[0].score + _TYPICAL * near for answer, near in zip(answers, typical, strict=True)]
+    compared = [answer.explanation.compared for answer in answers if answer.explanation]
+    return np.stack([top, np.log(compared)], axis=1)

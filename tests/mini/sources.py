@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
 from c2v.optional import install_command
+from tests.mini.blend import Classifier
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -57,6 +58,19 @@ def image_weights() -> Tensors:
         next(folder.glob("efficientnet-lite0-*.pth")), map_location="cpu", weights_only=True
     )
     return {name: np.asarray(value) for name, value in state.items()}
+
+
+def classifier() -> Classifier:
+    """The classifier of EfficientNet-Lite0: 1,000 classes of ImageNet, in their usual order.
+
+    Raises:
+        ModelError: the package that carries it is not installed.
+    """
+    weights = image_weights()
+    return Classifier(
+        np.ascontiguousarray(weights["_fc.weight"].T, np.float32),
+        np.asarray(weights["_fc.bias"], np.float32),
+    )
 
 
 def text_weights() -> Tensors:

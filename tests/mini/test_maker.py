@@ -21,7 +21,7 @@ from tests.mini.image_graph import round_kernel, write_image_graph
 from tests.mini.lite0 import INPUT, POOLED_DIM, Layer, fold_norm, pooled
 from tests.mini.text_tensors import round_columns
 
-SMALL = Recipe(feature_dim=16, hidden_dim=32, passes=6, batch=32, warmup_steps=5)
+SMALL = Recipe(learned_dim=16, hidden_dim=32, passes=6, batch=32, warmup_steps=5)
 
 Array = NDArray[np.float32]
 
@@ -188,13 +188,14 @@ def test_joined_members_score_as_the_mean_of_their_cosines(pairs: tuple[Array, A
     both = _score(joined_photos, joined_captions, photos[0], captions[:, 0])
     assert np.corrcoef(both.ravel(), mean.ravel())[0, 1] > 0.99
 
-    axes = principal_axes(outputs, others, 32)  # as many as there are: a rotation
+    axes = principal_axes((outputs, others), 32)  # as many as there are: a rotation
     np.testing.assert_allclose(axes.T @ axes, np.eye(32), atol=1e-5)
     turned = _score(
         turn(joined_photos, axes), turn(joined_captions, axes), photos[0], captions[:, 0]
     )
     np.testing.assert_allclose(turned, both, atol=1e-4)
-    assert fit_ensemble(photos, captions, SMALL, members=2)[0]["down.weight"].shape == (64, 16)
+    pair = fit_ensemble(photos, captions, SMALL, members=(None, None))
+    assert pair[0]["down.weight"].shape == (64, 16)
 
 
 def _score(photo: Side, caption: Side, photos: Array, captions: Array) -> Array:

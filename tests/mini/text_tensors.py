@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.mini.blend import Blend
+
 CONTEXT = 128  # tokens of a text, start and end included
 _LAYERS = 6
 _LEVELS = 127
@@ -50,6 +52,14 @@ def projection_tensors(projection: Weights) -> Tensors:
         tensors.update(
             _linear(f"projection.{part}", projection[f"{part}.weight"], projection[f"{part}.bias"])
         )
+    return tensors
+
+
+def blend_tensors(blend: Blend) -> Tensors:
+    """What joins the learnt feature and MiniLM's own."""
+    tensors: Tensors = {}
+    for name, matrix in (("blend.learned", blend.learned), ("blend.pooled", blend.texts)):
+        tensors[f"{name}.int8"], tensors[f"{name}.scale"] = round_columns(matrix)
     return tensors
 
 

@@ -1,7 +1,7 @@
 """The text tower of ``mini``: a BERT encoder with 8-bit weights and a projection, in NumPy alone.
 
-Source: all-MiniLM-L6-v2 (BERT with 6 layers of width 384, mean pooling), then the projection that
-``tests.mini`` trained. Why NumPy: a search answers one text from a cold process, and
+Source: all-MiniLM-L6-v2 (BERT with 6 layers of width 384, mean pooling), then the projection and
+the blend that ``tests.mini`` made. Why NumPy: a search answers one text from a cold process, and
 importing ONNX Runtime and making a session costs several times what these layers cost. Weights
 are read through a memory map, rounded to 8 bits per output channel; activations stay float32, so
 the features depend neither on the kind of CPU nor, beyond rounding, on the batch.
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.cores import share_out, usable_cores
-from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_
+from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_, unit
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import TextFeatures
 from c2v.errors import ModelError
@@ -40,6 +40,7 @@ class MiniLMTextTower:
         try:
             self._encoder = MiniLM(tensors)
             self._projection = _Projection(tensors)
+            self._blend = _Blend(tensors) if "blend.learned.int8" in tensors else None
         except KeyError as error:
             raise ModelError(f"the text tower lacks the weight {error}") from error
 
@@ -54,7 +55,10 @@ class MiniLMTextTower:
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
         """Ids [N, L], mask [N, L] (True up to the end token) to one token [N, 1, D] a text."""
-        features = self._projection(self._encoder.pool(ids, mask))  # [N, D]
+        pooled = self._encoder.pool(ids, mask)  # [N, 384]
+        features = self._projection(pooled)
+        if self._blend is not None:
+            features = self._blend(features, pooled)  # [N, D]
         return TextFeatures(features[:, None], np.ones((len(ids), 1), np.bool_))
 
 
@@ -178,6 +182,20 @@ class _Layer:
         mixed: Array = softmax_(scores) @ v  # [N, heads, L, 32]
         joined: Array = mixed.transpose(0, 2, 1, 3).reshape(x.shape)
         return joined
+
+
+class _Blend:
+    """The learnt feature [N, U] and MiniLM's own [N, 384], each of unit length, as one [N, D].
+
+    The second meets the names of classes that the image tower saw (ConSE, Norouzi et al. 2014).
+    """
+
+    def __init__(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self._learned = _Rounded.named(tensors, "blend.learned")
+        self._pooled = _Rounded.named(tensors, "blend.pooled")
+
+    def __call__(self, learned: Array, pooled: Array) -> Array:
+        return self._learned.after(unit(learned)) + self._pooled.after(unit(pooled))
 
 
 class _Projection:

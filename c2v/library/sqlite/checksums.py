@@ -8,7 +8,7 @@ write (of 122, processor time) and 20 bytes more (of 17,010); a library without 
 in 5 s, once.
 
 A row without a checksum (of a library that cannot be brought up to date, or written meanwhile by
-an older c2v) is taken if its numbers can be what they should be: finite, a vector no longer than 1.
+an older c2v) is taken if its numbers can be what they should be: finite, a vector of about 1.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 
 from c2v.library.records import ModelRecord
 
-_LONGEST = 1.01
-"""Head vectors have unit length, but for rounding."""
+_LONGEST = 2.0
+"""Head vectors have unit length, but for rounding and for a bias beside them."""
 _UNSOUND = -1
 """A checksum that nothing has."""
 
