@@ -325,3 +325,22 @@ def test_only_a_start_that_works_is_stayed_near_to(bundle: Bundle) -> None:
     for free in (Choices(init="clip"), Choices(train="all")):
         recipe = plan(free, bundle, pairs=20, videos=20).recipe
         assert (recipe.guard, recipe.anchor) == (False, 0.0)
+
+
+def test_what_is_written_ranks_as_the_model_it_came_from_does(
+    toys: ModuleType, tmp_path: Path
+) -> None:
+    """The hub bias and the ways of asking stay: a run that learnt nothing changes nothing."""
+    mini = load_bundle("mini", device="cpu")
+    captions = toys.captions_for(tmp_path, 6)
+    run = Run(name="same", watcher=toys.Watch(), keep=True)
+    choices = Choices(epochs=1, learning_rate=1e-12)
+    with toys.fill_library(tmp_path / "mini", mini, captions) as library:
+        result = train_bundle(library, mini, captions, choices, run)
+        tuned = load_bundle("same", device="cpu")
+        scores = [evaluate_library(library, of, captions).scores for of in (mini, tuned)]
+    assert result.outcome.choice is not None
+    assert result.outcome.choice.share == 0.0
+    assert (tuned.config.hubs, tuned.config.questions) == (mini.config.hubs, mini.config.questions)
+    assert mini.config.hubs is not None
+    np.testing.assert_allclose(scores[1].text_to_video, scores[0].text_to_video, atol=1e-4)
