@@ -108,7 +108,7 @@ START = ranking(*[8] * 10)
         ([ranking(*[8] * 9, 4), ranking(*[3] * 10)], 1.0, "gain"),
         ([ranking(*[8] * 9, 1), ranking(*[8] * 8, 1, 1)], 0.0, "chance"),  # two videos
         ([ranking(3, *[8] * 8, 20), ranking(*[1] * 8, *[11] * 2)], 0.0, "harm"),
-        ([ranking(*[1] * 8, 8, 8), ranking(*[1] * 9, 8)], 0.1, "gain"),  # within an error
+        ([ranking(*[1] * 8, 8, 8), ranking(*[1] * 9, 8)], 1.0, "gain"),
     ],
 )
 def test_what_is_chosen(found: list[Ranking], share: float, reason: str) -> None:
@@ -134,6 +134,13 @@ def test_nothing_is_taken_where_everything_stood_first() -> None:
     first = ranking(1, 1, 1)
     choice = choose(trials((0.0, first), (1.0, first)))
     assert (choice.share, choice.reason, choice.more_pairs) == (0.0, "perfect", None)
+
+
+def test_guarded_the_nearest_of_about_the_same_gain_is_taken() -> None:
+    found = [(0.0, START), (0.1, ranking(*[1] * 8, 8, 8)), (1.0, ranking(*[1] * 9, 8))]
+    knew = ranking(*[1] * 20)
+    assert choose(trials(*found)).share == 1.0
+    assert choose(trials(*found, guards=(knew, knew, knew))).share == 0.1
 
 
 def test_what_the_start_knew_is_not_given_up() -> None:
