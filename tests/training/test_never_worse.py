@@ -62,7 +62,7 @@ def test_what_is_written_is_the_interpolation(
     """With the share that was chosen, of the start and of the end in the checkpoint."""
     captions = toys.captions_for(tmp_path, 60)
     choices = replace(HELD_BACK, epochs=20, patience=20)
-    run = Run(name="tuned", watcher=toys.Watch())
+    run = Run(name="tuned", watcher=toys.Watch(), everyday=SENTENCES[:40])
     with toys.fill_library(tmp_path / "gap", bundle, captions, noise=0.5, apart=5.0) as library:
         result = train_bundle(library, bundle, captions, choices, run)
     choice = result.outcome.choice
