@@ -33,6 +33,7 @@ def finetune(
     videos: flags.VideosFlag = None,
     annotations: flags.AnnotationsFlag = None,
     model: ModelFlag = None,
+    recipe: flags.RecipeFlag = "own",
     head: flags.HeadFlag = None,
     train: flags.TrainFlag = None,
     init: flags.InitFlag = None,
@@ -75,6 +76,7 @@ def finetune(
             hint="add --name NAME; without --overwrite a new name is chosen",
         )
     choices = Choices(
+        like=recipe,
         head=head,
         train=train,
         init=init,

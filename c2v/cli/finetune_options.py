@@ -37,6 +37,14 @@ NameFlag = Annotated[
         "--name", help="What the new model is called.  \\[default: as the data]", show_default=False
     ),
 ]
+RecipeFlag = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="own|clip4clip|clip2video",
+        help="How what is not said is chosen: by size, or as the papers train all of a CLIP.",
+    ),
+]
 HeadFlag = Annotated[
     str | None,
     typer.Option(

@@ -234,6 +234,7 @@ class _Job:
 
     def _train(self, run: Run, notice: Tell) -> Finetuned:
         from c2v.evaluation.library_names import in_library
+        from c2v.evaluation.published_videos import published_protocol
         from c2v.library.refusals import check_towers
         from c2v.training.logs import RunLog, draw_curves
         from c2v.training.naming import write_record
@@ -251,6 +252,11 @@ class _Job:
         if odd := check_texts(bundle, captions):
             notice(odd)
         choices = self.wish.choices
+        run.paper = published_protocol(
+            "library" if choices.like == "own" else choices.like,
+            data=self.wish.data,
+            first_seconds=captions.first_seconds,
+        )
         if not run.group.leads:
             return train_bundle(library, bundle, captions, choices, run, validation=later)
         write_record(run.name, self.wish.data)

@@ -137,7 +137,10 @@ class Trainer:
         self.watcher = watcher
         self.group = group or Group()
         self.stop = stop or threading.Event()
+        self._pairs = [(v, text) for v in material.train for text in material.texts_of[v]]
         self.steps_an_epoch = math.ceil(len(material.train) / recipe.batch)
+        if recipe.pairs:
+            self.steps_an_epoch = max(1, len(self._pairs) // recipe.batch)
         self.steps = self.steps_an_epoch * recipe.epochs
         self.optimiser = make_optimiser(trainee.module, recipe, steps=self.steps)
         self.progress = Progress()
@@ -225,8 +228,14 @@ class Trainer:
         return True
 
     def batches(self, epoch: int) -> Iterator[PairBatch]:
-        """Every video once, in an order of this epoch's own, each with (some of) its captions."""
+        """Every video once, in an order of this epoch's own, each with (some of) its captions.
+
+        Or every pair of a video and a caption, but for a rest that fills no step.
+        """
         draw = Draw(self.recipe.seed, epoch)
+        if self.recipe.pairs:
+            yield from self._batches_of_pairs(draw)
+            return
         train = self.material.train
         order = torch.randperm(len(train), generator=draw.generator(_ORDER, 0)).tolist()
         # Batches of equal size: a last one of two videos would have no negatives to speak of.
@@ -235,6 +244,15 @@ class Trainer:
             start, end = part * len(order) // parts, (part + 1) * len(order) // parts
             videos = tuple(train[place] for place in order[start:end])
             yield PairBatch(videos, tuple(self._captions(video, draw) for video in videos))
+
+    def _batches_of_pairs(self, draw: Draw) -> Iterator[PairBatch]:
+        order = torch.randperm(len(self._pairs), generator=draw.generator(_ORDER, 0)).tolist()
+        for part in range(self.steps_an_epoch):
+            start = part * self.recipe.batch
+            chosen = [self._pairs[place] for place in order[start : start + self.recipe.batch]]
+            yield PairBatch(
+                tuple(video for video, _ in chosen), tuple((text,) for _, text in chosen)
+            )
 
     def _captions(self, video: int, draw: Draw) -> tuple[int, ...]:
         texts = self.material.texts_of[video]

@@ -16,6 +16,8 @@ from c2v.training.recipe import Recipe
 
 BETAS = (0.9, 0.98)
 EPSILON = 1e-6
+_MOST_BACK = 0.5
+"""Of the way to the start in one step: a rate that ruins the weights is not to go unseen."""
 TOWERS = "towers."
 _STEMS = (
     "positional_embedding",
@@ -75,13 +77,14 @@ def _below(name: str, layers: int) -> bool:
 def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.optim.Optimizer:
     """AdamW or BertAdam over the weights that learn, in groups of rate and decay.
 
-    Matrices decay; biases, norms, embeddings of single things and the temperature do not.
+    With AdamW matrices decay; biases, norms, embeddings of single things and the temperature do
+    not. BertAdam is here to train as the papers do: all decays but biases.
     """
     keep_caches_here()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            decay = recipe.weight_decay if parameter.ndim >= 2 else 0.0
+            decay = recipe.weight_decay if _decays(name, parameter, recipe) else 0.0
             groups.setdefault((_rate(name, recipe), decay), []).append(parameter)
     described: list[dict[str, Any]] = [
         {"params": parameters, "lr": rate, "weight_decay": decay, "peak": rate}
@@ -97,6 +100,12 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
             eps=EPSILON,
         )
     return torch.optim.AdamW(described, lr=recipe.learning_rate, betas=BETAS, eps=EPSILON)
+
+
+def _decays(name: str, parameter: nn.Parameter, recipe: Recipe) -> bool:
+    if recipe.optimiser == "bertadam":
+        return "bias" not in name
+    return parameter.ndim >= 2
 
 
 def _rate(name: str, recipe: Recipe) -> float:
@@ -136,7 +145,7 @@ def pull_back(
     the moments as AdamW decouples its decay. ``share`` is that of the peak rate in this step.
     """
     for group in optimiser.param_groups:
-        step = min(1.0, strength * share * group["peak"])
+        step = min(_MOST_BACK, strength * share * group["peak"])
         for parameter in group["params"]:
             if parameter in first:
                 parameter.lerp_(first[parameter], step)

@@ -46,6 +46,9 @@ class Recipe:
     epochs: int
     batch: int = 64
     """Videos a step, over all processes, each with its captions: the negatives of one another."""
+    pairs: bool = False
+    """Every caption with its video is an example of its own, as in the papers: two of one video may
+    stand in a step, and what does not fill the last step of an epoch is left out."""
     captions_a_video: int = 8
     """At most so many captions of a video in one step, drawn anew each time."""
     segments_a_video: int = 4

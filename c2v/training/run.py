@@ -13,6 +13,7 @@ from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
+from c2v.evaluation.published_videos import Protocol
 from c2v.evaluation.stored import Missing, too_long
 from c2v.library import Store
 from c2v.library.refusals import check_towers
@@ -98,6 +99,8 @@ class Run:
     overwrite: bool = False
     keep: bool = False
     """Write a model also where nothing was better than the beginning."""
+    paper: Protocol | None = None
+    """Whose frames and how many words the towers are trained on; None is c2v's own way."""
     everyday: Sequence[str] = ()
     """Sentences that stand for what the start knew; none of them: it may forget what it likes."""
 
@@ -258,6 +261,7 @@ def _given(
         first_seconds=captions.first_seconds,
         group=run.group,
         on_progress=run.preparing("decoding videos"),
+        published=run.paper.sampling if run.paper else None,
     )
     lost = frames.unreadable
     if lost:
@@ -294,7 +298,14 @@ def _trainee(
     else:
         from c2v.training.towers import tower_trainee
 
-        trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
+        trainee = tower_trainee(
+            bundle,
+            given.pairs,
+            frames,
+            planned,
+            device=run.device,
+            most_tokens=run.paper.most_tokens if run.paper else None,
+        )
     freeze(trainee.module, planned.recipe)
     return trainee
 
