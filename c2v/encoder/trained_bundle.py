@@ -21,6 +21,7 @@ from c2v.encoder.clip_bundle import (
     to_numpy,
 )
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.hubs import HUBS_NAME
 from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
@@ -77,10 +78,13 @@ def save_bundle(
             f"{config.feature_dim}"
         )
     target = bundle_folder(check_bundle_name(name))
+    # The bank of the hub bias is features of the text tower; the new head makes vectors of them.
+    hubs = config.hubs if towers is None else None
+    kept = _BESIDE_TOWERS if hubs is None else (*_BESIDE_TOWERS, HUBS_NAME)
     with bundle_draft(target, overwrite=overwrite) as draft:
         parts: dict[str, BundlePart] = {}
         for file, record in config.files.items():
-            if record.part in ("image", "text") or file in _BESIDE_TOWERS:
+            if record.part in ("image", "text") or file in kept:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
         if towers is not None:
@@ -99,13 +103,15 @@ def save_bundle(
             draft,
             name=name,
             feature_dim=config.feature_dim,
-            vector_dim=head.vector_dim,
+            vector_dim=head.vector_dim + (hubs is not None),
             image=config.image,
             text=config.text,
             head=HeadConfig(described.pop("type"), described),
             parts=parts,
             source=source or f"fine-tuned from {parent.name}",
             licence=config.licence,
+            hubs=hubs,
+            questions=config.questions,
         )
     return target
 
