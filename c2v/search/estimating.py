@@ -27,6 +27,8 @@ _CUT = 0.25
 """Where a match begins: so many spreads above the median of unrelated sentences."""
 _STEEPNESS = 2.0
 _LEAST_SPREAD = 1e-3
+_CANDIDATES = 64
+"""Segments that are scored again for each sentence, where the head does so."""
 
 
 def estimated_scale(
@@ -57,12 +59,23 @@ def _estimate(library: Store, bundle: Bundle) -> tuple[Scale, Scale]:
     videos = {key: row.video_id for key, row in library.segment_rows(ids).items()}
     vectors = {key: bundle.from_library(one) for key, one in library.vectors(ids).items()}  # [H]
     each: dict[int, NDArray[np.float32]] = {videos[key]: vectors[key] for key in ids}
-    words = _scale(found.scores[:, 0], cut=_CUT)
+    words = _scale(_best(library, bundle, found.scores[:, 0]), cut=_CUT)
     if len(each) < 2:
         return words, Scale(20.0, -14.0)
     stacked = np.stack(list(each.values()))
     between = (stacked @ stacked.T)[np.triu_indices(len(stacked), 1)]
     return words, _halfway(between)
+
+
+def _best(library: Store, bundle: Bundle, cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The best score of each of the sentences, whose best cosines are [Q]."""
+    if not bundle.interacts:
+        return cosines
+    from c2v.search.ranking import SearchOptions, best_scores, text_queries
+    from c2v.search.sentences import SENTENCES
+
+    queries = text_queries(bundle, SENTENCES[::_EVERY])
+    return best_scores(library, bundle, queries, SearchOptions(top=1, rerank=_CANDIDATES))
 
 
 def _scale(unrelated: NDArray[np.float32], *, cut: float) -> Scale:

@@ -16,7 +16,7 @@ from torch import Tensor  # noqa: TID253
 
 from c2v.training.guard import Guard
 from c2v.training.trainee import Trainee
-from c2v.training.validation import MIXING, Ranking, Scored
+from c2v.training.validation import Ranking, Scored
 
 State = Mapping[str, Tensor]
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
@@ -99,7 +99,7 @@ def try_shares(
     for share in shares:
         trainee.module.load_state_dict(mixed_weights(start, end, share))
         scored, kept = view(), None if guard is None else guard.view(trainee)
-        for last in MIXING if scored.aligned and share > 0 else (first,):
+        for last in trainee.settings.mixing if scored.aligned and share > 0 else (first,):
             weight = mixed_center(first, last, share)
             found.append(
                 Trial(

@@ -34,7 +34,7 @@ from tests.training import motion_clips
 from tests.training.motion_clips import KINDS, MotionClip
 
 HELD_OUT_TAKE = 3
-HEADS = ("clip2video", "meanP")
+HEADS = ("clip2video", "wti", "seqTransf", "meanP")
 
 
 def main() -> None:
