@@ -22,6 +22,7 @@ from c2v.encoder.clip_bundle import (
     to_numpy,
 )
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.hubs import HUBS_NAME
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sealing import bundle_draft, link_or_copy, seal_bundle
@@ -48,7 +49,9 @@ def save_bundle(
     """Write ``parent`` with a new head, and new towers where they were trained.
 
     Towers that were not trained share the parent's files on disk (hard links where the file
-    system has them), and the frame features of a library stay valid.
+    system has them), and the frame features of a library stay valid. How the parent puts questions
+    stays, and its hub bias where the text side of the head takes the bank's sentence features and
+    the text tower still gives them; what makes confidences of its scores does not.
 
     Args:
         name: what the bundle will be called.
@@ -80,6 +83,10 @@ def save_bundle(
             if record.part in ("image", "text") or file == EXTRA_NAME:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
+        hubs = config.hubs if towers is None and not head.reads_words else None
+        if hubs is not None:
+            link_or_copy(parent.directory / HUBS_NAME, draft / HUBS_NAME)
+            parts[HUBS_NAME] = config.files[HUBS_NAME].part
         if towers is not None:
             _replace_towers(draft, parts, parent, towers)
         if head_state:
@@ -96,13 +103,15 @@ def save_bundle(
             draft,
             name=name,
             feature_dim=config.feature_dim,
-            vector_dim=head.vector_dim,
+            vector_dim=head.vector_dim + (hubs is not None),
             image=config.image,
             text=config.text,
             head=HeadConfig(described.pop("type"), described),
             parts=parts,
             source=source or f"fine-tuned from {parent.name}",
             licence=config.licence,
+            hubs=hubs,
+            questions=config.questions,
         )
     return target
 

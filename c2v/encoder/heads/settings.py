@@ -11,6 +11,7 @@ from c2v.errors import ModelError
 HeadType = Literal["meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video"]
 
 HEAD_TYPES: Final[tuple[str, ...]] = get_args(HeadType)
+_OF_SENTENCES: Final = ("meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video")
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "type": HEAD_TYPES,
     "sim_type": ("meanP", "seqTransf"),
@@ -75,6 +76,11 @@ class HeadSettings:
     def aligned(self) -> bool:
         """Whether the head has the alignment branch (TAB)."""
         return self.type == "clip2video" and self.center_type == "TAB"
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the text side looks at more than the one feature of the whole sentence."""
+        return self.aligned or self.type not in _OF_SENTENCES
 
     @property
     def differences(self) -> bool:
