@@ -9,6 +9,7 @@ import typer
 
 from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.downloads import fetch_model
+from c2v.cli.model_tune import tune
 from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
@@ -22,13 +23,16 @@ OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace o
 
 def add_to(app: typer.Typer) -> None:
     """Register the group."""
-    group = typer.Typer(help="List, fetch, import, choose and remove models.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List, fetch, import, tune, choose and remove models.", no_args_is_help=True
+    )
     group.command("list")(command(list_models))
     group.command("info")(command(info))
     group.command("pull")(command(pull))
     group.command("import")(command(import_file))
     group.command("export")(command(export))
     group.command("use")(command(use))
+    group.command("tune")(command(tune))
     group.command("remove")(command(remove))
     app.add_typer(group, name="model")
 

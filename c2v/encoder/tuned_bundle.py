@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Settings:
+class Surroundings:
     """What stands around the weights of an encoder."""
 
     hubs: HubConfig | None
@@ -36,7 +36,7 @@ def save_tuned(
     name: str,
     *,
     parent: Bundle,
-    settings: Settings,
+    settings: Surroundings,
     documents: Mapping[str, str],
     overwrite: bool = False,
 ) -> Path:

@@ -110,7 +110,9 @@ class ConfidenceTrial:
         for share in _SHARES:
             for _ in range(_GALLERIES if share < 1 else 1):
                 size = max(2, round(share * len(taken)))
-                given = whole if share == 1 else self._signals(used, random.permutation(taken)[:size])
+                given = (
+                    whole if share == 1 else self._signals(used, random.permutation(taken)[:size])
+                )
                 for kind, has_match in zip(given, (True, False), strict=True):
                     rows.append(kind)
                     matched.append(np.full(len(kind), has_match))

@@ -8,7 +8,7 @@ last the setting is chosen by the questions of all folds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -77,9 +77,7 @@ def held_out_biases(
     return found
 
 
-def scores_of(
-    questions: Questions, vectors: Array, gallery: Gallery, bias: Array | None
-) -> Array:
+def scores_of(questions: Questions, vectors: Array, gallery: Gallery, bias: Array | None) -> Array:
     """Of questions [Q, H] with the best segment of each video, less its bias [folds, S]: [Q, V]."""
     videos = len(gallery.fold)
     if bias is None:
@@ -201,15 +199,28 @@ class Trial:
 
 
 def choose(
-    trial: Trial, start: Way, templates: Sequence[str], *, without: int | None = None
+    trial: Trial,
+    start: Way,
+    templates: Sequence[str],
+    free: Set[Kind],
+    *,
+    without: int | None = None,
 ) -> Way:
-    """What helps of the settings, one after the other, by the questions of all folds but one."""
+    """What helps of the settings, one after the other, by the questions of all folds but one.
+
+    Each setting is chosen by the kind of questions it is for; those of kinds that are not ``free``
+    stay as they are.
+    """
     way = start
-    others = [replace(way, hubs=name) for name in trial.hubs]
-    way = _best(trial, "captions", way, others, without)
-    way = _best(trial, "with_prefix", way, [replace(way, strip=not way.strip)], without)
-    others = [replace(way, template=template) for template in templates]
-    return _best(trial, "short", way, others, without)
+    if "captions" in free:
+        ways = [replace(way, hubs=name) for name in trial.hubs]
+        way = _best(trial, "captions", way, ways, without)
+    if "with_prefix" in free:
+        way = _best(trial, "with_prefix", way, [replace(way, strip=not way.strip)], without)
+    if "short" in free:
+        ways = [replace(way, template=template) for template in templates]
+        way = _best(trial, "short", way, ways, without)
+    return way
 
 
 def _best(trial: Trial, kind: Kind, way: Way, others: Sequence[Way], without: int | None) -> Way:
@@ -230,9 +241,11 @@ def _gain(trial: Trial, kind: Kind, before: Way, after: Way, without: int | None
     return helps(trial.ranks(kind, before)[used], trial.ranks(kind, after)[used], owner[used])
 
 
-def held_out(trial: Trial, start: Way, templates: Sequence[str]) -> dict[Kind, NDArray[np.float64]]:
+def held_out(
+    trial: Trial, start: Way, templates: Sequence[str], free: Set[Kind]
+) -> dict[Kind, NDArray[np.float64]]:
     """Ranks of each fold's questions under what was chosen by the others, of each kind: [Q]."""
-    ways = [choose(trial, start, templates, without=n) for n in range(trial.gallery.folds)]
+    ways = [choose(trial, start, templates, free, without=n) for n in range(trial.gallery.folds)]
     found: dict[Kind, NDArray[np.float64]] = {}
     for kind, questions in trial.questions.items():
         ranks = np.stack([trial.ranks(kind, way) for way in ways])  # [folds, Q]
