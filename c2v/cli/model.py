@@ -63,14 +63,22 @@ def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show one model, and check that its files are what they were when it was written."""
     from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.bundle_config import settings_as_json
     from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
     facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
     if facts is None:
         raise not_here(name)
-    load_bundle(name).verify()
-    show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
+    bundle = load_bundle(name)
+    bundle.verify()
+    config = bundle.config
+    around = settings_as_json(config.hubs, config.questions, config.calibration)
+    show(
+        style,
+        whole=lambda: facts | around,
+        table=lambda: _print_facts(session, facts | described(around)),
+    )
 
 
 def _print_facts(session: Session, facts: dict[str, Any]) -> None:

@@ -107,8 +107,9 @@ def _print_report(session: Session, result: "Tuned") -> None:
     _print_figures(session, result)
     for remark in result.found.remarks:
         session.notice(remark)
-    for line in settings_lines(result.found.as_dict(), result.found.changed):
-        session.notice(line)
+    lines = described(result.found.as_dict())
+    for what in result.found.changed:
+        session.notice(f"{what}: {lines[what]}")
     if not result.written:
         session.problem(
             f"nothing helped {result.parent} on the videos held back, and no model was written; "
@@ -140,17 +141,19 @@ def _print_figures(session: Session, result: "Tuned") -> None:
     session.out.print(table)
 
 
-def settings_lines(facts: dict[str, Any], names: tuple[str, ...]) -> list[str]:
-    """A line each on hubs, questions and calibration of a model, as far as they are named."""
-    hubs, questions = facts["hubs"], facts["questions"]
-    lines = {
+def described(settings: dict[str, Any]) -> dict[str, str]:
+    """A line each on hubs, questions and calibration of a model."""
+    hubs, calibration = settings["hubs"], settings["calibration"]
+    return {
         "hubs": "off"
         if hubs is None
-        else f"{hubs['weight']:g} of the mean of the {hubs['neighbours']} nearest sentences",
-        "questions": _asked(questions),
-        "calibration": "fitted" if facts["calibrated"] else "estimated from each library",
+        else f"less {hubs['weight']:g} of the mean score of the {hubs['neighbours']} nearest "
+        "sentences of its bank",
+        "questions": _asked(settings["questions"]),
+        "calibration": "estimated of each library"
+        if calibration is None
+        else f"fitted on galleries of {calibration['fewest']} to {calibration['most']} segments",
     }
-    return [f"{name}: {lines[name]}" for name in names]
 
 
 def _asked(questions: dict[str, Any] | None) -> str:

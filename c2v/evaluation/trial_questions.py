@@ -1,4 +1,4 @@
-"""Questions to try an encoder with, made of captions: as they stand, with a prefix, cut to words."""
+"""Questions to try an encoder with, of captions: as they stand, with a prefix, cut to words."""
 
 from __future__ import annotations
 
@@ -24,104 +24,15 @@ _LEAST_LETTERS = 3
 _A_VIDEO = 2
 """Short questions of each kind that a video gives."""
 _WORD = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
-_FUNCTION_WORDS = frozenset(
-    [
-        "about",
-        "above",
-        "after",
-        "again",
-        "all",
-        "along",
-        "also",
-        "and",
-        "another",
-        "are",
-        "around",
-        "away",
-        "back",
-        "because",
-        "before",
-        "being",
-        "behind",
-        "below",
-        "beside",
-        "between",
-        "both",
-        "but",
-        "can",
-        "close",
-        "down",
-        "during",
-        "each",
-        "few",
-        "for",
-        "from",
-        "front",
-        "further",
-        "has",
-        "have",
-        "her",
-        "here",
-        "him",
-        "his",
-        "how",
-        "into",
-        "its",
-        "itself",
-        "just",
-        "like",
-        "many",
-        "more",
-        "most",
-        "near",
-        "next",
-        "not",
-        "off",
-        "one",
-        "only",
-        "other",
-        "out",
-        "over",
-        "own",
-        "same",
-        "several",
-        "she",
-        "some",
-        "someone",
-        "such",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "three",
-        "through",
-        "together",
-        "towards",
-        "two",
-        "under",
-        "until",
-        "very",
-        "was",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "with",
-        "without",
-        "you",
-        "your",
-    ]
-)
+_FUNCTION_WORDS = """
+about above after again all along also and another are around away back because before being
+behind below beside between both but can close down during each few for from front further has
+have her here him his how into its itself just like many more most near next not off one only
+other out over own same several she some someone such than that the their them then there these
+they this those three through together towards two under until very was were what when where which
+while who with without you your
+"""
+_EMPTY = frozenset(_FUNCTION_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,7 +83,7 @@ def short_questions(captions: Questions) -> Questions:
         for word, of in holding.items()
         if " " not in word
         and len(word) >= _LEAST_LETTERS
-        and word not in _FUNCTION_WORDS
+        and word not in _EMPTY
         and len(of) <= most
     }
     given: Counter[tuple[int, int]] = Counter()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.bundle_config import Calibration, HubConfig, QuestionConfig
+from c2v.encoder.bundle_config import (
+    Calibration,
+    HubConfig,
+    QuestionConfig,
+    settings_as_json,
+)
 from c2v.encoder.heads import head_settings
 from c2v.encoder.hubs import GAIN, biases
 from c2v.encoder.tuned_bundle import Surroundings
@@ -96,6 +101,7 @@ class Found:
     def as_dict(self) -> dict[str, Any]:
         """A part of the JSON of ``c2v model tune``."""
         settings = self.settings
+        parts = settings_as_json(settings.hubs, settings.questions, settings.calibration)
         return {
             "changed": list(self.changed),
             "folds": self.folds,
@@ -107,9 +113,7 @@ class Found:
             and dict(
                 zip(("before", "after"), (one.as_dict() for one in self.confidence), strict=True)
             ),
-            "hubs": settings.hubs and asdict(settings.hubs),
-            "questions": settings.questions and asdict(settings.questions),
-            "calibrated": settings.calibration is not None,
+            **parts,
             "remarks": list(self.remarks),
         }
 
@@ -194,7 +198,7 @@ class _Trying:
         return np.stack([q.vector for part in parts for q in put_queries(self.bundle, part, how)])
 
     def _chosen(self, trial: Trial) -> tuple[Way, dict[Kind, NDArray[np.float64]]]:
-        """What helps, and does so for those who did not choose it; ranks of the videos held back."""
+        """What helps, also with questions that had no say in it; ranks of the videos held back."""
         templates = [one for one in _TEMPLATES if one != self.start.template]
         free: set[Kind] = set(trial.questions)
         while True:
