@@ -29,6 +29,7 @@ PARTS: Final = {
     "hnswlib": OptionalPart("hnswlib", "hnsw", "it has no wheels and takes a C++ compiler"),
     "decord": OptionalPart("decord", "decord", "it has wheels for x86-64 Linux and Windows only"),
     "PIL": OptionalPart("Pillow", "clip"),
+    "tokenizers": OptionalPart("tokenizers", "tokenizers"),
     "matplotlib": OptionalPart("matplotlib", "train"),
     "tensorboard": OptionalPart("tensorboard", "train"),
 }

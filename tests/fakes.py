@@ -74,7 +74,9 @@ class FakeBundle:
     vector_dim: int = 3
     image_tower: None = None
     config: Any = field(
-        default_factory=lambda: SimpleNamespace(image=SimpleNamespace(side=8, resize="squash"))
+        default_factory=lambda: SimpleNamespace(
+            image=SimpleNamespace(side=8, resize="squash", clip=None)
+        )
     )
     calls: list[int] = field(default_factory=list)
     """Pictures of each call."""

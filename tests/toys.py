@@ -88,15 +88,19 @@ def only(captions: Captions, videos: Sequence[str]) -> Captions:
 
 def fill_library(
     folder: Path, bundle: Bundle, captions: Captions, *, noise: float = 1.0, frames: int = 5,
-    segments: int = 1, without: Sequence[str] = (),
+    segments: int = 1, without: Sequence[str] = (), apart: float = 0.0,
 ) -> Store:  # fmt: skip
-    """A library with the videos of ``captions``: frames are the feature of the text, and noise."""
+    """A library with the videos of ``captions``: frames are the feature of the text, and noise.
+
+    ``apart`` is how far all frames are from all texts, as pictures are from words.
+    """
     random = np.random.default_rng(0)
     library = open_store(folder, create=True)
     library.set_model(model_record(bundle))
     texts = dict(zip(captions.paths, captions.texts, strict=True))
     vectors = bundle.encode_text(list(texts.values())).pooled()
     spread = vectors.std(axis=0).mean()  # of one text from another
+    gap = apart * spread * np.random.default_rng(1).standard_normal(bundle.feature_dim)
     for number, (path, vector) in enumerate(zip(texts, vectors, strict=True)):
         if path in without:
             continue
@@ -104,7 +108,7 @@ def fill_library(
         for part in range(segments):
             shape = (frames, bundle.feature_dim)
             off = random.standard_normal(shape)
-            features = (vector + noise * spread * off).astype(np.float16)
+            features = (vector + gap + noise * spread * off).astype(np.float16)
             (embedded,) = bundle.embed_segments([features])
             times = np.arange(frames, dtype=np.float32) + part * frames
             parts.append(SegmentData(part * frames, (part + 1) * frames, times, features, embedded))

@@ -8,11 +8,18 @@ from c2v.cli.session import Session
 from c2v.cli.text import printable
 
 
-def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead: str = "") -> Path:
+def fetch_model(
+    session: Session,
+    name: str,
+    *,
+    origin: str | None = None,
+    overwrite: bool = False,
+    instead: str = "",
+) -> Path:
     """Fetch a model for the user: the one road of the command line to a connection.
 
-    ``instead`` is a command that needs none. The line that names host and size is shown with
-    --quiet too.
+    ``instead`` is a command that needs none. The lines that name host and size, and the licence,
+    are shown with --quiet too.
 
     Raises:
         ModelError: see :func:`c2v.encoder.catalogue.fetch_bundle`.
@@ -25,12 +32,17 @@ def fetch_model(session: Session, name: str, *, overwrite: bool = False, instead
     try:
         with _download_bar(session, name) as on_progress:
             return fetch_bundle(
-                name, announce=announce, on_progress=on_progress, overwrite=overwrite
+                name,
+                announce=announce,
+                remark=session.problem,
+                on_progress=on_progress,
+                origin=origin,
+                overwrite=overwrite,
             )
     except KeyboardInterrupt:
         session.notice(
-            f"{name} was not fetched in full, and no model was made of it; to try again: "
-            f"c2v model pull {name}"
+            f"{name} was not fetched in full, and no model was made of it; what came is kept, to "
+            f"go on: c2v model pull {name}"
         )
         raise
 

@@ -105,8 +105,10 @@ def evaluate(
     looked at as in the paper. Those that cannot be ranked are reported.
     """
     from c2v.cli.counting import Counting
-    from c2v.evaluation.failures import write_page, write_queries
+    from c2v.evaluation.failures import check_target, write_page, write_queries
 
+    check_target(per_query)
+    check_target(html)
     counted = protocol != "library" and not session.quiet
     with (
         session.videos(device=device) as library,

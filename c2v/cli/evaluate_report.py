@@ -123,6 +123,12 @@ def _say_what_compares(
             f"published rows that were {_ANOTHER_WAY} looked at other frames of the videos; to "
             f"measure like them: --protocol {' or '.join(others)}"
         )
+    if published and first.missing:
+        left = len(first.missing)
+        session.notice(
+            f"published rows rank all {first.videos + left:,} videos; {left:,} fewer are easier to "
+            "tell apart"
+        )
 
 
 def _say_what_was_measured(session: Session, first: "Evaluation", *, table: bool) -> None:

@@ -33,6 +33,7 @@ def finetune(
     videos: flags.VideosFlag = None,
     annotations: flags.AnnotationsFlag = None,
     model: ModelFlag = None,
+    recipe: flags.RecipeFlag = "own",
     head: flags.HeadFlag = None,
     train: flags.TrainFlag = None,
     init: flags.InitFlag = None,
@@ -44,11 +45,12 @@ def finetune(
     clip_learning_rate: flags.ClipLearningRateFlag = None,
     freeze: flags.FreezeFlag = None,
     projections: flags.ProjectionsFlag = True,
-    validation: flags.ValidationFlag = 0.1,
+    validation: flags.ValidationFlag = None,
     patience: flags.PatienceFlag = 0,
     seed: flags.SeedFlag = 0,
     resume: flags.ResumeFlag = False,
     overwrite: flags.OverwriteFlag = False,
+    guard: flags.GuardFlag = True,
     keep: flags.KeepFlag = False,
     bf16: flags.Bf16Flag = False,
     device: DeviceFlag = None,
@@ -57,8 +59,9 @@ def finetune(
     """Train the temporal head (and the towers) on videos and captions; the result is a model.
 
     Videos that are not in the library yet are indexed first. Nothing in the library changes
-    otherwise: c2v index --model NAME takes the new model into use. A run that made nothing better
-    on the videos held back writes no model, unless --keep is given.
+    otherwise: c2v index --model NAME takes the new model into use. Of what was learnt as much is
+    kept as makes the videos held back better and nothing worse; where that is nothing, no model is
+    written, unless --keep is given.
     """
     require("c2v finetune", "torch", "open_clip")
     # Threads that spin while they wait make a step ten times as long on a machine that has other
@@ -73,6 +76,7 @@ def finetune(
             hint="add --name NAME; without --overwrite a new name is chosen",
         )
     choices = Choices(
+        like=recipe,
         head=head,
         train=train,
         init=init,
@@ -85,6 +89,7 @@ def finetune(
         freeze=tuple(freeze or ()),
         projected=projections,
         validation=validation,
+        guard=guard,
         patience=patience,
         autocast=bf16,
         seed=seed,

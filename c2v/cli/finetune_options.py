@@ -37,12 +37,21 @@ NameFlag = Annotated[
         "--name", help="What the new model is called.  \\[default: as the data]", show_default=False
     ),
 ]
+RecipeFlag = Annotated[
+    str,
+    typer.Option(
+        "--recipe",
+        metavar="own|clip4clip|clip2video",
+        help="How what is not said is chosen: by size, or as the papers train all of a CLIP.",
+    ),
+]
 HeadFlag = Annotated[
     str | None,
     typer.Option(
         "--head",
         metavar="clip2video|seqTransf|seqLSTM|meanP",
-        help="The temporal head.  \\[default: clip2video, or the model's own where it is trained]",
+        help="The temporal head.  \\[default: the model's own where it is trained, meanP below 50 "
+        "videos, else clip2video]",
         show_default=False,
     ),
 ]
@@ -129,7 +138,14 @@ ProjectionsFlag = Annotated[
     ),
 ]
 ValidationFlag = Annotated[
-    float, typer.Option("--validation", help="Share of the videos that is held back.")
+    float | None,
+    typer.Option(
+        "--validation",
+        metavar="SHARE",
+        help="Share of the videos that is held back.  \\[default: 0.1; below 50 videos each once, "
+        "in turns]",
+        show_default=False,
+    ),
 ]
 PatienceFlag = Annotated[
     int,
@@ -152,6 +168,13 @@ ResumeFlag = Annotated[
 ]
 OverwriteFlag = Annotated[
     bool, typer.Option("--overwrite", help="Replace a model or run of that name.")
+]
+GuardFlag = Annotated[
+    bool,
+    typer.Option(
+        "--guard/--no-guard",
+        help="Learn no more than can be learnt without finding everyday things worse.",
+    ),
 ]
 KeepFlag = Annotated[
     bool, typer.Option("--keep", help="Write the model even if it is no better than before.")

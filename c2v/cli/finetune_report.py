@@ -9,6 +9,9 @@ from c2v.cli.session import Session
 from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from c2v.training.choosing import Choice
     from c2v.training.run import Finetuned
 
 _SHOWN = ("R@1", "R@5", "R@10", "MnR")
@@ -57,30 +60,61 @@ def _print_missing(session: Session, result: "Finetuned") -> None:
 
 def _print_result(session: Session, result: "Finetuned") -> None:
     outcome = result.outcome
-    number = {"justify": "right"}
-    table = new_table(
-        (f"{result.held_back} videos held back", {}), *((name, number) for name in _SHOWN)
+    if outcome.before:  # an interrupted run in turns has no figures yet
+        session.out.print(_table(result))
+    choice = outcome.choice
+    if choice is None:
+        return
+    if choice.share == 0:
+        what = f"{result.name} ranks as the model it started from"
+        if not result.written:
+            what = "no model was written; --keep writes one all the same"
+        session.problem(f"it was not worth it: {_why(choice)}; {what}")
+        session.notice(_how_many_more(choice))
+    if not result.written:
+        return
+    session.notice(
+        f"{result.name}: {result.pairs} pairs, best of epoch {outcome.best_epoch}"
+        f"{_how_far(choice)}; use it: c2v index --model {result.name} PATH"
     )
+
+
+def _table(result: "Finetuned") -> "Table":
+    outcome = result.outcome
+    number = {"justify": "right"}
+    held = f"{result.held_back} videos held back"
+    if not result.held_back:
+        held = f"{result.videos} videos, each held back once"
+    table = new_table((held, {}), *((name, number) for name in _SHOWN))
     after = "so far" if outcome.interrupted else "after"
     for label, metrics in (("before", outcome.before), (after, outcome.after)):
         row = metrics["text_to_video"]
         table.add_row(label, *(f"{row[name]:.1f}" for name in _SHOWN))
-    session.out.print(table)
-    if outcome.interrupted:
-        return
-    if outcome.cannot_tell:
-        session.notice(
-            f"before it every caption had its video first, of {result.held_back} held back: they "
-            "cannot tell whether it is better; give more videos"
-        )
-    elif outcome.best_epoch == 0:
-        what = f"{result.name} ranks as the model it started from"
-        if not result.written:
-            what = "it was not worth it, and no model was written; --keep writes one all the same"
-        session.problem(f"no epoch was better on the videos held back: {what}")
-    if not result.written:
-        return
-    session.notice(
-        f"{result.name}: {result.pairs} pairs, best of epoch {outcome.best_epoch}; "
-        f"use it: c2v index --model {result.name} PATH"
-    )
+    return table
+
+
+def _why(choice: "Choice") -> str:
+    """Why no weights but those of the start were taken."""
+    gain = f"{choice.gain:+.1f} points"
+    return {
+        "perfect": "before it every caption had its video first, so nobody can tell what is better",
+        "chance": f"{gain} on the videos held back (give or take {choice.error:.1f}) may be chance",
+        "none": "nothing was better on the videos held back",
+        "harm": "what helps some videos held back harms others, or everyday sentences",
+    }[choice.reason]
+
+
+def _how_many_more(choice: "Choice") -> str:
+    more = choice.more_pairs
+    if more is None:
+        return "give videos that are harder to tell apart"
+    least, most = more
+    if most is None:
+        return f"it would take more pairs: {least} more at least, and nobody can say how many"
+    about = f"{least}" if least == most else f"{least} to {most}"
+    return f"it would take about {about} more pairs"
+
+
+def _how_far(choice: "Choice") -> str:
+    """How much of the way to the trained weights was gone."""
+    return "" if choice.share == 1 else f", {choice.share:.0%} of the way to it"

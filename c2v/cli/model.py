@@ -9,7 +9,7 @@ import typer
 
 from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.downloads import fetch_model
-from c2v.cli.model_tune import tune
+from c2v.cli.model_tune import described, tune
 from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
@@ -37,27 +37,66 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(group, name="model")
 
 
-def list_models(session: Session, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
-    """List the models on this machine."""
+def list_models(
+    session: Session,
+    available: Annotated[
+        bool, typer.Option("--available", help="List what can be fetched instead.")
+    ] = False,
+    style: PlainFormatFlag = PlainFormat.TABLE,
+) -> None:
+    """List the models on this machine, or what can be fetched, with their licences."""
+    from c2v.encoder.pretrained import pretrained
     from c2v.encoder.registry import list_bundles
 
+    if available:
+        known = [one.as_dict() for one in pretrained().values()]
+        show(style, whole=lambda: known, table=lambda: _print_available(session, known))
+        return
     facts = [bundle.as_dict() for bundle in list_bundles()]
     show(style, whole=lambda: facts, table=lambda: _print_models(session, facts))
 
 
+def _print_available(session: Session, facts: list[dict[str, Any]]) -> None:
+    table = new_table("name", ("size", {"justify": "right"}), "licence", "runs on")
+    for fact in facts:
+        limit = "" if fact["use"] in ("any", "unknown") else f", {fact['use']}"
+        table.add_row(
+            fact["name"],
+            f"{fact['size_bytes'] / 1e6:.0f} MB",
+            f"{fact['licence'] or 'unknown'}{limit}",
+            "PyTorch" if fact["needs_torch"] else "anything",
+        )
+    session.out.print(table)
+    session.notice("a licence is said in full, with its page, before anything is fetched")
+
+
 def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
     right = {"justify": "right", "overflow": "fold"}
-    table = new_table("name", "head", ("vector", right), ("size", right), "from")
+    table = new_table("name", "head", ("vector", right), ("size", right), "licence", "from")
     for fact in facts:
         table.add_row(
             fact["name"],
             fact["head"] or "-",
             str(fact["vector_dim"] or "-"),
             f"{fact['size_bytes'] / 1e6:.0f} MB",
+            _short_licence(fact),
             fact["problem"] or fact["source"],
         )
     session.out.print(table)
-    session.notice(f"in use: {session.settings().model}; fetch more with c2v model pull NAME")
+    session.notice(
+        f"in use: {session.settings().model}; fetch more with c2v model pull NAME, of c2v model "
+        "list --available"
+    )
+
+
+def _short_licence(fact: dict[str, Any]) -> str:
+    """A licence by its name alone, and what it forbids."""
+    if not fact["licence"]:
+        return "-"
+    if fact["use"] == "unknown":  # also where many parts have one each: they stand in model info
+        return "see info"
+    name = fact["licence"].partition(" ")[0].rstrip(",;")
+    return name if fact["use"] == "any" else f"{name}, {fact['use']}"
 
 
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
@@ -67,12 +106,12 @@ def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFor
     from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
-    facts = next((one.as_dict() for one in list_bundles() if one.name == name), None)
-    if facts is None:
+    found = next((one for one in list_bundles() if one.name == name), None)
+    if found is None:
         raise not_here(name)
     bundle = load_bundle(name)
     bundle.verify()
-    config = bundle.config
+    config, facts = bundle.config, found.details()
     around = settings_as_json(config.hubs, config.questions, config.calibration)
     show(
         style,
@@ -87,18 +126,34 @@ def _print_facts(session: Session, facts: dict[str, Any]) -> None:
             session.out.print(f"{key.replace('_', ' '):12} {value}", soft_wrap=True)
 
 
-def pull(session: Session, name: NameArgument, overwrite: OverwriteModelFlag = False) -> None:
-    """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as ViT-B-16-quickgelu/openai.
+def pull(
+    session: Session,
+    name: NameArgument,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="URL|DIR",
+            help="A mirror of the hub, or a folder.  \\[env: HF_ENDPOINT]",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: OverwriteModelFlag = False,
+) -> None:
+    """Fetch an open_clip model: ViT-B-32, or ARCHITECTURE/TAG such as PE-Core-B-16/meta.
 
-    Host and size are named before the first connection.
+    Host, size and licence are named before the download. One that broke off goes on where it was.
     """
-    folder = fetch_model(session, name, overwrite=overwrite)
+    folder = fetch_model(session, name, origin=origin, overwrite=overwrite)
     session.notice(f"fetched {name} into {folder}")
 
 
 def import_file(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="A .pt, .bin, .ckpt or .safetensors file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A .pt, .bin, .ckpt or .safetensors file, or the folder of a model."),
+    ],
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call it.")],
     head: Annotated[
         str,
@@ -120,11 +175,14 @@ def import_file(
     overwrite: OverwriteModelFlag = False,
 ) -> None:
     """Make a model of a checkpoint: CLIP2Video, CLIP4Clip, or a CLIP as open_clip writes it."""
-    from c2v.encoder.catalogue import import_checkpoint
+    from c2v.encoder.catalogue import import_bundle, import_checkpoint
 
-    folder = import_checkpoint(
-        file, name=name, head=head, architecture=architecture, words=words, overwrite=overwrite
-    )
+    if file.is_dir():
+        folder = import_bundle(file, name=name, overwrite=overwrite)
+    else:
+        folder = import_checkpoint(
+            file, name=name, head=head, architecture=architecture, words=words, overwrite=overwrite
+        )
     session.notice(f"imported {file} as {name} into {folder}")
 
 

@@ -1,7 +1,7 @@
 """Model configs of open_clip, understood: which image tower, which text tower, which tokenizer.
 
 The JSON files are read from the folder where open_clip is installed, without importing it (that
-takes seconds). The default model is known without it.
+takes seconds). Many are known without it (:mod:`c2v.encoder.known_architectures`).
 """
 
 from __future__ import annotations
@@ -9,26 +9,27 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from c2v.encoder.bundle_config import ImageConfig, TextConfig
-from c2v.encoder.default_model import (
-    DEFAULT_ARCHITECTURE,
-    MERGES_FILE,
-    MERGES_TENSOR,
-    default_config,
-)
+from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
+from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
+from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
+from c2v.encoder.known_architectures import known_architecture
 from c2v.encoder.tensors import read_tensors
+from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer
 from c2v.encoder.text.tokenizer import merge_table
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
+from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
 from c2v.errors import ModelError
 from c2v.nearest import did_you_mean
 from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
+IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 CLIP_VOCABULARY: Final = 49408
 CLIP_START: Final = 49406
 CLIP_END: Final = 49407
@@ -36,8 +37,6 @@ _MERGES: Final = CLIP_VOCABULARY - 512 - 2
 
 # Text options of open_clip that change the arithmetic and have no counterpart here.
 _UNSUPPORTED_TEXT: Final = (
-    "hf_model_name",
-    "embed_cls",
     "ls_init_value",
     "qk_norm",
     "scaled_cosine_attn",
@@ -45,9 +44,14 @@ _UNSUPPORTED_TEXT: Final = (
     "scale_attn_inner",
     "scale_attn",
     "scale_fc",
-    "final_ln_after_pool",
     "use_pad_mask",
 )
+_POOLS: Final[Mapping[str, Literal["end", "last", "first"]]] = {
+    "argmax": "end",
+    "eos": "end",
+    "last": "last",
+    "first": "first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,22 @@ class Preprocess:
     std: tuple[float, ...] = OPENAI_STD
     interpolation: str = "bicubic"
     resize: str = "shortest"
+
+
+_NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
+    "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
+    "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
+    "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
+}
+
+
+def usual_preprocess(architecture: str) -> Preprocess:
+    """How all published weights of an architecture want to see a picture, told by its name.
+
+    Those of MobileCLIP differ from each other; it is OpenAI's for all that are not known here.
+    """
+    kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
+    return next(kinds, Preprocess())
 
 
 def open_clip_folder(wish: str) -> Path:
@@ -87,10 +107,11 @@ def model_config(architecture: str) -> dict[str, Any]:
 
     Raises:
         ModelError: there is none of that name; the hint has the nearest ones.
-        MissingPartError: it is not the default one, and open_clip is not installed.
+        MissingPartError: c2v does not know it, and open_clip is not installed.
     """
-    if architecture == DEFAULT_ARCHITECTURE:
-        return default_config()
+    ours = known_architecture(architecture)
+    if ours is not None:
+        return ours
     known = architectures(f"the architecture {architecture}")
     if architecture not in known:
         raise ModelError(
@@ -135,31 +156,32 @@ def image_config(model: Mapping[str, Any], preprocess: Preprocess) -> ImageConfi
     )
 
 
-def text_architecture(model: Mapping[str, Any]) -> TextArchitecture:
+def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArchitecture:
     """The text tower of an open_clip model config.
 
     Raises:
-        ModelError: it is not open_clip's own text transformer, or has a variant that the NumPy
-            tower lacks; the message names it.
+        ModelError: it has a variant that the NumPy towers lack; the message names it.
     """
     text = model["text_cfg"]
+    if text.get("hf_model_name"):
+        return _hf_architecture(model)
     for name in _UNSUPPORTED_TEXT:
         if text.get(name):
             raise ModelError(f"its text tower uses {name}, which c2v cannot run")
-    if text.get("proj_type", "linear") != "linear" or text.get("pool_type", "argmax") == "none":
-        raise ModelError("its text tower has no projection or no pooling, which c2v cannot run")
+    class_token = bool(text.get("embed_cls", False))
+    pool = text.get("pool_type", "argmax")
+    if pool not in _POOLS:
+        raise ModelError(f"its text tower pools by {pool!r}, which gives no feature of a text")
     width = int(text.get("width", 512))
+    projected = text.get("proj_type", "linear") != "none"
+    if not projected and width != model["embed_dim"]:
+        raise ModelError(f"its text tower has no projection from {width} to {model['embed_dim']}")
     activation: Literal["quick_gelu", "gelu", "gelu_tanh"] = "gelu"
     if model.get("quick_gelu", False):
         activation = "quick_gelu"
     elif (text.get("act_kwargs") or {}).get("approximate") == "tanh":
         activation = "gelu_tanh"
-    pools: dict[str, Literal["end", "last", "first"]] = {
-        "argmax": "end",
-        "eos": "end",
-        "last": "last",
-        "first": "first",
-    }
+    by_largest = pool == "argmax" and bool(text.get("hf_tokenizer_name"))
     return TextArchitecture(
         vocab_size=int(text.get("vocab_size", CLIP_VOCABULARY)),
         context=int(text.get("context_length", 77)),
@@ -170,14 +192,36 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture:
         output_dim=int(model["embed_dim"]),
         activation=activation,
         causal=not text.get("no_causal_mask", False),
-        pool=pools[text.get("pool_type", "argmax")],
+        pool="largest" if by_largest else _POOLS[pool],
         eps=float((text.get("norm_kwargs") or {}).get("eps", 1e-5)),
-        projection_bias=bool(text.get("proj_bias", False)),
+        projection_bias=projected and bool(text.get("proj_bias", False)),
+        projection=projected,
+        class_token=class_token,
+        pad_id=int(text.get("pad_id", 0)) if class_token else 0,
+    )
+
+
+def _hf_architecture(model: Mapping[str, Any]) -> HFTextArchitecture:
+    """An encoder of transformers: known by its name, or given as ``hf_config`` by the source."""
+    text = model["text_cfg"]
+    name = text["hf_model_name"]
+    config = text.get("hf_config") or KNOWN_HF_CONFIGS.get(name)
+    if config is None:
+        raise ModelError(f"its text tower is {name} of transformers, whose config is not known")
+    return hf_text_architecture(
+        config,
+        output_dim=int(model["embed_dim"]),
+        pooler=text.get("hf_pooler_type", "mean_pooler"),
+        projection=text.get("hf_proj_type", "mlp"),
     )
 
 
 def text_config(
-    model: Mapping[str, Any], *, context: int | None = None, official: bool = False
+    model: Mapping[str, Any],
+    *,
+    context: int | None = None,
+    official: bool = False,
+    tokenizer: ForeignTokenizer | None = None,
 ) -> TextConfig:
     """The text tower and tokenizer of an open_clip model config.
 
@@ -185,31 +229,88 @@ def text_config(
         model: the config.
         context: the most tokens of a text (32 in CLIP2Video), by default all the tower can take.
         official: whether the special tokens are spelled as in OpenAI's tokenizer.
+        tokenizer: that of a model which does not take CLIP's own.
 
     Raises:
-        ModelError: the tower cannot be run, or its vocabulary is not CLIP's.
+        ModelError: the tower cannot be run, or the tokenizer is not the one it needs.
     """
     shape = text_architecture(model)
     text = model["text_cfg"]
+    longest = int(text.get("context_length", 77))
+    if context is not None and not 2 <= context <= longest:
+        raise ModelError(f"a text of {context} tokens does not fit its {longest} positions")
+    family: TextFamily = "hf" if isinstance(shape, HFTextArchitecture) else "clip"
     options = dict(text.get("tokenizer_kwargs") or {})
+    if needs_tokenizer(model):
+        return _with_tokenizer(
+            tokenizer, shape, options, text, family=family, context=context or longest
+        )
     clean = options.pop("clean", "lower")
-    if text.get("hf_tokenizer_name") or shape.vocab_size != CLIP_VOCABULARY or options:
-        raise ModelError("its tokenizer is not CLIP's own, which is the one c2v can build")
-    if context is not None and not 2 <= context <= shape.context:
-        raise ModelError(f"a text of {context} tokens does not fit its {shape.context} positions")
+    if family == "hf" or shape.vocab_size < CLIP_VOCABULARY or options:
+        raise ModelError("its tokenizer is not CLIP's own, and its config does not name another")
     start, end = "<start_of_text>", "<end_of_text>"
     if official:
         start, end = "<|startoftext|>", "<|endoftext|>"
     return TextConfig(
-        family="clip",
+        family=family,
         tokenizer="clip_bpe",
         clean=clean,
-        context=context or shape.context,
+        context=context or longest,
         start_id=CLIP_START,
         end_id=CLIP_END,
         pad_id=0,
         specials={start: CLIP_START, end: CLIP_END},
-        settings=asdict(shape),
+        settings=shape.settings(),
+    )
+
+
+def needs_tokenizer(model: Mapping[str, Any]) -> bool:
+    """Whether an open_clip model config asks for a tokenizer that is a file of its own."""
+    return bool(model["text_cfg"].get("hf_tokenizer_name"))
+
+
+def _with_tokenizer(
+    tokenizer: ForeignTokenizer | None,
+    shape: TextArchitecture | HFTextArchitecture,
+    options: dict[str, Any],
+    text: Mapping[str, Any],
+    *,
+    family: TextFamily,
+    context: int,
+) -> TextConfig:
+    """The text part of a model whose tokenizer is a ``tokenizer.json``."""
+    name = text["hf_tokenizer_name"]
+    if tokenizer is None:
+        raise ModelError(
+            f"its tokenizer is that of {name}, which is not here",
+            hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
+            "weights",
+        )
+    clean, strip = options.pop("clean", "whitespace"), options.pop("strip_sep_token", False)
+    mode = text.get("tokenizer_mode")
+    if options or mode:
+        raise ModelError(f"its tokenizer has the option {mode or min(options)}, which c2v lacks")
+    specials, end_id = {}, tokenizer.end_id
+    if strip:  # the separator is replaced by 0, wherever it stands
+        specials, end_id = {tokenizer.separator: 0}, 0
+    if max(end_id, tokenizer.pad_id, tokenizer.start_id or 0) >= shape.vocab_size:
+        raise ModelError(f"{tokenizer.path} has more pieces than the text tower, it is another's")
+    if family == "clip" and isinstance(shape, TextArchitecture) and shape.pool == "end":
+        eos = int(text.get("eos_id", 2))
+        if eos != end_id:
+            raise ModelError(
+                f"the text tower looks for the token {eos}, its tokenizer ends with {end_id}"
+            )
+    return TextConfig(
+        family=family,
+        tokenizer="json",
+        clean=clean,
+        context=context,
+        start_id=tokenizer.start_id,
+        end_id=end_id,
+        pad_id=tokenizer.pad_id,
+        specials=specials,
+        settings=shape.settings(),
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.config import SETTINGS
-from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
+from c2v.encoder.bundle_config import CONFIG_NAME, GRAPHS, BundleConfig, read_config
 from c2v.encoder.devices import check_device_name, resolve_device, usable_gpu
 from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fingerprint
 from c2v.encoder.hubs import GAIN, Hubs
@@ -138,7 +138,7 @@ class Bundle:
     @made_once
     def image_tower(self) -> ImageTower:
         """The image tower, made on first use."""
-        on_cpu = self.config.image.family == "onnx"
+        on_cpu = self.config.image.family in GRAPHS
         return make_image_tower(
             self.directory,
             self.config,
@@ -154,13 +154,16 @@ class Bundle:
     def encode_frames(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Frames [N, side, side, 3] uint8 RGB to features [N, D] float32, **not** normalised.
 
-        Source: CLIP2Video, section 3.1. Any N, also none.
+        Source: CLIP2Video, section 3.1. Any N, also none. An encoder that takes clips of T pictures
+        gets [N, T, side, side, 3]; a single picture is to it a clip in which nothing moves.
 
         Raises:
             ModelError: the pictures are not of the tower's size or not uint8.
         """
-        side = self.config.image.side
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
+        side, clip = self.config.image.side, self.config.image.clip
+        if clip is not None:
+            images = _as_clips(images, clip[0], side, name=self.name)
+        elif images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (side, side, 3):
             raise ModelError(
                 f"{self.name} takes uint8 frames of shape [N, {side}, {side}, 3], "
                 f"got {images.dtype} {list(images.shape)}"
@@ -178,10 +181,16 @@ class Bundle:
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
-        ids, mask = self.tokenizer.encode(texts)  # [N, L]
+        return self.text_tower.encode(*self.token_ids(texts, most_tokens=most_tokens))
+
+    def token_ids(
+        self, texts: Sequence[str], *, most_tokens: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Ids [N, L] and mask [N, L] of texts; ``most_tokens`` as in ``encode_text``."""
+        ids, mask = self.tokenizer.encode(texts)
         if most_tokens is not None:
             ids, mask = _cut(ids, mask, most_tokens, pad_id=self.config.text.pad_id)
-        return self.text_tower.encode(ids, mask)
+        return ids, mask
 
     def embed_video(
         self, features: NDArray[np.floating], mask: NDArray[np.bool_]
@@ -254,7 +263,7 @@ class Bundle:
         from c2v.encoder.heads import check_video_side, head_settings
 
         check_video_side(head_settings(self.config), of=self.name)
-        if self.config.image.family == "onnx":
+        if self.config.image.family in GRAPHS:
             from c2v.encoder.towers.onnx_image import check_precision
 
             check_precision(self.config, self.precision)
@@ -266,7 +275,7 @@ class Bundle:
     @property
     def slower_because(self) -> str:
         """A line on what ``auto`` would have chosen if PyTorch were here; empty if nothing else."""
-        if self.config.image.family == "onnx" or has("torch", "open_clip"):
+        if self.config.image.family in GRAPHS or has("torch", "open_clip"):
             return ""
         gpu = usable_gpu() if self.device == "auto" else ""
         if gpu:
@@ -290,6 +299,22 @@ class Bundle:
                     f"{self.directory / name} was changed or damaged after the bundle was written",
                     hint=f"c2v model pull {self.name} --overwrite",
                 )
+
+
+def _as_clips(images: NDArray[np.uint8], frames: int, side: int, *, name: str) -> NDArray[np.uint8]:
+    """Clips [N, T, side, side, 3] as they are; pictures [N, side, side, 3] as clips of one each.
+
+    Raises:
+        ModelError: they are neither.
+    """
+    if images.dtype == np.uint8 and images.shape[1:] == (frames, side, side, 3):
+        return images
+    if images.dtype == np.uint8 and images.shape[1:] == (side, side, 3):
+        return np.repeat(images[:, np.newaxis], frames, axis=1)
+    raise ModelError(
+        f"{name} takes uint8 clips of shape [N, {frames}, {side}, {side}, 3], "
+        f"got {images.dtype} {list(images.shape)}"
+    )
 
 
 def _cut(
@@ -335,7 +360,7 @@ def load_bundle(
     directory = locate_bundle(name_or_directory)
     config = read_config(directory)
     check_unchanged(directory, config)
-    if config.image.family == "onnx" and device not in ("auto", "cpu"):
+    if config.image.family in GRAPHS and device not in ("auto", "cpu"):
         raise DeviceError(
             f"{config.name} runs on the CPU alone, and --device {device} was asked for",
             hint="--device cpu, or another --model",

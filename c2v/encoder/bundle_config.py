@@ -15,7 +15,7 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from c2v.errors import ModelError
 from c2v.files.reading import check_depth, parse_json, read_plain
@@ -26,9 +26,11 @@ CONFIG_NAME = "config.json"
 _LONGEST_SHOWN = 80
 
 BundlePart = Literal["image", "text", "head", "other"]
-ImageFamily = Literal["open_clip", "onnx"]
-TextFamily = Literal["clip", "minilm"]
-TokenizerKind = Literal["clip_bpe", "wordpiece"]
+ImageFamily = Literal["open_clip", "onnx", "onnx_clip"]
+GRAPHS: Final = ("onnx", "onnx_clip")
+"""Families whose tower is one file that ONNX Runtime runs on the CPU as it is."""
+TextFamily = Literal["clip", "minilm", "hf"]
+TokenizerKind = Literal["clip_bpe", "wordpiece", "json"]
 Cleaning = Literal["lower", "whitespace", "canonicalize", "none"]
 
 
@@ -38,7 +40,8 @@ class ImageConfig:
 
     ``resize``: ``shortest`` scales the short side to ``side`` and crops the centre, ``squash``
     scales both sides. ``mean`` and ``std`` are per channel (RGB) on a scale of 0 to 1.
-    ``settings`` belongs to the family (for ``open_clip`` the vision part of its model config).
+    ``settings`` belongs to the family (for ``open_clip`` the vision part of its model config). An
+    ``onnx_clip`` takes ``frames`` pictures at once, spread over ``seconds`` of a video.
     """
 
     family: ImageFamily
@@ -52,6 +55,26 @@ class ImageConfig:
     def __post_init__(self) -> None:
         if self.side < 1 or len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ModelError("image: side, mean or std do not describe an RGB picture")
+        if self.family == "onnx_clip" and not _is_clip(self.settings):
+            raise ModelError(
+                "image.settings: an onnx_clip has frames (a number, at least 1) and seconds (at "
+                "least 0.1)"
+            )
+
+    @property
+    def clip(self) -> tuple[int, float] | None:
+        """Pictures of a clip, and how many seconds it shows; None of a tower that takes pictures
+        one by one."""
+        if self.family != "onnx_clip":
+            return None
+        return int(self.settings["frames"]), float(self.settings["seconds"])
+
+
+def _is_clip(settings: Mapping[str, Any]) -> bool:
+    frames, seconds = settings.get("frames"), settings.get("seconds")
+    if not isinstance(frames, int) or not isinstance(seconds, (int, float)):
+        return False
+    return not isinstance(frames, bool) and 1 <= frames <= 1024 and 0.1 <= seconds <= 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,8 @@ class TextConfig:
     A text becomes ``[start] + pieces``, cut to ``context - 1`` entries, then ``end`` (so the end
     token always survives), then ``pad`` up to ``context``. ``start_id`` is ``None`` for
     models without a start token. ``specials`` are literals in a text that stand for one token
-    (``<|endoftext|>`` in OpenAI's tokenizer).
+    (``<|endoftext|>`` in OpenAI's tokenizer); those of a ``tokenizer.json`` are in that file, and
+    here only such that stand for another one than it says (CLIPA's ``[SEP]`` for 0).
     """
 
     family: TextFamily

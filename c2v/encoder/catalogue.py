@@ -2,7 +2,8 @@
 
 Only this module leads to :mod:`c2v.encoder.sources`. Nothing here connects but
 :func:`fetch_bundle`, which says where to and how much before it does. What can be fetched are
-``ViT-B-32`` and every open_clip model as ``ARCHITECTURE/TAG``.
+``ViT-B-32``, ``PE-Core-B-16`` and every open_clip model as ``ARCHITECTURE/TAG``
+(:mod:`c2v.encoder.pretrained`), and bundles of c2v that lie somewhere.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from c2v.encoder.bundle_config import CONFIG_NAME, read_config
+from c2v.encoder.default_model import BEST_FIRST
 from c2v.encoder.names import check_bundle_name
+from c2v.encoder.pretrained import find_pretrained
 from c2v.encoder.registry import (
     DEFAULT_NAME,
     DEFAULT_SOURCE,
+    NICKNAMES,
     bundle_folder,
     check_free,
     find_bundle,
     is_name,
     list_bundles,
+    short_name,
 )
 from c2v.errors import ModelError, UnreachableError
 from c2v.nearest import hint
-from c2v.optional import has, require
+from c2v.optional import require
 
 AUTO: Final = "auto"
 SMALL_NAME: Final = "mini"
@@ -61,48 +66,79 @@ def fetch_bundle(
     name: str,
     *,
     announce: Callable[[str], None],
+    remark: Callable[[str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    origin: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Fetch ``ViT-B-32`` or ``ARCHITECTURE/TAG`` and make a bundle of it.
 
     Args:
-        name: what to fetch.
-        announce: told in one line what comes from which host, and how much it is, before the
-            first connection. It is not called where the weights lie in the hub's cache already,
-            for then there is none.
+        name: what to fetch; of an address that holds a bundle of c2v, what to call it.
+        announce: told in one line what comes from where, and how much it is, before the first
+            connection. It is not called where the weights lie in the hub's cache already, for then
+            there is none.
+        remark: told of the licence, in one line, before the download; and of a file of which
+            nobody states a checksum.
         on_progress: called with bytes done and bytes in all.
+        origin: ``https://...``, ``file://...`` or a folder; by default the hub
+            (:mod:`c2v.encoder.sources.origins`).
         overwrite: make it anew even if it is there.
 
     Raises:
-        ModelError: it is no open_clip model, cannot be fetched, cannot be run by c2v, or is there
-            already. Nothing is left half-written.
+        ModelError: it is no open_clip model, cannot be fetched, is not what is stated of it, cannot
+            be run by c2v, or is there already. No bundle is left half-written; what was fetched
+            is kept, and the next call goes on from there.
         UnreachableError: the hub does not answer (known within five seconds), or
             ``HF_HUB_OFFLINE`` is set.
-        MissingPartError: it is not ``ViT-B-32``, and open_clip is not installed.
+        MissingPartError: its image tower takes PyTorch, which is not installed.
     """
-    from c2v.encoder.architecture import model_config
-    from c2v.encoder.clip_bundle import write_clip_bundle
-    from c2v.encoder.sources.announcement import announcement
-    from c2v.encoder.sources.hub import hub_source, is_cached, require_network, require_online
+    from c2v.encoder.sources.origins import open_origin
+    from c2v.encoder.sources.pulling import Wish, pull
 
-    if name == DEFAULT_SOURCE:
-        name = DEFAULT_NAME
+    name = short_name(name)
     if find_bundle(name) is not None and not overwrite:
         raise ModelError(f"{name} is on this machine already", hint="add --overwrite")
-    source = DEFAULT_SOURCE if name == DEFAULT_NAME else name
-    if "/" not in source and not has("open_clip"):
-        raise _unknown(name)  # a part that is missing would not make it one
-    if source != DEFAULT_SOURCE:
-        require(f"the model {source}", "torch", "open_clip")
-    model = model_config(source.partition("/")[0])
-    if not is_cached(source):
-        require_online(name)
-        announce(announcement(name, model))
-        require_network(name)  # before open_clip, whose import takes seconds
+    source = NICKNAMES.get(name, name)
+    if origin is None and "/" not in source:
+        raise _unknown(name)
+    wish = Wish(
+        name=name,
+        source=source if "/" in source else "",
+        origin=open_origin(origin),
+        is_named=origin is not None,
+        announce=announce,
+        remark=remark or (lambda _line: None),
+        on_progress=on_progress,
+    )
     target = bundle_folder(name)
-    clip = hub_source(source, name=name, on_progress=on_progress)
-    write_clip_bundle(target, name=name, clip=clip, overwrite=overwrite)
+    check_free(name, target, overwrite=overwrite)
+    pull(wish, target, overwrite=overwrite)
+    return target
+
+
+def import_bundle(folder: Path, *, name: str, overwrite: bool = False) -> Path:
+    """Copy a bundle among the models of this machine, every file compared with its digest.
+
+    Returns:
+        The folder of the copy.
+
+    Raises:
+        ModelError: ``folder`` holds no bundle, or one that is damaged, or the name is taken.
+        UsageError: the name cannot be one.
+    """
+    from c2v.encoder.sources.origins import FolderOrigin
+    from c2v.encoder.sources.ready_bundles import find_ready
+
+    target = bundle_folder(check_bundle_name(name))
+    check_free(name, target, overwrite=overwrite)
+    found = find_ready(FolderOrigin(folder), "")
+    if found is None:
+        raise ModelError(
+            f"{folder} holds no model of c2v (a config.json with what it names)",
+            hint="give a checkpoint file, or the folder of a bundle",
+        )
+    found.write(target, name=name, overwrite=overwrite)
     return target
 
 
@@ -134,9 +170,9 @@ def import_checkpoint(
     Raises:
         ModelError: the file cannot be read, a key is missing or unknown, or the name is taken.
         UsageError: the name cannot be one.
-        MissingPartError: PyTorch or open_clip is not installed.
+        MissingPartError: it takes PyTorch or open_clip, which is not installed: all files but
+            ``.safetensors`` do, and telling an architecture by its weights.
     """
-    require("c2v model import", "torch", "open_clip")
     from c2v.encoder.clip_bundle import write_clip_bundle
     from c2v.encoder.sources.importing import checkpoint_source
 
@@ -180,8 +216,9 @@ def choose_default(
 ) -> tuple[str, str | None]:
     """The encoder to use when none was asked for, and a line to show when it is second best.
 
-    In this order: the library's own, the one in the settings, ``ViT-B-32`` if it is here,
-    ``mini``. Nothing is fetched and nobody is asked.
+    In this order: the library's own, the one in the settings, the first of
+    :data:`~c2v.encoder.default_model.BEST_FIRST` that is here, ``mini``. Nothing is fetched and
+    nobody is asked.
 
     Args:
         library_model: name of the model that filled the library, if it has one.
@@ -214,7 +251,7 @@ def _chosen(library_model: str | None, configured: str | None) -> str | None:
         return library_model
     if configured and configured != AUTO:
         return configured
-    return DEFAULT_NAME if find_bundle(DEFAULT_NAME) else None
+    return next((name for name in BEST_FIRST if find_bundle(name)), None)
 
 
 def _second_best(reason: str) -> str:
@@ -226,8 +263,9 @@ def _second_best(reason: str) -> str:
 
 def not_here(name: str) -> ModelError:
     """Why there is no model of that name on this machine, and what fetches it or is like it."""
-    if (name == DEFAULT_NAME or "/" in name) and is_name(name):
-        if name not in (DEFAULT_NAME, DEFAULT_SOURCE):
+    if (name in NICKNAMES or "/" in name) and is_name(name):
+        known = find_pretrained(NICKNAMES.get(name, name))
+        if known is None or not known.is_light:
             require(f"the model {name}", "torch", "open_clip")  # or the hint would lead nowhere
         return ModelError(
             f"the model {name} is not on this machine",
@@ -244,9 +282,9 @@ def _unknown(name: str) -> ModelError:
         f"there is no model named {shown!r}",
         hint=hint(
             name,
-            {*here, DEFAULT_NAME},
-            f"models here: {', '.join(here)}; to be fetched: {DEFAULT_NAME}, or one of open_clip's "
-            "as ARCHITECTURE/TAG",
+            {*here, *NICKNAMES},
+            f"models here: {', '.join(here)}; to be fetched: {', '.join(NICKNAMES)}, and what "
+            "c2v model list --available shows",
             like=0.5,
         ),
     )

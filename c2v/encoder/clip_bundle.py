@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +12,24 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.encoder.architecture import Preprocess, clip_merges, image_config, text_config
+from c2v.encoder.architecture import (
+    Preprocess,
+    clip_merges,
+    image_config,
+    text_architecture,
+    text_config,
+)
 from c2v.encoder.bundle_config import BundleConfig, BundlePart, HeadConfig, ImageConfig, TextConfig
+from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.sealing import bundle_draft, seal_bundle
 from c2v.encoder.tensors import tensor_shapes, write_tensors
+from c2v.encoder.text.foreign_tokenizer import ForeignTokenizer
+from c2v.encoder.text.json_tokenizer import JSON_NAME, PIECES_NAME, STEPS_NAME, quick_parts
 from c2v.encoder.text.tokenizer import MERGES_NAME
 from c2v.encoder.towers import require_keys
-from c2v.encoder.towers.clip_image_onnx import VisionShape
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
+from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError
 from c2v.optional import require
 
@@ -28,14 +39,24 @@ if TYPE_CHECKING:
 IMAGE_NAME: Final = "image.safetensors"
 TEXT_NAME: Final = "text.safetensors"
 HEAD_NAME: Final = "head.safetensors"
-EXTRA_NAME: Final = "extra.safetensors"  # logit_scale and what else is not used at inference
 ORIGIN_NAME: Final = "origin.json"  # types and order of the file it was imported from
 
 _VISUAL: Final = "visual."
 _TEXT: Final = "text."
 _EXTRA: Final = frozenset({"logit_scale", "logit_bias"})
 # Stored with some checkpoints, computed by every model that needs them.
-_IGNORED: Final = frozenset({"attn_mask", "text.attn_mask"})
+_IGNORED: Final = frozenset(
+    {
+        "attn_mask",
+        "text.attn_mask",
+        "text.transformer.embeddings.position_ids",
+        "text.transformer.embeddings.token_type_ids",
+        "text.transformer.embed_positions.weights",
+    }
+)
+NO_TOWERS: Final = _EXTRA | _IGNORED
+"""Keys that belong to neither tower."""
+DECODER: Final = "text_decoder."  # of CoCa: it writes captions, and nothing here asks for one
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -47,17 +68,19 @@ class ClipSource:
     ``state`` has open_clip's key names; ``model`` is open_clip's config of it; ``head`` and
     ``head_state`` are the temporal head with its official key names; ``official`` says that it
     comes from CLIP2Video or CLIP4Clip (spelling of special tokens); ``context`` is the most tokens
-    of a text, by default all that the tower can take.
+    of a text, by default all that the tower can take; ``tokenizer`` is that of a model which does
+    not take CLIP's own.
     """
 
     state: Mapping[str, torch.Tensor | NDArray[Any]]
     model: Mapping[str, Any]
     preprocess: Preprocess = field(default_factory=Preprocess)
     head: HeadConfig | None = None
-    head_state: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    head_state: Mapping[str, torch.Tensor | NDArray[Any]] = field(default_factory=dict)
     vector_dim: int | None = None
     context: int | None = None
     official: bool = False
+    tokenizer: ForeignTokenizer | None = None
     order: tuple[str, ...] = ()
     source: str = ""
     licence: str = ""
@@ -73,7 +96,9 @@ def write_clip_bundle(
             c2v cannot run, or the target exists. Nothing is left behind.
     """
     image = image_config(clip.model, clip.preprocess)
-    text = text_config(clip.model, context=clip.context, official=clip.official)
+    text = text_config(
+        clip.model, context=clip.context, official=clip.official, tokenizer=clip.tokenizer
+    )
     dim = int(clip.model["embed_dim"])
     head = clip.head or HeadConfig("meanP", {"feature_dim": dim})
     with bundle_draft(target, overwrite=overwrite) as draft:
@@ -82,11 +107,10 @@ def write_clip_bundle(
         files: dict[str, tuple[BundlePart, Arrays]] = {
             IMAGE_NAME: ("image", visual),
             TEXT_NAME: ("text", textual),
-            MERGES_NAME: ("text", clip_merges()),
             EXTRA_NAME: ("other", extra),
             HEAD_NAME: ("head", {key: to_numpy(value) for key, value in clip.head_state.items()}),
         }
-        parts: dict[str, BundlePart] = {}
+        parts = _write_tokenizer(draft, clip.tokenizer)
         for file, (part, tensors) in files.items():
             if tensors:
                 write_tensors(draft / file, tensors)
@@ -107,13 +131,28 @@ def write_clip_bundle(
         )
 
 
+def _write_tokenizer(draft: Path, tokenizer: ForeignTokenizer | None) -> dict[str, BundlePart]:
+    """CLIP's own, or another's file with the tables that make it quick; the files by their part."""
+    if tokenizer is None:
+        write_tensors(draft / MERGES_NAME, clip_merges())
+        return {MERGES_NAME: "text"}
+    shutil.copyfile(tokenizer.path, draft / JSON_NAME)
+    parts: dict[str, BundlePart] = {JSON_NAME: "text"}
+    if quick := quick_parts(tokenizer.content()):
+        steps, tables = quick
+        (draft / STEPS_NAME).write_text(json.dumps(steps) + "\n", encoding="utf-8")
+        write_tensors(draft / PIECES_NAME, tables)
+        parts |= {STEPS_NAME: "text", PIECES_NAME: "text"}
+    return parts
+
+
 def split_towers(state: Mapping[str, torch.Tensor | NDArray[Any]]) -> tuple[Arrays, Arrays, Arrays]:
     """open_clip's keys to image tower, text tower (both without prefix) and the rest, in fp32."""
     visual: Arrays = {}
     textual: Arrays = {}
     extra: Arrays = {}
     for key, value in state.items():
-        if key in _IGNORED:
+        if key in _IGNORED or key.startswith(DECODER):
             continue
         array = to_numpy(value)
         if key.startswith(_VISUAL):
@@ -160,9 +199,23 @@ def check_tower_tensors(
     Raises:
         ModelError: naming the first weight that is missing, unknown or of another shape.
     """
-    shapes = TextArchitecture.from_settings(text.settings).shapes()
+    kind = HFTextArchitecture if text.family == "hf" else TextArchitecture
+    shapes = kind.from_settings(text.settings).shapes()
     require_keys(tensor_shapes(textual), shapes, what="the text tower")
     require_keys(tensor_shapes(visual), _image_shapes(image), what="the image tower")
+
+
+def check_can_run(model: Mapping[str, Any], preprocess: Preprocess, *, name: str) -> None:
+    """Say before its weights are fetched that c2v cannot run a model here.
+
+    Raises:
+        ModelError: one of its towers, its tokenizer or its pictures are of a kind c2v does not run.
+        MissingPartError: its image tower takes PyTorch, which is not installed.
+    """
+    image = image_config(model, preprocess)
+    text_architecture(model)
+    if VisionShape.of(image) is None:
+        require(f"the model {name}", "torch", "open_clip")
 
 
 def _image_shapes(image: ImageConfig) -> Mapping[str, tuple[int, ...]]:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
-def linear(x: Array, weight: Array, bias: Array) -> Array:
+def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x [..., in] with weight [out, in] as one matrix product (NumPy loops over a stack)."""
     flat: Array = x.reshape(-1, x.shape[-1]) @ weight.T
-    flat += bias
+    if bias is not None:
+        flat += bias
     return flat.reshape(*x.shape[:-1], -1)
 
 
@@ -82,8 +83,15 @@ def gelu_tanh(x: Array) -> Array:
     return out
 
 
+def relu(x: Array) -> Array:
+    """max(x, 0)."""
+    out: Array = np.maximum(x, np.float32(0))
+    return out
+
+
 ACTIVATIONS: dict[str, Callable[[Array], NDArray[Any]]] = {
     "quick_gelu": quick_gelu,
     "gelu": gelu,
     "gelu_tanh": gelu_tanh,
+    "relu": relu,
 }

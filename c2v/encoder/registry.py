@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 from c2v.config import models_dir
 from c2v.encoder.bundle_config import CONFIG_NAME, BundleConfig, read_config
 from c2v.encoder.leftovers import settle_earlier
+from c2v.encoder.licences import use_of
+from c2v.encoder.logits import read_logits
 from c2v.encoder.names import is_name, same_but_for_case
 from c2v.errors import ModelError
 from c2v.files.drafts import comes_back, settle
@@ -20,6 +22,7 @@ from c2v.files.drafts import comes_back, settle
 __all__ = [
     "DEFAULT_NAME",
     "DEFAULT_SOURCE",
+    "NICKNAMES",
     "FoundBundle",
     "bundle_folder",
     "bundle_names",
@@ -28,10 +31,16 @@ __all__ = [
     "is_name",
     "list_bundles",
     "put_back_models",
+    "short_name",
 ]
 
 DEFAULT_NAME: Final = "ViT-B-32"
 DEFAULT_SOURCE: Final = "ViT-B-32-quickgelu/openai"  # what open_clip calls it
+NICKNAMES: Final = {
+    DEFAULT_NAME: DEFAULT_SOURCE,
+    "PE-Core-B-16": "PE-Core-B-16/meta",
+}
+"""Fetched models that have a name of their own, and what open_clip calls them."""
 _SHIPPED: Final = Path(__file__).parent / "weights"
 
 
@@ -51,7 +60,7 @@ class FoundBundle:
         return sum(path.stat().st_size for path in self.directory.iterdir() if path.is_file())
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON of ``c2v model info``."""
+        """The JSON of ``c2v model list``."""
         config = self.config
         return {
             "name": self.name,
@@ -63,9 +72,31 @@ class FoundBundle:
             "vector_dim": config.vector_dim if config else None,
             "source": config.source if config else None,
             "licence": config.licence if config else None,
+            "use": use_of(config.licence) if config else None,
             "fingerprint": config.fingerprint if config else None,
             "problem": self.problem,
         }
+
+    def details(self) -> dict[str, Any]:
+        """The JSON of ``c2v model info``: more, for which a file of the bundle is read.
+
+        Raises:
+            ModelError: that file is damaged.
+        """
+        logits = read_logits(self.directory, self.config) if self.config else None
+        return self.as_dict() | {
+            "logit_scale": logits.scale if logits else None,
+            "logit_bias": logits.bias if logits else None,
+        }
+
+
+def short_name(name: str) -> str:
+    """What a model is called here: its own name where it has one, else ``name`` itself.
+
+    >>> short_name("ViT-B-32-quickgelu/openai"), short_name("ViT-L-14/openai")
+    ('ViT-B-32', 'ViT-L-14/openai')
+    """
+    return next((own for own, source in NICKNAMES.items() if source == name), name)
 
 
 def bundle_folder(name: str) -> Path:
@@ -120,8 +151,7 @@ def find_bundle(name: str) -> Path | None:
     Raises:
         ModelError: the folder of models cannot be read.
     """
-    if name == DEFAULT_SOURCE:
-        name = DEFAULT_NAME
+    name = short_name(name)
     if not is_name(name):
         return None
     own = bundle_folder(name)

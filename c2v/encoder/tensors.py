@@ -64,6 +64,21 @@ def has_numpy_types(path: Path) -> bool:
         content.close()
 
 
+def is_safetensors(path: Path) -> bool:
+    """Whether a file begins as safetensors do: eight bytes of header length, then JSON.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        with open_plain(path) as file:
+            return file.read(9)[8:] == b"{"
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror or error}", hint="check the path"
+        ) from error
+
+
 def _mapped(path: Path) -> mmap.mmap:
     try:
         with open_plain(path) as file:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import BundlePart, HeadConfig
 from c2v.encoder.clip_bundle import (
-    EXTRA_NAME,
     HEAD_NAME,
     IMAGE_NAME,
     ORIGIN_NAME,
@@ -23,6 +22,7 @@ from c2v.encoder.clip_bundle import (
 )
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.hubs import HUBS_NAME
+from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sealing import bundle_draft, link_or_copy, seal_bundle

@@ -25,11 +25,13 @@ class Captions:
 
     A pair that stands in the file twice is kept once; ``duplicates`` says how many were dropped,
     ``incomplete`` how many rows lacked a video or a sentence, ``encoding`` is that of the file
-    where it had to be guessed. ``first_seconds`` is how much of a video the benchmark looks at
-    (DiDeMo: 31 s), None for all of it. ``benchmark`` names the protocol when the sentences are
-    those of a published one. ``names`` has, by path, how the file names a video that is not on
-    disk where it was looked for and may be looked up in a library; ``unclear`` has the reason of
-    each video for which a library had no single answer.
+    where it had to be guessed. With ``repeats`` it is kept as often as it stands there: every
+    sentence of a benchmark is a query in the papers' code. ``first_seconds`` is how much of a video
+    the benchmark looks at (DiDeMo: 31 s), None for all of it. ``benchmark`` names the protocol when
+    the sentences are those of a published one; ``remark`` is a sentence on why they are not, though
+    named so. ``names`` has, by path, how the file names a video that is not on disk where it was
+    looked for and may be looked up in a library; ``unclear`` has the reason of each video for which
+    a library had no single answer.
     """
 
     file: Path
@@ -39,6 +41,8 @@ class Captions:
     incomplete: int = 0
     first_seconds: float | None = None
     benchmark: str = ""
+    remark: str = ""
+    repeats: bool = False
     encoding: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     unclear: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +66,7 @@ class Captions:
             (places.get(path, path), text)
             for path, text in zip(self.paths, self.texts, strict=True)
         ]
-        kept = list(dict.fromkeys(moved))
+        kept = moved if self.repeats else list(dict.fromkeys(moved))
         return replace(
             self,
             paths=tuple(path for path, _ in kept),
@@ -108,8 +112,9 @@ def from_pairs(
     incomplete: int = 0,
     first_seconds: float | None = None,
     benchmark: str = "",
+    repeats: bool = False,
 ) -> Captions:
-    """Captions of (path, sentence) pairs, each pair once.
+    """Captions of (path, sentence) pairs, each pair once unless with ``repeats``.
 
     Raises:
         DataError: a name or a sentence holds characters that no file name or text has.
@@ -117,7 +122,7 @@ def from_pairs(
     given = list(pairs)
     for path, text in given:
         _check_characters(file, path, text)
-    kept = list(dict.fromkeys(given))
+    kept = given if repeats else list(dict.fromkeys(given))
     return Captions(
         file,
         tuple(path for path, _ in kept),
@@ -126,6 +131,7 @@ def from_pairs(
         incomplete=incomplete,
         first_seconds=first_seconds,
         benchmark=benchmark,
+        repeats=repeats,
     )
 
 

@@ -61,6 +61,22 @@ def query_results(evaluation: Evaluation) -> list[QueryResult]:
     ]
 
 
+def check_target(path: Path | None) -> None:
+    """Say before videos are read for hours that a file cannot be written.
+
+    Raises:
+        C2VError: its folder is not there, or it is a folder itself.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise C2VError(f"{path} cannot be written: it is a folder", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise C2VError(
+            f"{path} cannot be written: there is no such folder", hint=f"mkdir -p {path.parent}"
+        )
+
+
 def write_queries(evaluations: list[Evaluation], path: Path) -> None:
     """A CSV with a row for each model and caption.
 

@@ -7,9 +7,9 @@ take a video as one segment and make its pictures small with PIL.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
-from c2v.errors import MediaError, UsageError
+from c2v.errors import MediaError, ModelError, UsageError
 from c2v.evaluation.datasets.benchmarks import BENCHMARKS
 from c2v.evaluation.stored import Missing
-from c2v.media.published_pictures import sample_published
+from c2v.media.published_pictures import PillowShape, sample_published
 from c2v.media.published_positions import PublishedSampling
 from c2v.nearest import one_of
 
@@ -64,7 +64,7 @@ def published_protocol(name: str, *, data: str, first_seconds: float | None) -> 
         return Protocol(
             PublishedSampling("clip2video", picture_step=step, first_seconds=first_seconds)
         )
-    raise UsageError(f"--protocol {name}", hint=one_of(name, PROTOCOLS))
+    raise UsageError(f"--protocol {name}: no such protocol", hint=one_of(name, PROTOCOLS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +79,13 @@ class Candidates:
     vectors: NDArray[np.float32]
     column: NDArray[np.int64]
     missing: tuple[Missing, ...]
+
+    def explained(self, reasons: Mapping[str, str]) -> Candidates:
+        """The same with another reason for some of the missing videos, by path."""
+        missing = tuple(
+            Missing(one.path, reasons.get(one.path, one.reason)) for one in self.missing
+        )
+        return replace(self, missing=missing)
 
 
 def embed_published(
@@ -101,22 +108,29 @@ def embed_published(
         on_progress: called with videos done and videos in all.
         on_problem: called with a sentence about frames that are left out.
     """
-    sides = {bundle.config.image.side for bundle in bundles}
+    for bundle in bundles:
+        if bundle.config.image.clip is not None:
+            raise ModelError(
+                f"{bundle.name} takes clips, and a published protocol says which single frames "
+                "are looked at",
+                hint="c2v evaluate --data FILE without --protocol",
+            )
+    shapes = [_shape(bundle) for bundle in bundles]
     fillers = [_mean_colour(bundle) for bundle in bundles]
     vectors: list[list[NDArray[np.float32]]] = [[] for _ in bundles]
     read: list[str] = []
     missing: list[Missing] = []
 
-    def pictures(path: str) -> dict[int, NDArray[np.uint8]] | Missing:
-        return _pictures(path, sampling, sides, on_problem=on_problem)
+    def pictures(path: str) -> dict[PillowShape, NDArray[np.uint8]] | Missing:
+        return _pictures(path, sampling, shapes, on_problem=on_problem)
 
     for done, (path, found) in enumerate(_ahead(pictures, paths), start=1):
         if isinstance(found, Missing):
             missing.append(found)
         else:
             read.append(path)
-            for bundle, filler, rows in zip(bundles, fillers, vectors, strict=True):
-                features = bundle.encode_frames(found[bundle.config.image.side])  # [T, D]
+            for bundle, shape, filler, rows in zip(bundles, shapes, fillers, vectors, strict=True):
+                features = bundle.encode_frames(found[shape])  # [T, D]
                 segment = bundle.embed_segments(
                     [features], length=sampling.max_frames, filler=filler
                 )
@@ -133,6 +147,12 @@ def embed_published(
     ]
 
 
+def _shape(bundle: Bundle) -> PillowShape:
+    """How the weights of an encoder were trained to see a picture."""
+    image = bundle.config.image
+    return PillowShape(image.side, image.resize, image.interpolation)
+
+
 def _mean_colour(bundle: Bundle) -> NDArray[np.float32]:
     """The feature [D] of a picture that is zero once it is normalised, to half a grey level."""
     image = bundle.config.image
@@ -145,16 +165,16 @@ def _mean_colour(bundle: Bundle) -> NDArray[np.float32]:
 def _pictures(
     path: str,
     sampling: PublishedSampling,
-    sides: Iterable[int],
+    shapes: Iterable[PillowShape],
     *,
     on_problem: Callable[[str], None],
-) -> dict[int, NDArray[np.uint8]] | Missing:
-    """The frames of a video as pictures [T, side, side, 3] of each size, or why there are none."""
+) -> dict[PillowShape, NDArray[np.uint8]] | Missing:
+    """The frames of a video as pictures [T, side, side, 3] of each shape, or why there are none."""
     if not Path(path).exists():
         return Missing(path, "no such file")
     try:
         return sample_published(
-            Path(path), sampling, sides, on_problem=lambda said: on_problem(f"{path}: {said}")
+            Path(path), sampling, shapes, on_problem=lambda said: on_problem(f"{path}: {said}")
         )
     except MediaError as error:
         return Missing(path, f"cannot be read: {error.message}")

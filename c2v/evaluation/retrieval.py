@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.clip_bundle import EXTRA_NAME
-from c2v.encoder.tensors import read_tensors
+from c2v.encoder.logits import read_logits
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.intervals import recall_intervals
@@ -130,9 +129,14 @@ class Measure:
                 hint="--bank FILE, the captions of the training videos",
             )
         if normalize not in NORMALISATIONS:
-            raise UsageError(f"--normalize {normalize}", hint=one_of(normalize, NORMALISATIONS))
+            raise UsageError(
+                f"--normalize {normalize}: no such correction",
+                hint=one_of(normalize, NORMALISATIONS),
+            )
         if ties not in get_args(Ties):
-            raise UsageError(f"--ties {ties}", hint=one_of(ties, get_args(Ties)))
+            raise UsageError(
+                f"--ties {ties}: no such way to count", hint=one_of(ties, get_args(Ties))
+            )
         return cls(normalize, tuple(bank), ties)  # type: ignore[arg-type]
 
 
@@ -333,8 +337,5 @@ def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
 
 def score_scale(bundle: Bundle) -> float:
     """exp(logit_scale) of an encoder, CLIP's 100 where it does not say."""
-    if EXTRA_NAME in bundle.config.files:
-        extra = read_tensors(bundle.directory / EXTRA_NAME)
-        if "logit_scale" in extra:
-            return float(np.exp(extra["logit_scale"]))
-    return CLIP_SCALE
+    logits = read_logits(bundle.directory, bundle.config)
+    return CLIP_SCALE if logits is None else logits.scale

@@ -10,8 +10,7 @@ from c2v.paths.patterns import composed, existing
 
 
 def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
-    """Video files by their name without the last extension, and with ``v_`` (ActivityNet) cut;
-    composed (:mod:`c2v.paths.patterns`).
+    """Video files by their name without its extension, and with ``v_`` (ActivityNet) cut.
 
     Names are composed (:mod:`c2v.paths.patterns`). Of several files of one name the first in order
     of path is taken. ``deep`` looks below too.
@@ -28,9 +27,15 @@ def videos_by_stem(folder: Path, *, deep: bool) -> dict[str, str]:
 def ids_of(name: str) -> tuple[str, ...]:
     """By what a video file of that name may be called where its extension is left out."""
     stem, extension = os.path.splitext(composed(name))  # noqa: PTH122
-    if extension[1:].lower() not in VIDEO_EXTENSIONS:
+    if not _is_video(extension):
         return ()
-    return (stem, stem.removeprefix("v_")) if stem.startswith("v_") else (stem,)
+    inner, extension = os.path.splitext(stem)  # noqa: PTH122
+    stems = (stem, inner) if _is_video(extension) else (stem,)  # DiDeMo's script makes a.mov.mp4
+    return tuple(key for one in stems for key in dict.fromkeys((one, one.removeprefix("v_"))))
+
+
+def _is_video(extension: str) -> bool:
+    return extension[1:].lower() in VIDEO_EXTENSIONS
 
 
 class VideoNames:

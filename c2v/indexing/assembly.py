@@ -21,8 +21,11 @@ from c2v.indexing.report import Heard
 from c2v.indexing.unfinished import KeptFrames
 from c2v.library import SegmentData
 from c2v.media.frames import Frames
+from c2v.media.picture import FrameShape
 from c2v.media.segments import FEWEST_FRAMES_A_SHOT, FRAMES_A_SEGMENT, Segment
 
+MOST_AT_ONCE = 512
+"""Pictures of a call, at most."""
 _WORTH_DOUBLING = 1.1
 _WORTH_A_CALL = 8
 """From so many pictures on, more at once make a picture hardly cheaper on a CPU."""
@@ -102,7 +105,7 @@ class BatchSize:
     """
 
     limit: int
-    most: int = 512
+    most: int = MOST_AT_ONCE
     _rates: list[float] = field(default_factory=list)
     """Pictures a second at each size so far."""
     _is_warm: bool = False
@@ -120,6 +123,14 @@ class BatchSize:
             return
         self._rates.append(rate)
         self.limit = min(self.most, 2 * self.limit)
+
+
+def batch_size(limit: int, shape: FrameShape) -> BatchSize:
+    """The size of batches that begin at ``limit`` pictures; of clips as many as have so many."""
+    if shape.clip is None:
+        return BatchSize(limit)
+    frames = shape.clip.frames
+    return BatchSize(max(1, limit // frames), most=max(1, MOST_AT_ONCE // frames))
 
 
 @dataclass(slots=True)

@@ -180,6 +180,7 @@ class DecodePool:
                         attempt.job.sampling,
                         decoder=self._decoder(attempt.job),
                         on_problem=problems.append,
+                        clip=self._shape.clip,
                     )
                     found = OpenedFile(attempt.number, attempt.job, layout, state, content)
                 found = self._with_kept(found)

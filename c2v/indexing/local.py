@@ -11,7 +11,7 @@ from queue import Empty
 from c2v.cores import usable_cores
 from c2v.encoder.bundle import Bundle
 from c2v.errors import MediaError, only_this_file
-from c2v.indexing.assembly import Assembly, BatchSize, PictureBatch, to_segments
+from c2v.indexing.assembly import Assembly, PictureBatch, batch_size, to_segments
 from c2v.indexing.decoding import DecodePool
 from c2v.indexing.engine import (
     Advanced,
@@ -24,11 +24,11 @@ from c2v.indexing.engine import (
     Resumed,
 )
 from c2v.indexing.events import Closed, Crashed, Decoded, Dropped, Event, OpenedFile, PartRead
+from c2v.indexing.frame_shapes import frame_shape
 from c2v.indexing.options import IndexOptions
 from c2v.indexing.plan import Job
 from c2v.indexing.unfinished import FEWEST_FRAMES, KEEP_EVERY_SECONDS, Unfinished
 from c2v.library import NewVideo
-from c2v.media.picture import FrameShape
 
 STOP_LATENCY_SECONDS = 0.2
 """How long an interrupt may go unnoticed while the workers deliver nothing."""
@@ -48,15 +48,15 @@ class LocalEngine:
 
     def run(self, jobs: Sequence[Job]) -> Generator[Outcome, None, None]:
         """Decode on threads and encode here, until every job is Indexed or Failed."""
-        image = self.bundle.config.image
+        shape = frame_shape(self.bundle.config.image)
         pool = DecodePool(
             jobs,
-            shape=FrameShape(image.side, image.resize),
+            shape=shape,
             options=self.options,
             workers=self.options.workers or usable_cores(),
             unfinished=self.unfinished,
         )
-        batch = PictureBatch(BatchSize(self.options.batch_size))
+        batch = PictureBatch(batch_size(self.options.batch_size, shape))
         encoding = _Encoding(self.bundle, batch, left=len(jobs), unfinished=self.unfinished)
         pool.start()
         try:

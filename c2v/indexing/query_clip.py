@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.errors import ChangedError, MediaError, only_this_file
+from c2v.indexing.frame_shapes import frame_shape
 from c2v.media.containers import open_video
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import PICTURES_A_CHUNK
 from c2v.media.identity import held
-from c2v.media.picture import FrameShape
 from c2v.media.sampled import decode_range, lay_out, sample
 from c2v.media.sampling import Sampling
 from c2v.media.segments import SegmentMode
@@ -56,12 +56,10 @@ def embed_clip(
         MissingPartError: the encoder takes a part of c2v that is not installed.
     """
     bundle.check_parts()
-    image = bundle.config.image
     whole = Sampling(SegmentMode("whole"))
+    shape = frame_shape(bundle.config.image)
     try:
-        frames = sample(
-            path.absolute(), whole, FrameShape(image.side, image.resize), between=between
-        ).frames
+        frames = sample(path.absolute(), whole, shape, between=between).frames
     except MediaError as error:
         raise MediaError(
             f"{path}: {error.message}", hint=error.hint or "give a video file"
@@ -96,13 +94,14 @@ def embed_frames(path: Path, bundle: Bundle) -> TimedFrames:
 
 
 def _read_frames(path: Path, bundle: Bundle) -> TimedFrames:
-    image, sampling = bundle.config.image, Sampling()
+    sampling, shape = Sampling(), frame_shape(bundle.config.image)
     decoder = choose_decoder("auto", exactness=sampling.exactness)
-    shape = FrameShape(image.side, image.resize)
     problems: list[str] = []
     parts: list[tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float16]]] = []
     with only_this_file(), held(path), open_video(path) as video:
-        layout = lay_out(video, sampling, decoder=decoder, on_problem=problems.append)
+        layout = lay_out(
+            video, sampling, decoder=decoder, on_problem=problems.append, clip=shape.clip
+        )
         for chunk in decode_range(
             layout,
             0,

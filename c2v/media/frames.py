@@ -42,6 +42,16 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """What stands in the place of a frame for an encoder that takes clips: T pictures around a
+    time (:mod:`c2v.media.clips`), [T, side, side, 3]."""
+
+    index: int
+    seconds: float
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Frames:
     """Frames of one video and the pictures they show.
 
@@ -54,7 +64,7 @@ class Frames:
     seconds: NDArray[np.float32]
     """[n] the real time of each."""
     pixels: NDArray[np.uint8]
-    """[m, side, side, 3] RGB, the m <= n pictures."""
+    """[m, side, side, 3] RGB, the m <= n pictures; of clips [m, T, side, side, 3]."""
     shown: NDArray[np.intp]
     """[n] which of the pictures each frame shows."""
 
@@ -65,7 +75,8 @@ class Frames:
                 f"of {count} frames there are {list(self.seconds.shape)} times and "
                 f"{list(self.shown.shape)} numbers of pictures"
             )
-        if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2] or shape[0] > count:
+        square = shape[-1] == 3 and shape[-3] == shape[-2]
+        if len(shape) not in (4, 5) or not square or shape[0] > count:
             raise ValueError(f"pictures of {count} frames are [m, side, side, 3], not {shape}")
 
 
@@ -95,13 +106,16 @@ class Decoder(Protocol):
         ...
 
 
-def in_chunks(frames: Iterable[Frame], *, first: int = 0) -> Iterator[Frames]:
-    """A few frames at a time, each picture once; `first` is added to every index."""
-    chunk = _Chunk(first)
+def in_chunks(
+    frames: Iterable[Frame | Clip], *, first: int = 0, most: int = PICTURES_A_CHUNK
+) -> Iterator[Frames]:
+    """A few frames at a time, each picture once, at most `most` of them; `first` is added to every
+    index."""
+    chunk = _Chunk(first, most)
     for frame in frames:
         if chunk.is_full_before(frame):
             yield chunk.frames()
-            chunk = _Chunk(first)
+            chunk = _Chunk(first, most)
         chunk.add(frame)
     if chunk.seconds:
         yield chunk.frames()
@@ -112,24 +126,25 @@ class _Chunk:
     """Frames in the making, and the pictures among them."""
 
     first: int
+    most: int
     indices: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     shown: list[int] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def is_full_before(self, frame: Frame) -> bool:
+    def is_full_before(self, frame: Frame | Clip) -> bool:
         if len(self.seconds) == FRAMES_A_CHUNK:
             return True
-        return len(self.pictures) == PICTURES_A_CHUNK and not self._repeats(frame)
+        return len(self.pictures) == self.most and not self._repeats(frame)
 
-    def add(self, frame: Frame) -> None:
+    def add(self, frame: Frame | Clip) -> None:
         if not self._repeats(frame):
             self.pictures.append(frame.pixels)
         self.indices.append(self.first + frame.index)
         self.seconds.append(frame.seconds)
         self.shown.append(len(self.pictures) - 1)
 
-    def _repeats(self, frame: Frame) -> bool:
+    def _repeats(self, frame: Frame | Clip) -> bool:
         if not self.pictures:
             return False
         last = self.pictures[-1]

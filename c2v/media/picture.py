@@ -23,8 +23,16 @@ _SIDE_DATA_NUMBERS = 64
 
 
 @dataclass(frozen=True, slots=True)
+class ClipShape:
+    """Of an encoder that takes clips: how many pictures one has, and how many seconds it shows."""
+
+    frames: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class FrameShape:
-    """The square an encoder wants: `side` pixels.
+    """The square an encoder wants: `side` pixels; and how many of them at once, if it takes clips.
 
     `shortest` scales the short side to `side` and crops the centre, without distortion; `squash`
     scales both sides to `side`.
@@ -32,6 +40,7 @@ class FrameShape:
 
     side: int
     resize: Literal["shortest", "squash"] = "shortest"
+    clip: ClipShape | None = None
 
     def __post_init__(self) -> None:
         if self.side < 1:

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.errors import ChangedError, MediaError, only_this_file
+from c2v.media.clips import clip_times, gather, in_clips
 from c2v.media.containers import MOST_MEGAPIXELS, OpenVideo, open_video
 from c2v.media.decode import choose_decoder
-from c2v.media.frames import Decoder, Frames, in_chunks
+from c2v.media.frames import PICTURES_A_CHUNK, Decoder, Frames, in_chunks
 from c2v.media.identity import held
-from c2v.media.picture import FrameShape
+from c2v.media.picture import ClipShape, FrameShape
 from c2v.media.probe import VideoInfo, look
 from c2v.media.sampling import Sampling
 from c2v.media.segments import FRAMES_A_SEGMENT, Segment, plan_segments
@@ -47,11 +48,13 @@ def lay_out(
     frames: int = FRAMES_A_SEGMENT,
     first_seconds: float | None = None,
     between: tuple[float, float] | None = None,
+    clip: ClipShape | None = None,
 ) -> Layout:
     """Look at an open file and lay out its segments and sample times.
 
     Scenes are found by ``decoder``, which then decodes the file once, at a small size. With
-    ``between`` (seconds) only that part is laid out, in ``sampling`` without scenes.
+    ``between`` (seconds) only that part is laid out, in ``sampling`` without scenes. Of an encoder
+    that takes clips each time is that of one.
 
     Raises:
         MediaError: with the reason, when it is not a video that can be read.
@@ -71,8 +74,10 @@ def lay_out(
     segments = plan_segments(length, mode=sampling.mode, frames=frames, cuts=cuts)
     if start:
         segments = tuple(_later(segment, start) for segment in segments)
+    if clip is not None:
+        segments = tuple(in_clips(segment, clip) for segment in segments)
     times = np.asarray([time for one in segments for time in one.times])
-    by_shots = sampling.mode.kind == "auto" and len(segments) > 1
+    by_shots = sampling.mode.kind == "auto" and len(segments) > 1 and clip is None
     return Layout(info, segments, times, by_shots=by_shots)
 
 
@@ -101,14 +106,16 @@ def decode_range(
     Raises:
         MediaError: not one of them can be read. What else is left out ``on_problem`` is told.
     """
+    times, clip = layout.times[first:last], shape.clip
+    if clip is not None:
+        times = clip_times(layout.segments, clip)[first:last].ravel()
     frames = decoder.frames(
-        layout.info,
-        layout.times[first:last].tolist(),
-        shape=shape,
-        on_problem=on_problem,
-        video=video,
+        layout.info, times.tolist(), shape=shape, on_problem=on_problem, video=video
     )
-    return in_chunks(frames, first=first)
+    if clip is None:
+        return in_chunks(frames, first=first)
+    most = max(1, PICTURES_A_CHUNK // clip.frames)
+    return in_chunks(gather(frames, clip), first=first, most=most)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +133,8 @@ class SampledVideo:
 
     @property
     def pictures(self) -> NDArray[np.uint8]:
-        """A picture a frame: [n, side, side, 3] RGB, as many as ``frames.indices``."""
+        """A picture a frame: [n, side, side, 3] RGB, as many as ``frames.indices``; of clips
+        [n, T, side, side, 3]."""
         return self.frames.pixels[self.frames.shown]
 
 
@@ -174,6 +182,7 @@ def sample(
                 frames=frames,
                 first_seconds=first_seconds,
                 between=between,
+                clip=shape.clip,
             )
             parts = list(
                 decode_range(

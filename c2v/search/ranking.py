@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.bundle_config import QuestionConfig
+from c2v.encoder.logits import pair_probability
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
@@ -260,6 +261,9 @@ def scale_of(library: Store, bundle: Bundle, query: Query, among: int) -> Scale:
     """What makes confidences of the scores of a question; ``among`` segments were compared."""
     calibration = bundle.config.calibration
     if calibration is None:
+        learnt = None if query.pictures else pair_probability(bundle.directory, bundle.config)
+        if learnt is not None:
+            return Scale(learnt.scale, learnt.bias or 0.0)
         from c2v.search.estimating import estimated_scale
 
         folder = cache_dir() / "calibration"

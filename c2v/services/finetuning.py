@@ -65,7 +65,7 @@ class Wish:
     resume: bool = False
     overwrite: bool = False
     keep: bool = False
-    """Write the model also where no epoch was better than the beginning."""
+    """Write the model also where nothing was better than the beginning."""
 
 
 def finetune(
@@ -181,6 +181,7 @@ class _Job:
             _processes(self.space.settings.device) as (group, where),
             self._named(group) as called,
         ):
+            from c2v.search.sentences import SENTENCES
             from c2v.training.run import Run
 
             notice: Tell = self.screen.notice if group.leads else (lambda _text: None)
@@ -193,6 +194,7 @@ class _Job:
                 resume=self.wish.resume or group.attempt > 0,
                 overwrite=self.wish.overwrite,
                 keep=self.wish.keep,
+                everyday=SENTENCES,
             )
             run.check()
             if run.resume and not run.begun:
@@ -233,6 +235,7 @@ class _Job:
 
     def _train(self, run: Run, notice: Tell) -> Finetuned:
         from c2v.evaluation.library_names import in_library
+        from c2v.evaluation.published_videos import published_protocol
         from c2v.library.refusals import check_towers
         from c2v.training.logs import RunLog, draw_curves
         from c2v.training.naming import write_record
@@ -250,6 +253,11 @@ class _Job:
         if odd := check_texts(bundle, captions):
             notice(odd)
         choices = self.wish.choices
+        run.paper = published_protocol(
+            "library" if choices.like == "own" else choices.like,
+            data=self.wish.data,
+            first_seconds=captions.first_seconds,
+        )
         if not run.group.leads:
             return train_bundle(library, bundle, captions, choices, run, validation=later)
         write_record(run.name, self.wish.data)

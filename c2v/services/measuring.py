@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from c2v.errors import UsageError
+from c2v.errors import DataError, UsageError
 from c2v.evaluation.datasets import BENCHMARKS, SPLITS, load_captions
 from c2v.evaluation.library_names import in_library
 from c2v.evaluation.published import published_rows
@@ -70,7 +70,9 @@ def measure(space: Workspace, data: str, how: EvaluateArguments) -> Comparison:
         space.encoder()  # what is wrong with the library is said first
         return measuring.over_library(space.store, space.encoders_named(models))
     on_progress = how.get("on_progress") or (lambda _done, _total: None)
-    return measuring.over_files(measuring.paper, space.encoders_named(models), on_progress)
+    bundles = space.encoders_named(models)
+    store = space.store if measuring.captions.names and space.exists else None
+    return measuring.over_files(measuring.paper, bundles, store, on_progress)
 
 
 class _Measuring:
@@ -101,10 +103,18 @@ class _Measuring:
         )
 
     def over_files(
-        self, paper: Protocol, bundles: Sequence[Bundle], on_progress: OnProgress
+        self,
+        paper: Protocol,
+        bundles: Sequence[Bundle],
+        library: Store | None,
+        on_progress: OnProgress,
     ) -> Comparison:
-        """Rank the video files themselves, looked at as ``paper`` does; no library is needed."""
-        captions = self.captions
+        """Rank the video files themselves, looked at as ``paper`` does.
+
+        No library is needed; where there is one it says where a video is that is not beside the
+        captions.
+        """
+        captions = in_library(library, self.captions) if library else self.captions
         candidates = embed_published(
             bundles,
             captions.videos,
@@ -113,7 +123,9 @@ class _Measuring:
             on_problem=self._telling.problem,
         )
         return self._compared(
-            evaluate_candidates(bundle, captions, ranked, self.measure, paper)
+            evaluate_candidates(
+                bundle, captions, ranked.explained(captions.unclear), self.measure, paper
+            )
             for bundle, ranked in zip(bundles, candidates, strict=True)
         )
 
@@ -125,7 +137,7 @@ def _load(data: str, *, split: str, videos: Path | None, annotations: Path | Non
     for known in SPLITS:
         if known == split:
             return load_captions(data, split=known, videos=videos, annotations=annotations)
-    raise UsageError(f"--split {split}", hint=one_of(split, SPLITS))
+    raise UsageError(f"--split {split}: no such part", hint=one_of(split, SPLITS))
 
 
 def _bank(
@@ -140,4 +152,7 @@ def _bank(
         bank = data
     if bank.lower() not in BENCHMARKS:  # a file of one's own has neither
         videos = annotations = None
-    return _load(bank, split="train", videos=videos, annotations=annotations).texts
+    try:
+        return _load(bank, split="train", videos=videos, annotations=annotations).texts
+    except DataError as error:
+        raise DataError(error.message.replace("--data", "--bank", 1), hint=error.hint) from error

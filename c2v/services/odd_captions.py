@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def odd_rows(captions: Captions) -> Iterator[str]:
     """Sentences about rows of the captions file that are not used as they stand."""
     name = captions.file.name
+    if captions.remark:
+        yield captions.remark
     if captions.encoding:
         example = next((text for text in captions.texts if not text.isascii()), "")
         yield (

@@ -18,6 +18,8 @@ from c2v.evaluation.stored import Missing
 from c2v.files.drafts import file_draft
 from c2v.files.writing import write_file
 from c2v.media.picture import FrameShape
+from c2v.media.published_pictures import PillowShape, sample_published
+from c2v.media.published_positions import PublishedSampling
 from c2v.media.sampled import sample
 from c2v.media.sampling import Sampling
 from c2v.media.segments import SegmentMode
@@ -45,18 +47,21 @@ def decoded_frames(
     first_seconds: float | None,
     group: Group,
     on_progress: Callable[[int, int], None],
+    published: PublishedSampling | None = None,
 ) -> DecodedFrames:
     """Twelve frames of each video, evenly over it, at the size of the image tower.
 
     The first of several processes writes the file, the others wait for it. ``first_seconds`` is
-    how much of a video counts, None for all of it.
+    how much of a video counts, None for all of it. With ``published`` the frames are those that a
+    paper takes, made small as there.
     """
-    base = cache_dir() / "training" / _key(bundle, paths, first_seconds)
+    taken = _Taken(first_seconds, published)
+    base = cache_dir() / "training" / _key(bundle, paths, taken)
     files = _Files(
         base.with_suffix(".npy"), base.with_suffix(".seen.npy"), base.with_suffix(".json")
     )
     if group.leads and not all(file.exists() for file in (files.pixels, files.seen, files.reasons)):
-        _write(bundle, paths, files, first_seconds=first_seconds, on_progress=on_progress)
+        _write(bundle, paths, files, taken, on_progress=on_progress)
     group.wait()
     reasons: dict[str, str] = json.loads(files.reasons.read_text(encoding="utf-8"))
     return DecodedFrames(
@@ -68,17 +73,31 @@ def decoded_frames(
 
 
 @dataclass(frozen=True, slots=True)
+class _Taken:
+    """Which frames of a video."""
+
+    first_seconds: float | None
+    published: PublishedSampling | None
+
+    @property
+    def most(self) -> int:
+        return FRAMES if self.published is None else self.published.max_frames
+
+
+@dataclass(frozen=True, slots=True)
 class _Files:
     pixels: Path
     seen: Path
     reasons: Path
 
 
-def _key(bundle: Bundle, paths: Sequence[str], first_seconds: float | None) -> str:
+def _key(bundle: Bundle, paths: Sequence[str], taken: _Taken) -> str:
     """Identifies videos, as they are now, and what is taken of them."""
     image = bundle.config.image
     key = hashlib.blake2b(digest_size=12)
-    key.update(f"{image.side}/{image.resize}/{FRAMES}/{first_seconds}".encode())
+    key.update(f"{image.side}/{image.resize}/{FRAMES}/{taken.first_seconds}".encode())
+    if taken.published is not None:
+        key.update(repr(taken.published).encode())
     for path in paths:
         status = Path(path).stat() if Path(path).exists() else None
         stamp = (status.st_size, status.st_mtime_ns) if status else (0, 0)
@@ -90,20 +109,20 @@ def _write(
     bundle: Bundle,
     paths: Sequence[str],
     files: _Files,
+    taken: _Taken,
     *,
-    first_seconds: float | None,
     on_progress: Callable[[int, int], None],
 ) -> None:
     files.pixels.parent.mkdir(parents=True, exist_ok=True)
     side = bundle.config.image.side
-    shape = (len(paths), FRAMES, side, side, 3)
+    shape = (len(paths), taken.most, side, side, 3)
     present = np.zeros(shape[:2], np.bool_)
     reasons: dict[int, str] = {}
     with file_draft(files.pixels) as draft:
         pixels = np.lib.format.open_memmap(draft, mode="w+", dtype=np.uint8, shape=shape)
         for row, path in enumerate(paths):
             try:
-                _decode(bundle, path, pixels[row], present[row], first_seconds=first_seconds)
+                _decode(bundle, path, pixels[row], present[row], taken)
             except MediaError as error:
                 reasons[row] = f"cannot be read: {error.message}"
             on_progress(row + 1, len(paths))
@@ -118,20 +137,29 @@ def _decode(
     path: str,
     pixels: NDArray[np.uint8],
     present: NDArray[np.bool_],
-    *,
-    first_seconds: float | None,
+    taken: _Taken,
 ) -> None:
     """Fill ``pixels`` [T, side, side, 3] and ``present`` [T] with the frames of one video.
 
     A frame that cannot be read is left out; ``present`` says so.
     """
     image = bundle.config.image
+    if taken.published is not None:
+        shape = PillowShape(image.side, image.resize, image.interpolation)
+        found = sample_published(Path(path), taken.published, [shape], on_problem=_left_out)
+        pictures = found[shape]
+        pixels[: len(pictures)], present[: len(pictures)] = pictures, True
+        return
     video = sample(
         Path(path),
         Sampling(SegmentMode("whole")),
         FrameShape(image.side, image.resize),
         frames=FRAMES,
-        first_seconds=first_seconds,
+        first_seconds=taken.first_seconds,
     )
     pixels[video.frames.indices] = video.pictures
     present[video.frames.indices] = True
+
+
+def _left_out(_said: str) -> None:
+    """A frame that cannot be read: a video is learnt from with those that are left."""

@@ -21,7 +21,8 @@ from c2v.errors import DataError
 from c2v.training.checkpoints import load_checkpoint, remove_drafts, save_checkpoint
 from c2v.training.distributed import Group
 from c2v.training.objective import LARGEST_SCALE
-from c2v.training.optimiser import clip_gradients, make_optimiser, set_rates
+from c2v.training.optimiser import clip_gradients, make_optimiser, pull_back, set_rates
+from c2v.training.outcome import Ended
 from c2v.training.recipe import Recipe
 from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Trainee
@@ -42,6 +43,7 @@ class Material:
     """The texts of each video."""
     train: Sequence[int]
     held_back: Sequence[int]
+    """None of them: nothing is validated, and all epochs are gone through."""
 
     def validation(self) -> tuple[list[int], list[int], list[int]]:
         """Texts, the place in ``videos`` of each one's video, and videos."""
@@ -101,30 +103,6 @@ class Progress:
     finished: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended; the trainee holds the best weights unless it was interrupted."""
-
-    interrupted: bool
-    before: dict[str, Any]
-    after: dict[str, Any]
-    history: list[dict[str, Any]]
-    best_epoch: int
-    seconds: float
-    center_weight: float
-
-    @property
-    def cannot_tell(self) -> bool:
-        """Whether everything stood first before the first step: nothing could be better."""
-        ways = (self.before["text_to_video"], self.before["video_to_text"])
-        return all(way["R@1"] == 100.0 for way in ways)
-
-    @property
-    def was_worth_it(self) -> bool:
-        """Whether an epoch was better than the beginning, or none could have been."""
-        return self.best_epoch > 0 or self.cannot_tell
-
-
 class Trainer:
     """One run over one folder of checkpoints.
 
@@ -134,6 +112,9 @@ class Trainer:
         recipe: how.
         folder: of the checkpoints.
         identity: what a checkpoint must agree with to be resumed from (data, settings, start).
+
+    Attributes:
+        start: the weights before the first step.
     """
 
     def __init__(
@@ -156,11 +137,15 @@ class Trainer:
         self.watcher = watcher
         self.group = group or Group()
         self.stop = stop or threading.Event()
+        self._pairs = [(v, text) for v in material.train for text in material.texts_of[v]]
         self.steps_an_epoch = math.ceil(len(material.train) / recipe.batch)
+        if recipe.pairs:
+            self.steps_an_epoch = max(1, len(self._pairs) // recipe.batch)
         self.steps = self.steps_an_epoch * recipe.epochs
         self.optimiser = make_optimiser(trainee.module, recipe, steps=self.steps)
         self.progress = Progress()
-        self._best: tuple[float, float] | None = None
+        self._best: tuple[float, ...] | None = None
+        self._before: tuple[float, ...] = ()
         self._best_state: dict[str, torch.Tensor] = {}
         self._saved_at = time.monotonic()
         self._best_saved = -1
@@ -173,13 +158,15 @@ class Trainer:
             autocast=recipe.autocast,
         )
 
-    def run(self, *, resume: bool = False) -> Outcome:
+    def run(self, *, resume: bool = False) -> Ended:
         """Train until the end, until nothing gets better, or until ``stop`` is set.
 
         Raises:
             DataError: the loss is no number, or the checkpoint is of another run.
         """
         self.trainee.module.train()
+        self.group.same_weights(self.trainee.module.state_dict().values())
+        self._set_out()
         if self.group.leads:
             remove_drafts(self.folder)
         if resume and (self.folder / LAST).is_file():
@@ -197,16 +184,19 @@ class Trainer:
             interrupted = not self._epoch()
         if not interrupted:
             self.trainee.module.load_state_dict(self._best_state)
-        history = self.progress.history
-        return Outcome(
-            interrupted=interrupted,
-            before=history[0]["validation"],
-            after=history[self.progress.best_epoch]["validation"],
-            history=history,
-            best_epoch=self.progress.best_epoch,
-            seconds=self.progress.seconds,
-            center_weight=history[self.progress.best_epoch]["validation"]["center_weight"],
-        )
+        progress = self.progress
+        return Ended(interrupted, progress.history, progress.best_epoch, progress.seconds)
+
+    def _set_out(self) -> None:
+        """Remember the start: a checkpoint may put other weights into the trainee."""
+        self.start = copy.deepcopy(dict(self.trainee.module.state_dict()))
+        self._first = {
+            parameter: parameter.detach().clone()
+            for parameter in self.trainee.module.parameters()
+            if self.recipe.anchor
+            and parameter.requires_grad
+            and parameter is not self.trainee.log_scale
+        }
 
     # -- one epoch ------------------------------------------------------------------------------
 
@@ -223,9 +213,14 @@ class Trainer:
         loss = self.progress.loss_sum / self.steps_an_epoch
         self.progress.loss_sum = 0.0
         self._validate(epoch=epoch + 1, loss=loss)
-        waited = epoch + 1 - self.progress.best_epoch
-        over = epoch + 1 == self.recipe.epochs or waited >= self.recipe.stop_after
-        over = over or (self._best == PERFECT and not self.recipe.patience)
+        over = epoch + 1 == self.recipe.epochs
+        if self.material.held_back:
+            waited = epoch + 1 - self.progress.best_epoch
+            over = over or waited >= self.recipe.stop_after
+            over = over or (self._best == PERFECT and not self.recipe.patience)
+        elif over:
+            self.progress.best_epoch = epoch + 1
+            self._best_state = copy.deepcopy(dict(self.trainee.module.state_dict()))
         self.progress.finished = over
         if over or epoch == 0:  # the first one shows early whether there is room for it
             self._save()
@@ -233,8 +228,14 @@ class Trainer:
         return True
 
     def batches(self, epoch: int) -> Iterator[PairBatch]:
-        """Every video once, in an order of this epoch's own, each with (some of) its captions."""
+        """Every video once, in an order of this epoch's own, each with (some of) its captions.
+
+        Or every pair of a video and a caption, but for a rest that fills no step.
+        """
         draw = Draw(self.recipe.seed, epoch)
+        if self.recipe.pairs:
+            yield from self._batches_of_pairs(draw)
+            return
         train = self.material.train
         order = torch.randperm(len(train), generator=draw.generator(_ORDER, 0)).tolist()
         # Batches of equal size: a last one of two videos would have no negatives to speak of.
@@ -243,6 +244,15 @@ class Trainer:
             start, end = part * len(order) // parts, (part + 1) * len(order) // parts
             videos = tuple(train[place] for place in order[start:end])
             yield PairBatch(videos, tuple(self._captions(video, draw) for video in videos))
+
+    def _batches_of_pairs(self, draw: Draw) -> Iterator[PairBatch]:
+        order = torch.randperm(len(self._pairs), generator=draw.generator(_ORDER, 0)).tolist()
+        for part in range(self.steps_an_epoch):
+            start = part * self.recipe.batch
+            chosen = [self._pairs[place] for place in order[start : start + self.recipe.batch]]
+            yield PairBatch(
+                tuple(video for video, _ in chosen), tuple((text,) for _, text in chosen)
+            )
 
     def _captions(self, video: int, draw: Draw) -> tuple[int, ...]:
         texts = self.material.texts_of[video]
@@ -265,6 +275,9 @@ class Trainer:
             )
         clip_gradients(self.trainee.module.parameters(), self.recipe.clip_norm)
         self.optimiser.step()
+        anchor = self.recipe.anchor
+        if anchor:
+            pull_back(self.optimiser, self._first, strength=anchor, share=share)
         with torch.no_grad():
             self.trainee.log_scale.clamp_(0.0, math.log(LARGEST_SCALE))
         self.progress.step += 1
@@ -285,26 +298,36 @@ class Trainer:
     # -- validation and checkpoints -------------------------------------------------------------
 
     def _validate(self, *, epoch: int, loss: float) -> None:
+        if not self.material.held_back:
+            self._note(epoch, loss, {})
+            return
         started = time.monotonic()
         texts, owner, videos = self.material.validation()
         # Before the first step an aligned head that starts as meanP is meanP.
         mixing = (self.trainee.settings.center_weight,) if epoch == 0 else None
         found = validate(self.trainee, texts, owner, videos, mixing=mixing)
-        better = self._best is None or found.score > self._best
+        if epoch == 0:
+            self._before = found.score
+        # The start is no end: weights between it and the best of the epochs are tried later.
+        better = epoch > 0 and (self._best is None or found.score > self._best)
         if better:
             self._best, self.progress.best_epoch = found.score, epoch
             self._best_state = copy.deepcopy(dict(self.trainee.module.state_dict()))
+        better = better and found.score > self._before
         self.progress.seconds += time.monotonic() - started
+        self._note(epoch, loss, found.as_dict())
+        self.watcher.validated(
+            EpochReport(epoch, self.recipe.epochs, loss, found, better, self.progress.seconds)
+        )
+
+    def _note(self, epoch: int, loss: float, validation: dict[str, Any]) -> None:
         self.progress.history.append(
             {
                 "epoch": epoch,
                 "loss": None if math.isnan(loss) else loss,
-                "validation": found.as_dict(),
+                "validation": validation,
                 "seconds": round(self.progress.seconds, 3),
             }
-        )
-        self.watcher.validated(
-            EpochReport(epoch, self.recipe.epochs, loss, found, better, self.progress.seconds)
         )
 
     def _save_in_time(self) -> None:
@@ -316,7 +339,7 @@ class Trainer:
         if not self.group.leads:
             return
         progress = self.progress
-        if self._best_saved != progress.best_epoch:
+        if self._best_state and self._best_saved != progress.best_epoch:
             self._best_saved = progress.best_epoch
             best = {"epoch": progress.best_epoch, "identity": self.identity}
             save_checkpoint(self.folder / BEST, {**best, "weights": self._best_state})
@@ -328,6 +351,7 @@ class Trainer:
                 "optimiser": self.optimiser.state_dict(),
                 "best_weights": self._best_state,
                 "best": list(self._best or ()),
+                "before": list(self._before),
                 "step": progress.step,
                 "best_epoch": progress.best_epoch,
                 "loss_sum": progress.loss_sum,
@@ -348,8 +372,8 @@ class Trainer:
         self.trainee.module.load_state_dict(content["weights"])
         self.optimiser.load_state_dict(content["optimiser"])
         self._best_state = content["best_weights"]
-        first, second = content["best"]
-        self._best = (first, second)
+        self._best = tuple(content["best"]) or None
+        self._before = tuple(content["before"])
         self.progress = Progress(
             step=content["step"],
             best_epoch=content["best_epoch"],

@@ -29,7 +29,7 @@ def gather(
     captions: Captions,
     later: Captions | None,
     *,
-    share: float,
+    share: float | None,
     seed: int,
     unreadable: Collection[Missing] = (),
 ) -> Gathered:
@@ -38,7 +38,7 @@ def gather(
     Args:
         captions: what to train on.
         later: a validation split of its own; without it ``share`` of the videos is held back,
-            drawn by ``seed``.
+            drawn by ``seed``, and with ``share`` None none is: they will be in turns.
         unreadable: videos that cannot be used although the library has them.
 
     Raises:
@@ -58,14 +58,16 @@ def gather(
         )
     stored = read_features(library, found, first_seconds=captions.first_seconds)
     pairs = Pairs.of(both, stored.paths)
-    if later is None:
+    if share is None:
+        train, held = list(range(len(pairs.videos))), list[int]()
+    elif later is None:
         count = validation_count(len(pairs.videos), share)
         train, held = hold_out(pairs.videos, count=count, seed=seed)
     else:
         last = frozenset(later.paths)
         held = [n for n, path in enumerate(pairs.videos) if path in last]
         train = [n for n, path in enumerate(pairs.videos) if path not in last]
-    if len(train) < 2 or not held:
+    if len(train) < 2 or not (held or share is None):
         raise DataError(
             f"--data {captions.file}: {len(train)} videos to train on and {len(held)} to validate "
             "on are in the library",

@@ -39,6 +39,11 @@ def best_segment(similarity: Tensor, video: Tensor, count: int) -> Tensor:
     return out.scatter_reduce(1, video.expand_as(similarity), similarity, "amax")
 
 
+def branches(text_parts: Sequence[Tensor], segment_parts: Sequence[Tensor]) -> list[Tensor]:
+    """The similarity of every text and segment in each branch: [N, D], [S, D] -> [N, S] each."""
+    return [text @ part.T for text, part in zip(text_parts, segment_parts, strict=True)]
+
+
 def batch_loss(
     text_parts: Sequence[Tensor],
     segment_parts: Sequence[Tensor],
@@ -61,7 +66,7 @@ def batch_loss(
         scale: exp(logit_scale).
     """
     losses = [
-        weight * contrast(scale * best_segment(text @ segment.T, video, videos), owner)
-        for weight, text, segment in zip(weights, text_parts, segment_parts, strict=True)
+        weight * contrast(scale * best_segment(similarity, video, videos), owner)
+        for weight, similarity in zip(weights, branches(text_parts, segment_parts), strict=True)
     ]
     return torch.stack(losses).sum()

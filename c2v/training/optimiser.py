@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch  # noqa: TID253
@@ -75,13 +75,14 @@ def _below(name: str, layers: int) -> bool:
 def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.optim.Optimizer:
     """AdamW or BertAdam over the weights that learn, in groups of rate and decay.
 
-    Matrices decay; biases, norms, embeddings of single things and the temperature do not.
+    With AdamW matrices decay; biases, norms, embeddings of single things and the temperature do
+    not. BertAdam is here to train as the papers do: all decays but biases.
     """
     keep_caches_here()
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            decay = recipe.weight_decay if parameter.ndim >= 2 else 0.0
+            decay = recipe.weight_decay if _decays(name, parameter, recipe) else 0.0
             groups.setdefault((_rate(name, recipe), decay), []).append(parameter)
     described: list[dict[str, Any]] = [
         {"params": parameters, "lr": rate, "weight_decay": decay, "peak": rate}
@@ -97,6 +98,12 @@ def make_optimiser(module: nn.Module, recipe: Recipe, *, steps: int) -> torch.op
             eps=EPSILON,
         )
     return torch.optim.AdamW(described, lr=recipe.learning_rate, betas=BETAS, eps=EPSILON)
+
+
+def _decays(name: str, parameter: nn.Parameter, recipe: Recipe) -> bool:
+    if recipe.optimiser == "bertadam":
+        return "bias" not in name
+    return parameter.ndim >= 2
 
 
 def _rate(name: str, recipe: Recipe) -> float:
@@ -120,6 +127,26 @@ def set_rates(optimiser: torch.optim.Optimizer, *, step: int, steps: int, warmup
     for group in optimiser.param_groups:
         group["lr"] = group["peak"] * share
     return share
+
+
+@torch.no_grad()
+def pull_back(
+    optimiser: torch.optim.Optimizer,
+    first: Mapping[nn.Parameter, torch.Tensor],
+    *,
+    strength: float,
+    share: float,
+) -> None:
+    """p <- p - strength rate (p - p_0): decay, but towards the first weights instead of 0.
+
+    Source: Li et al. 2018, "Explicit inductive bias for transfer learning" (L2-SP), decoupled from
+    the moments as AdamW decouples its decay. ``share`` is that of the peak rate in this step.
+    """
+    for group in optimiser.param_groups:
+        step = min(1.0, strength * share * group["peak"])
+        for parameter in group["params"]:
+            if parameter in first:
+                parameter.lerp_(first[parameter], step)
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], norm: float) -> float:

@@ -23,8 +23,16 @@ SMALL_PAIRS = 20_000
 SMALL_LAYERS = 2
 """Layers of the temporal transformer for few pairs; the published four need more data."""
 LARGE_VIDEOS = 5_000
+FEW_VIDEOS = 50
+"""Below that many every video is held back once, and a head without time is trained: the order of
+frames is not learnt from so few."""
+FOLDS = 5
 FEWEST_STEPS = 400
+FEWEST_STEPS_OF_FEW = 200
 MOST_EPOCHS = 200
+_STRONGEST_ANCHOR, _ANCHORED_PAIRS = 20.0, 200
+VALIDATION = 0.1
+"""Share of the videos that is held back where nothing else is said."""
 FEWEST_VALIDATION = 8
 """Videos of a validation split, where there are twice as many to train on."""
 
@@ -38,6 +46,9 @@ class Recipe:
     epochs: int
     batch: int = 64
     """Videos a step, over all processes, each with its captions: the negatives of one another."""
+    pairs: bool = False
+    """Every caption with its video is an example of its own, as in the papers: two of one video may
+    stand in a step, and what does not fill the last step of an epoch is left out."""
     captions_a_video: int = 8
     """At most so many captions of a video in one step, drawn anew each time."""
     segments_a_video: int = 4
@@ -58,9 +69,15 @@ class Recipe:
     clip_norm: float = 1.0
     noise: float = 0.3
     """Of stage-1 features while training, in their own standard deviations (head only)."""
+    guard: bool = False
+    """Whether no weights are taken that forgot what the start knew (:mod:`c2v.training.guard`)."""
+    anchor: float = 0.0
+    """Share of the way back to the start a step, times the rate: L2 towards the first weights."""
     branch_weight: float = 0.5
     """w of the loss: global and aligned branch (CLIP2Video)."""
-    validation: float = 0.1
+    validation: float = VALIDATION
+    folds: int = 0
+    """Parts that are held back in turn; 0 holds back one share of the videos, once."""
     patience: int = 0
     """Epochs without a better validation after which to stop; 0 is a sixth of all, at least 8, and
     none once everything held back stands first."""
@@ -97,7 +114,8 @@ class Recipe:
 def epochs_for(videos: int, batch: int) -> int:
     """As many passes as make ``FEWEST_STEPS`` steps, at least CLIP4Clip's five."""
     steps = math.ceil(videos / batch)
-    return min(MOST_EPOCHS, max(5, math.ceil(FEWEST_STEPS / steps)))
+    fewest = FEWEST_STEPS_OF_FEW if videos < FEW_VIDEOS else FEWEST_STEPS
+    return min(MOST_EPOCHS, max(5, math.ceil(fewest / steps)))
 
 
 def batch_for(videos: int) -> int:
@@ -115,3 +133,11 @@ def validation_count(videos: int, share: float) -> int:
     """How many videos to hold back: the share, at least 8 where that leaves two thirds."""
     count = max(round(share * videos), min(FEWEST_VALIDATION, videos // 3))
     return max(1, min(count, videos - 2))
+
+
+def anchor_for(pairs: int) -> float:
+    """How strongly few pairs are held at the start; 1 at 200 pairs, less for more.
+
+    At the rates of a head and its some hundred steps 1 takes back a fifth of what moved.
+    """
+    return min(_STRONGEST_ANCHOR, _ANCHORED_PAIRS / pairs)

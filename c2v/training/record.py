@@ -19,15 +19,17 @@ from c2v.encoder.trained_bundle import save_bundle
 from c2v.evaluation.captions import Captions
 from c2v.files.writing import write_file
 from c2v.training.choices import Planned
-from c2v.training.loop import Outcome
 from c2v.training.material import Gathered
+from c2v.training.outcome import Outcome
 from c2v.training.trainee import Trainee
 
 METRICS_NAME = "metrics.json"
 
 
-def identity(bundle: Bundle, given: Gathered, planned: Planned) -> str:
-    """What a checkpoint has to agree with: data, features, start and settings."""
+def identity(
+    bundle: Bundle, given: Gathered, planned: Planned, everyday: Sequence[str] = ()
+) -> str:
+    """What a checkpoint has to agree with: data, features, start, settings, what is guarded."""
     frames = hashlib.blake2b(digest_size=8)
     for segments in given.stored.segments:
         for features in segments:
@@ -43,6 +45,7 @@ def identity(bundle: Bundle, given: Gathered, planned: Planned) -> str:
         list(material.held_back),
         frames.hexdigest(),
         planned.as_dict(),
+        list(everyday),
     )
     encoded = json.dumps(content, sort_keys=True).encode("utf-8", "surrogateescape")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
@@ -74,6 +77,7 @@ def save(
         "before": outcome.before,
         "after": outcome.after,
         "best_epoch": outcome.best_epoch,
+        "choice": None if outcome.choice is None else outcome.choice.as_dict(),
         "seconds": round(outcome.seconds, 3),
         "logit_scale": float(trainee.log_scale.detach().exp()),
         "history": outcome.history,

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch  # noqa: TID253
-from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder, check_free, find_bundle
 from c2v.errors import ModelError, UsageError
 from c2v.evaluation.captions import Captions
-from c2v.evaluation.stored import Missing, embed_texts, too_long
+from c2v.evaluation.published_videos import Protocol
+from c2v.evaluation.stored import Missing, too_long
 from c2v.library import Store
 from c2v.library.refusals import check_towers
 from c2v.training.choices import Choices, Planned, plan
+from c2v.training.cross_validation import Turns, folds_begun, forget_checkpoints, part_in_folds
 from c2v.training.distributed import Group
 from c2v.training.frame_cache import DecodedFrames, decoded_frames
-from c2v.training.loop import BEST, LAST, Material, Outcome, Trainer, Watcher
+from c2v.training.guard import Guard
+from c2v.training.held_back import run_once
+from c2v.training.interpolation import weights_of
+from c2v.training.loop import LAST, Material, Trainer, Watcher
 from c2v.training.material import Gathered, gather
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import freeze
-from c2v.training.ragged import Ragged
+from c2v.training.outcome import Outcome
+from c2v.training.recipe import FEW_VIDEOS, VALIDATION
 from c2v.training.record import facts, identity, save
-from c2v.training.start import first_scale
-from c2v.training.trainee import Features, HeadTrainee, Trainee
-from c2v.training.validation import embed
-
-_THREADS_WITH_SAME_BITS = 2
-_VIDEOS_OF_FIRST_SCALE = 512
+from c2v.training.stored_trainee import guard_of, stored_trainee
+from c2v.training.trainee import Trainee
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +75,10 @@ class Finetuned:
             "videos": self.videos,
             "held_back": self.held_back,
             "missing": [{"path": miss.path, "reason": miss.reason} for miss in self.missing],
-            "before": outcome.before,
-            "after": outcome.after,
+            "before": outcome.before or None,
+            "after": outcome.after or None,
             "best_epoch": outcome.best_epoch,
+            "choice": None if outcome.choice is None else outcome.choice.as_dict(),
             "epochs": outcome.history[-1]["epoch"],
             "elapsed_s": round(outcome.seconds, 3),
             "logs": str(self.logs),
@@ -99,7 +98,11 @@ class Run:
     resume: bool = False
     overwrite: bool = False
     keep: bool = False
-    """Write a model also where no epoch was better than the beginning."""
+    """Write a model also where nothing was better than the beginning."""
+    paper: Protocol | None = None
+    """Whose frames and how many words the towers are trained on; None is c2v's own way."""
+    everyday: Sequence[str] = ()
+    """Sentences that stand for what the start knew; none of them: it may forget what it likes."""
 
     @property
     def folder(self) -> Path:
@@ -109,7 +112,7 @@ class Run:
     @property
     def begun(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return (self.folder / LAST).exists()
+        return (self.folder / LAST).exists() or folds_begun(self.folder)
 
     def check(self) -> None:
         """Say before any work that the name is taken.
@@ -135,8 +138,7 @@ class Run:
 
     def forget(self) -> None:
         """Delete the checkpoints, so that the name is free; the log stays."""
-        for name in (LAST, BEST):
-            (self.folder / name).unlink(missing_ok=True)
+        forget_checkpoints(self.folder)
 
     def preparing(self, what: str) -> Callable[[int, int], None]:
         """Passes on to the watcher how far something before the first step is.
@@ -183,17 +185,12 @@ def train_bundle(
     given, frames = _given(library, bundle, captions, validation, choices, run)
     planned = _plan(choices, bundle, given)
     trainee = _trainee(bundle, given, frames, planned, run)
-    trainer = Trainer(
-        trainee,
-        given.material,
-        planned.recipe,
-        folder=run.folder,
-        identity=identity(bundle, given, planned),
-        watcher=run.watcher,
-        group=run.group,
-        stop=run.stop,
-    )
-    outcome = trainer.run(resume=run.resume)
+    guard = None
+    if planned.recipe.guard and run.everyday:
+        seed, device = planned.recipe.seed, run.device
+        guard = guard_of(bundle, trainee, given, run.everyday, seed=seed, device=device)
+    whole = identity(bundle, given, planned, run.everyday)
+    outcome = _outcome(trainee, given, planned, run, guard, whole)
     directory = None
     worth_it = outcome.was_worth_it or run.keep
     if not outcome.interrupted and run.group.leads and not worth_it:
@@ -229,8 +226,14 @@ def check_choices(choices: Choices, bundle: Bundle, captions: Captions) -> None:
 
 
 def _plan(choices: Choices, bundle: Bundle, given: Gathered) -> Planned:
-    count = len(given.material.train)
-    return plan(choices, bundle, pairs=len(given.pairs.texts), videos=count)
+    material = given.material
+    return plan(
+        choices,
+        bundle,
+        pairs=len(given.pairs.texts),
+        videos=len(material.train),
+        in_turns=not material.held_back,
+    )
 
 
 def _given(
@@ -242,9 +245,12 @@ def _given(
     run: Run,
 ) -> tuple[Gathered, DecodedFrames | None]:
     """What there is to learn from; with frames where the towers are trained."""
-    share, seed = choices.validation, choices.seed
+    share, seed = choices.validation or VALIDATION, choices.seed
     given = gather(library, captions, later, share=share, seed=seed)
     if _plan(choices, bundle, given).recipe.train != "all":
+        few = len(given.pairs.videos) < FEW_VIDEOS
+        if few and later is None and choices.validation is None:
+            given = gather(library, captions, None, share=None, seed=seed)
         return given, None
     from c2v.training.towers import check_trainable
 
@@ -255,6 +261,7 @@ def _given(
         first_seconds=captions.first_seconds,
         group=run.group,
         on_progress=run.preparing("decoding videos"),
+        published=run.paper.sampling if run.paper else None,
     )
     lost = frames.unreadable
     if lost:
@@ -281,49 +288,57 @@ def _trainee(
 ) -> Trainee:
     """What learns, its frozen weights switched off."""
     if frames is None:
-        trainee: Trainee = _head_trainee(bundle, given, planned, run)
+        trainee: Trainee = stored_trainee(
+            bundle,
+            given,
+            planned,
+            device=run.device,
+            on_progress=run.preparing("reading captions"),
+        )
     else:
         from c2v.training.towers import tower_trainee
 
-        trainee = tower_trainee(bundle, given.pairs, frames, planned, device=run.device)
+        trainee = tower_trainee(
+            bundle,
+            given.pairs,
+            frames,
+            planned,
+            device=run.device,
+            most_tokens=run.paper.most_tokens if run.paper else None,
+        )
     freeze(trainee.module, planned.recipe)
     return trainee
 
 
-def _head_trainee(bundle: Bundle, given: Gathered, planned: Planned, run: Run) -> HeadTrainee:
-    if run.device == "cpu":
-        torch.set_num_threads(min(torch.get_num_threads(), _THREADS_WITH_SAME_BITS))
-    head = planned.first_head(bundle)
-    where = torch.device(run.device)
-    rows: list[NDArray[np.float16]] = []
-    segments_of: list[list[int]] = []
-    for segments in given.stored.segments:
-        segments_of.append(list(range(len(rows), len(rows) + len(segments))))
-        rows += list(segments)
-    tokens = embed_texts(
-        bundle,
-        given.pairs.texts,
-        pooled=not head.settings.aligned,
-        on_progress=run.preparing("reading captions"),
-    )
-    features = Features(
-        tokens=Ragged(tokens, device=where),
-        frames=Ragged(rows, device=where),
-        segments_of=segments_of,
-        noise=planned.recipe.noise,
-    )
-    trainee = HeadTrainee(head, features, scale=1.0).to(where)
-    scale = _scale(bundle, trainee, given.material)
-    with torch.no_grad():
-        trainee.log_scale.fill_(float(np.log(scale)))
-    return trainee
+def _outcome(
+    trainee: Trainee,
+    given: Gathered,
+    planned: Planned,
+    run: Run,
+    guard: Guard | None,
+    whole: str,
+) -> Outcome:
+    """Train, in turns or once; the trainee then holds what is to be written."""
+    start, recipe = weights_of(trainee), planned.recipe
 
+    def make(material: Material, folder: Path, name: str, watcher: Watcher) -> Trainer:
+        trainee.module.load_state_dict(start)
+        return Trainer(
+            trainee,
+            material,
+            recipe,
+            folder=folder,
+            identity=name,
+            watcher=watcher,
+            group=run.group,
+            stop=run.stop,
+        )
 
-def _scale(bundle: Bundle, trainee: HeadTrainee, material: Material) -> float:
-    videos = list(material.train[:_VIDEOS_OF_FIRST_SCALE])
-    texts = [material.texts_of[video][0] for video in videos]
-    text, segment, place = embed(trainee, texts, videos)
-    first = [place.index(number) for number in range(len(videos))]
-    return first_scale(
-        bundle, trainee.head, text[0].numpy(), segment[0].numpy()[first], np.arange(len(videos))
+    if not recipe.folds:
+        trainer = make(given.material, run.folder, whole, run.watcher)
+        return run_once(trainer, guard, resume=run.resume)
+    folds = part_in_folds(len(given.material.train), recipe.folds, seed=recipe.seed)
+    turns = Turns(
+        folds, given.material, recipe, run.folder, whole, run.watcher, run.group, guard, make
     )
+    return turns.run(resume=run.resume)

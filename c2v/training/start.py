@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor  # noqa: TID253
 
 from c2v.encoder.bundle import Bundle
-from c2v.encoder.clip_bundle import EXTRA_NAME, HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
+from c2v.encoder.clip_bundle import HEAD_NAME, IMAGE_NAME, TEXT_NAME, join_towers
 from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.build import build_head
 from c2v.encoder.heads.initialise import init_from_clip, init_identity
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings, HeadType
+from c2v.encoder.logits import EXTRA_NAME, read_logits
 from c2v.encoder.tensors import read_tensors
+from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError, UsageError
 from c2v.nearest import one_of
 from c2v.training.objective import contrast
@@ -41,7 +43,7 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
     if init is None:
         if trained and same:
             return "model"
-        return "identity" if small or bundle.config.text.family != "clip" else "clip"
+        return "identity" if small or not _has_clip_blocks(bundle) else "clip"
     if init not in get_args(Start):
         raise UsageError(f"--init {init}", hint=one_of(init, get_args(Start)))
     if init == "model" and not (trained and same):
@@ -84,7 +86,7 @@ def first_head(
         # depends on the longest one beside it. New weights need not be trained so.
         strict_difference_mask=True,
     )
-    clip = clip_state(bundle)
+    clip = clip_state(bundle) if start == "clip" or _has_clip_blocks(bundle) else None
     if start == "clip":
         settings, state = init_from_clip(settings, _needed(bundle, clip), seed=seed)
     else:
@@ -131,6 +133,39 @@ def _with_projections(
     return build_head(settings, weights)
 
 
+def is_openai_clip(bundle: Bundle) -> bool:
+    """Whether both towers are OpenAI's CLIP (ViT, causal text): those that can be trained."""
+    if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
+        return False
+    text = TextArchitecture.from_settings(bundle.config.text.settings)
+    vision = bundle.config.image.settings["vision_cfg"]
+    known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
+    return (
+        bool(bundle.config.image.settings["quick_gelu"])
+        and text.causal
+        and text.pool == "end"
+        and text.activation == "quick_gelu"
+        and text.projection
+        and not text.projection_bias
+        and not text.class_token
+        and set(vision) <= known
+        and isinstance(vision["layers"], int)
+    )
+
+
+def _has_clip_blocks(bundle: Bundle) -> bool:
+    """Whether blocks of the text tower can be copied into a head: it is as wide as the features,
+    and has a position for each frame."""
+    if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
+        return False
+    text = TextArchitecture.from_settings(bundle.config.text.settings)
+    wide = text.width == bundle.feature_dim and text.mlp_width == 4 * text.width
+    return (
+        wide
+        and text.context >= HeadSettings(type="meanP", feature_dim=bundle.feature_dim).positions
+    )
+
+
 def clip_state(bundle: Bundle) -> dict[str, Tensor] | None:
     """Both towers under CLIP's names, or None where they are no CLIP."""
     if bundle.config.text.family != "clip" or bundle.config.image.family != "open_clip":
@@ -161,10 +196,9 @@ def first_scale(
     An encoder that does not say how sharp its scores are is asked: the temperature under which
     the contrast of ``texts`` [N, D] (unit) and ``videos`` [M, D] (unit) is smallest.
     """
-    if EXTRA_NAME in bundle.config.files:
-        extra = read_tensors(bundle.directory / EXTRA_NAME)
-        if "logit_scale" in extra:
-            return min(_CLIP_SCALE, float(np.exp(extra["logit_scale"])))
+    logits = read_logits(bundle.directory, bundle.config)
+    if logits is not None:
+        return min(_CLIP_SCALE, logits.scale)
     similarity = torch.from_numpy(np.ascontiguousarray(texts @ videos.T))
     numbers = torch.from_numpy(owner)
     losses = [float(contrast(scale * similarity, numbers)) for scale in _SCALES]

@@ -24,7 +24,7 @@ from c2v.errors import ModelError, UsageError
 from c2v.training.choices import Planned
 from c2v.training.frame_cache import DecodedFrames
 from c2v.training.pairs import Pairs
-from c2v.training.start import clip_state, first_scale
+from c2v.training.start import clip_state, first_scale, is_openai_clip
 from c2v.training.trainee import Draw, Parts, Trainee
 
 
@@ -81,17 +81,25 @@ class TowerTrainee(nn.Module):
         rows = self._rows[np.asarray(videos)]
         device = self.log_scale.device
         pixels = torch.from_numpy(self._frames.pixels[rows]).to(device)  # [B, T, side, side, 3]
+        mask = torch.from_numpy(self._frames.present[rows]).to(device)  # [B, T]
         clips = normalised(pixels, mean=self.get_buffer("mean"), std=self.get_buffer("std"))
+        # Zero as in the papers' loaders: a difference block of theirs sees the first one.
+        clips = clips * mask[:, :, None, None, None]
         features = self.towers.encode_clips(clips)
-        mask = torch.from_numpy(self._frames.present[rows]).to(device)
         parts = self.head.video_parts(features, mask.to(features.dtype))
         return parts, list(range(len(rows)))
 
 
 def tower_trainee(
-    bundle: Bundle, pairs: Pairs, frames: DecodedFrames, planned: Planned, *, device: str
+    bundle: Bundle,
+    pairs: Pairs,
+    frames: DecodedFrames,
+    planned: Planned,
+    *,
+    device: str,
+    most_tokens: int | None = None,
 ) -> TowerTrainee:
-    """Towers and head of ``bundle``, ready to be trained.
+    """Towers and head of ``bundle``, ready to be trained, on at most so many tokens a text.
 
     Raises:
         ModelError: the towers are of a layout that cannot be trained.
@@ -104,7 +112,7 @@ def tower_trainee(
             hint="--train head, or another --model",
         )
     head = planned.first_head(bundle)
-    ids, mask = bundle.tokenizer.encode(list(pairs.texts))
+    ids, mask = bundle.token_ids(pairs.texts, most_tokens=most_tokens)
     rows = np.asarray([frames.row[path] for path in pairs.videos], np.int64)
     image = bundle.config.image
     return TowerTrainee(
@@ -130,19 +138,7 @@ def tower_state(trainee: Trainee) -> dict[str, Tensor]:
 
 def check_trainable(bundle: Bundle) -> None:
     """Raises ModelError unless the towers are OpenAI's CLIP (ViT, causal text)."""
-    text = TextArchitecture.from_settings(bundle.config.text.settings)
-    vision = bundle.config.image.settings["vision_cfg"]
-    known = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
-    plain = (
-        bundle.config.image.settings["quick_gelu"]
-        and text.causal
-        and text.pool == "end"
-        and text.activation == "quick_gelu"
-        and not text.projection_bias
-        and set(vision) <= known
-        and isinstance(vision["layers"], int)
-    )
-    if not plain:
+    if not is_openai_clip(bundle):
         raise ModelError(
             f"the towers of {bundle.name} are not OpenAI's CLIP: only their head can be trained",
             hint="--train head",

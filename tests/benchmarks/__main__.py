@@ -30,6 +30,7 @@ MEASUREMENTS = {
     "overlap": "tests.benchmarks.overlap",
     "memory": "tests.benchmarks.memory",
     "reembedding": "tests.benchmarks.reembedding",
+    "encoder-costs": "tests.benchmarks.encoder_costs",
 }
 """Name on the command line: module with a function ``measure``."""
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from c2v.cli.app import run
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SENTENCES = {
@@ -70,11 +73,57 @@ def test_what_cannot_be_read_is_listed(c2v: Run, captions: Path, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("option", "value", "hint"),
-    [("--protocol", "clip5clip", "clip4clip"), ("--ties", "fair", "optimistic")],
+    [
+        ("--protocol", "clip5clip", "did you mean clip4clip?"),
+        ("--ties", "fair", "optimistic"),
+        ("--normalize", "softmax", "dual-softmax"),
+        ("--split", "dev", "one of train, val, test"),
+    ],
 )
 def test_a_word_that_is_none_of_them(
     c2v: Run, captions: Path, option: str, value: str, hint: str
 ) -> None:
     done = c2v("evaluate", "--data", captions, "--model", "mini", option, value, code=2)
-    assert f"{option} {value}" in done.stderr
+    assert f"error: {option} {value}: no such" in done.stderr
     assert hint in done.stderr
+
+
+# -- in this process: what is said before anything is measured -------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "error", "hint"),
+    [
+        (["--data", "msvd"], 2, "--data msvd needs the folder of its files", "--videos DIR"),
+        (["--data", "msvd", "--videos", "gone"], 2, "--videos gone: no such folder", "check the"),
+        (["--data", "msvd", "--videos", "."], 1, "test_list.txt: no such file", "--annotations"),
+        (["--data", "msvdd"], 1, "no benchmark of that name", "did you mean msvd?"),
+        (["--data", "own.csv"], 1, "not one of its videos can be ranked", "--videos DIR"),
+        (["--data", "gone.csv"], 1, "--data gone.csv: No such file", "check the path"),
+        (["--data", "own.csv", "--annotations", "."], 2, "--annotations goes with", "one of"),
+        (["--data", "activitynet", "--videos", ".", "--split", "val"], 2, "activitynet has no val",
+         "one of train, test"),
+        (["--data", "./raw-captions.pkl"], 1, "no captions file by its extension",
+         "it is a file of msvd: --data msvd --annotations . --videos DIR"),
+        (["--data", "val_1.json"], 1, "not a sentence", "--data activitynet --annotations ."),
+        (["--data", "own.csv", "--normalize", "qb-norm", "--bank", "gone.csv"], 1,
+         "--bank gone.csv: No such file", "check the path"),
+        (["--data", "own.csv", "--per-query", "gone/ranks.csv"], 1,
+         "gone/ranks.csv cannot be written: there is no such folder", "mkdir -p gone"),
+        (["--data", "own.csv", "--html", "."], 1, ". cannot be written: it is a folder", ""),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_sentence_one_hint_and_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    words: list[str], code: int, error: str, hint: str,
+) -> None:  # fmt: skip
+    (tmp_path / "own.csv").write_text("video,caption\nx.mp4,a dog\n")
+    (tmp_path / "raw-captions.pkl").write_bytes(pickle.dumps({"a": [["a", "man"]]}))
+    (tmp_path / "val_1.json").write_text('{"v_a": {"duration": 1, "sentences": ["one"]}}')
+    monkeypatch.chdir(tmp_path)
+    assert run(["evaluate", *words, "--protocol", "clip4clip", "--model", "mini"]) == code
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("error: ")
+    assert error in first
+    assert second.startswith("hint: ")
+    assert hint in second

@@ -56,7 +56,7 @@ def options(data: Path, name: str, *, epochs: int, keep: bool = True) -> list[st
     return [
         "finetune", "--data", str(data), "--name", name, "--library", str(data.parent / "library"),
         "--head", "clip2video", "--epochs", str(epochs), "--patience", str(epochs), "--batch", "4",
-        "--format", "json", *(["--keep"] if keep else []),
+        "--validation", "0.1", "--format", "json", *(["--keep"] if keep else []),
     ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Fetching from a hub of our own: the real client of the Hugging Face hub, a server in the test."""
+"""Fetching open_clip's models from a hub of our own: a server in the test."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,8 +26,8 @@ from tests.toys import make_state
 NAME = "ViT-S-32-alt/toy"
 REPOSITORY = "toys/vit"
 
-# In a process of its own: the client reads its environment when it is imported. open_clip has no
-# toy model, so one tag is added to its table; all the rest is what a user runs.
+# In a process of its own: open_clip has no toy model, so one tag is added to its table; all the
+# rest is what a user runs.
 FETCH = """
 import sys, json, time
 import open_clip.pretrained as table
@@ -39,10 +40,12 @@ try:
     folder = fetch_bundle(
         sys.argv[1],
         announce=lambda line: print("announced", line),
+        remark=lambda line: print("remarked", line),
         on_progress=lambda done, total: seen.append((done, total)),
     )
     bundle = load_bundle(sys.argv[1], device="cpu")
     print(json.dumps({"folder": str(folder), "seen": seen, "source": bundle.config.source,
+                      "licence": bundle.config.licence,
                       "vectors": bundle.embed_text(["a dog"]).shape}))
 except C2VError as error:
     print(json.dumps({"error": error.message, "hint": error.hint}))
@@ -50,8 +53,7 @@ except C2VError as error:
 
 
 class Fetcher:
-    """Processes that fetch from one hub. The client has read where that is and where its cache is
-    when it was imported, so they are forks of one that has."""
+    """Processes that fetch from one hub, forks of one that has imported what that takes."""
 
     def __init__(self, hub: Any, forks: Any, cache: Path) -> None:
         self.hub, self._forks, self._cache = hub, forks, cache
@@ -69,7 +71,8 @@ class Fetcher:
         assert done.returncode == 0, done.stderr
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         assert "%|" not in done.stderr, "the client drew a bar of its own"
-        answer["announced"] = [line for line in done.stdout.splitlines() if "announced" in line]
+        for kind in ("announced", "remarked"):
+            answer[kind] = [line for line in done.stdout.splitlines() if line.startswith(kind)]
         return answer
 
 
@@ -124,14 +127,32 @@ def test_fetch_and_use(fetcher: Fetcher, hub: Any, home: Path, weights: bytes) -
     assert len(answer["seen"]) > 1
     assert len(answer["announced"]) == 1
     assert answer["announced"][0].startswith(f"announced fetching {NAME} from 127.0.0.1:")
+    page = "https://huggingface.co/toys/vit"
+    assert answer["remarked"] == [f"remarked licence of {NAME} unknown: see the page {page}"]
+    assert answer["licence"] == f"unknown: see {page}"
+    assert not list((home / "cache" / "downloads").iterdir())  # it has become a bundle
 
-    # Again from the client's cache, with nobody to ask.
-    asked = len(hub.asked)
-    other = home.parent / "other"
-    answer = fetcher.run(C2V_HOME=str(other), HF_HUB_OFFLINE="1")
-    assert left_over(other) == ["ViT-S-32-alt--toy"]
+
+def test_what_other_tools_have_fetched_is_not_fetched_again(
+    fetcher: Fetcher, hub: Any, home: Path, weights: bytes
+) -> None:
+    """From the cache of the hub's client, with nobody to ask; a wrong byte in it is seen."""
+    kept = fetcher._cache / "hub" / f"models--{REPOSITORY.replace('/', '--')}"
+    blob = kept / "blobs" / hashlib.sha256(weights).hexdigest()
+    pointer = kept / "snapshots" / ("0" * 40) / "open_clip_model.safetensors"
+    for folder in (blob.parent, pointer.parent):
+        folder.mkdir(parents=True)
+    blob.write_bytes(weights)
+    pointer.symlink_to(blob)
+    answer = fetcher.run(HF_HUB_OFFLINE="1")
+    assert left_over(home) == ["ViT-S-32-alt--toy"]
     assert answer["announced"] == []
-    assert len(hub.asked) == asked
+    assert len(answer["remarked"]) == 1  # the licence
+    assert hub.asked == []
+
+    blob.write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    answer = fetcher.run(HF_HUB_OFFLINE="1", C2V_HOME=str(home.parent / "other"))
+    assert "open_clip_model.safetensors is damaged: its SHA-256 is" in answer["error"]
 
 
 def test_pickled_weights_where_there_are_no_others(
@@ -151,7 +172,7 @@ def test_broken_transfer_leaves_no_bundle(
     hub.files["open_clip_model.safetensors"] = weights
     hub.breaks_after = len(weights) // 2
     answer = fetcher.run()
-    assert "could not be fetched" in answer["error"]
+    assert "open_clip_model.safetensors could not be fetched in full" in answer["error"]
     assert "\n" not in answer["error"]
     assert answer["hint"]
     assert left_over(home) == []
@@ -204,3 +225,8 @@ def test_tags_of_open_clip() -> None:
     assert model.repository == "timm/vit_base_patch32_clip_224.openai"
     assert model.files[0] == "open_clip_model.safetensors"
     assert model.preprocess.mean[0] == pytest.approx(0.48145466)
+    # OpenAI's were trained with QuickGELU, whatever the architecture is called.
+    for name, quick in (("ViT-B-16/openai", True), ("ViT-B-16/laion2b_s34b_b88k", False)):
+        found = fetch.hub_model(*name.split("/")).model
+        assert found is not None
+        assert found.get("quick_gelu", False) is quick

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,51 @@ def test_custom_text_layout(tmp_path: Path) -> None:
     assert load_bundle("custom").embed_text(["a dog"]).shape == (1, 32)
     origin = json.loads((bundle_folder("custom") / "origin.json").read_text())
     assert origin["towers"] == {}
+
+
+def test_a_light_install_imports_safetensors(
+    tmp_path: Path, run_python: Callable[..., str]
+) -> None:
+    """PE-Core as timm's repositories have it: told from its shapes, without PyTorch; what takes it
+    is said."""
+    from c2v.encoder.architecture import Preprocess, image_config, text_architecture
+    from c2v.encoder.known_architectures import known_architecture
+    from c2v.encoder.tensors import write_tensors
+    from c2v.encoder.towers.vision_shape import VisionShape
+
+    model = known_architecture("PE-Core-T-16-384")
+    assert model is not None
+    shape = VisionShape.of(image_config(model, Preprocess()))
+    assert shape is not None
+    shapes = {f"visual.{name}": size for name, size in shape.tensors().items()}
+    shapes |= {f"text.{name}": size for name, size in text_architecture(model).shapes().items()}
+    state = {name: np.full(size, 0.01, np.float16) for name, size in shapes.items()}
+    write_tensors(tmp_path / "pe.safetensors", state | {"logit_scale": np.ones((), np.float32)})
+    code = """
+import sys
+from pathlib import Path
+sys.modules["torch"] = sys.modules["open_clip"] = sys.modules["timm"] = None
+import numpy as np
+from c2v.encoder import load_bundle
+from c2v.encoder.catalogue import import_checkpoint
+from c2v.errors import MissingPartError
+folder = Path(sys.argv[1])
+import_checkpoint(folder / "pe.safetensors", name="pe")
+bundle = load_bundle("pe", precision="fp32")
+print(bundle.config.source)
+print(bundle.config.image.resize, bundle.config.image.interpolation, bundle.config.image.mean)
+print(bundle.embed_text(["a dog"]).shape, bundle.config.text.context)
+print(bundle.encode_frames(np.zeros((1, 384, 384, 3), np.uint8)).shape)
+(folder / "pe.bin").write_bytes(b"something else")
+try:
+    import_checkpoint(folder / "pe.bin", name="other")
+except MissingPartError as error:
+    print(error.message)
+"""
+    assert run_python(code, str(tmp_path)).splitlines() == [
+        "imported from pe.safetensors as PE-Core-T-16-384",
+        "squash bilinear (0.5, 0.5, 0.5)",
+        "(1, 512) 32",
+        "(1, 512)",
+        "c2v model import needs PyTorch and open_clip, which are not installed",
+    ]

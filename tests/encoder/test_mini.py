@@ -39,7 +39,7 @@ def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def test_the_folder_fits_in_a_wheel(mini: Bundle) -> None:
-    files = [path for path in mini.directory.iterdir() if path.is_file()]
+    files = [path for path in mini.directory.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 40 * MEGABYTE
     assert {"README.md", "config.json"} <= {path.name for path in files}
 
@@ -56,10 +56,10 @@ def test_the_card_says_what_a_user_must_know(mini: Bundle) -> None:
 
 def test_frames_become_features(mini: Bundle, pictures: NDArray[np.uint8]) -> None:
     features = mini.encode_frames(pictures)
-    assert features.shape == (20, 512)
+    assert features.shape == (20, 511)
     assert features.dtype == np.float32
     assert np.isfinite(features).all()
-    assert mini.encode_frames(pictures[:0]).shape == (0, 512)
+    assert mini.encode_frames(pictures[:0]).shape == (0, 511)
 
 
 def test_frames_do_not_depend_on_the_batch(mini: Bundle, pictures: NDArray[np.uint8]) -> None:
@@ -73,7 +73,7 @@ def test_frames_do_not_depend_on_the_batch(mini: Bundle, pictures: NDArray[np.ui
 
 def test_texts_become_one_token_each(mini: Bundle) -> None:
     features = mini.encode_text(["a dog", "two men play the guitar on a stage"])
-    assert features.tokens.shape == (2, 1, 512)
+    assert features.tokens.shape == (2, 1, 511)
     assert features.mask.shape == (2, 1)
     assert features.mask.all()
     np.testing.assert_array_equal(features.pooled(), features.tokens[:, 0])
@@ -91,7 +91,7 @@ def test_texts_of_any_kind_do_not_depend_on_the_batch(mini: Bundle) -> None:
 
 
 def test_no_text_at_all(mini: Bundle) -> None:
-    assert mini.embed_text([]).shape == (0, 512)
+    assert mini.embed_text([]).shape == (0, 511)
 
 
 def test_texts_that_mean_the_same_are_near(mini: Bundle) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from c2v.encoder.architecture import Preprocess, image_config
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.towers import precision
-from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape, round_blocks
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
 from c2v.encoder.towers.precision import (
     Choice,
     ProbedTower,
@@ -25,6 +25,8 @@ from c2v.encoder.towers.precision import (
     least_cosine,
     probe_images,
 )
+from c2v.encoder.towers.vision_layers import round_blocks
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import ModelError, UsageError
 
 from .conftest import TINY
@@ -174,8 +176,8 @@ def test_graph_equals_open_clip(tiny: Bundle, tiny_folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"timm_model_name": "fastvit"}, {"layers": [3, 4, 6, 3]}, {"attentional_pool": True},
-     {"patch_size": 7}, {"no_ln_pre": True}],
+    [{"timm_model_name": "fastvit"}, {"layers": [3, 4, 6, 3]}, {"attentional_pool": "cascade"},
+     {"patch_size": 33}, {"qk_norm": True}, {"pool_type": "none"}],
 )  # fmt: skip
 def test_other_towers_are_left_to_torch(change: dict[str, Any]) -> None:
     image = image_config(TINY, Preprocess())
@@ -205,7 +207,7 @@ def test_int8_is_refused_where_it_cannot_be_done(tiny_folder: Path) -> None:
         make_clip_tower(tiny_folder, config, device="mps", precision="int8")
     with pytest.raises(UsageError, match="int4"):
         load_bundle(tiny_folder, precision="int4")
-    config.image.settings["vision_cfg"]["attentional_pool"] = True
+    config.image.settings["vision_cfg"]["timm_model_name"] = "convnext_base"
     assert VisionShape.of(config.image) is None
     with pytest.raises(ModelError, match="int8 was asked for, which tiny cannot do$") as caught:
         Bundle(tiny_folder, config, precision="int8").check_parts()  # before any work
@@ -215,7 +217,7 @@ def test_int8_is_refused_where_it_cannot_be_done(tiny_folder: Path) -> None:
 @pytest.mark.parametrize("name", ["fp32", "bf16", "fp16"])
 def test_a_precision_that_the_shipped_tower_has_not_is_refused(name: str) -> None:
     bundle = load_bundle("mini", precision=name)
-    assert bundle.embed_text(["a dog"]).shape == (1, 512)  # no picture, no such wish
+    assert bundle.embed_text(["a dog"]).shape == (1, 511)  # no picture, no such wish
     with pytest.raises(ModelError, match=f"{name} was asked for, .*mini .*computes in int8") as no:
         bundle.check_parts()
     assert "--precision auto" in no.value.hint

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from c2v.config import models_dir
-from c2v.encoder.architecture import model_config
 from c2v.encoder.bundle import load_bundle
 from c2v.encoder.catalogue import (
     choose_default,
@@ -21,6 +20,7 @@ from c2v.encoder.catalogue import (
 from c2v.encoder.registry import bundle_folder, find_bundle, list_bundles
 from c2v.encoder.sources import hub as fetch
 from c2v.encoder.sources.announcement import announcement
+from c2v.encoder.sources.origins import open_origin
 from c2v.errors import ModelError, UnreachableError
 
 
@@ -174,20 +174,18 @@ def test_default_is_the_big_model_where_it_can_be_had(offline: None, tiny_folder
 
 
 def test_the_line_before_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sizes are counted from the config; of an image tower out of timm nothing is known."""
+    """Sizes are those of the table; of what is not in it none is said."""
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
 
-    def line(name: str, architecture: str) -> str:
-        return announcement(name, model_config(architecture))
+    def line(name: str) -> str:
+        return announcement(name, open_origin())
 
-    assert line("ViT-B-32", "ViT-B-32-quickgelu").endswith("from huggingface.co (605 MB)")
-    assert line("x/y", "ViT-B-32-quickgelu").endswith("(about 605 MB)")
-    assert line("x/y", "ViT-L-14").endswith("(about 1710 MB)")
-    assert line("x/y", "PE-Core-B-16").endswith("(more than 1416 MB)")
+    assert line("ViT-B-32") == "fetching ViT-B-32 from huggingface.co (605 MB)"
+    assert line("ViT-L-14/openai").endswith("(about 1712 MB)")
+    assert line("PE-Core-B-16").endswith("(about 1792 MB)")
+    assert line("x/y") == "fetching x/y from huggingface.co"
     monkeypatch.setenv("HF_ENDPOINT", "https://me:secret@hub.example:8443/path")
-    assert "from hub.example:8443 (" in line("x/y", "ViT-L-14")
-    with pytest.raises(ModelError, match="hf_model_name"):  # nothing to fetch it for
-        line("x/y", "roberta-ViT-B-32")
+    assert "from hub.example:8443 (" in line("ViT-L-14/openai")
 
 
 def test_unknown_architecture_or_tag(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

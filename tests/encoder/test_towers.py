@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from c2v.encoder.architecture import (
     Preprocess,
+    architectures,
     clip_merges,
     image_config,
     model_config,
@@ -22,7 +24,7 @@ from c2v.encoder.clip_bundle import split_towers
 from c2v.encoder.tensors import read_tensors, write_tensors
 from c2v.encoder.text.tokenizer import ClipTokenizer
 from c2v.encoder.towers import ImageTower
-from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
 from c2v.encoder.towers.clip_image_torch import (
     TorchImageTower,
     load_visual,
@@ -30,6 +32,7 @@ from c2v.encoder.towers.clip_image_torch import (
 )
 from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
 from c2v.encoder.towers.precision import least_cosine
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.errors import DeviceError, ModelError
 from tests.toys import make_state
 
@@ -127,16 +130,32 @@ def test_text_tower_is_strict(tiny_state: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "reason"),
+    ("architecture", "changes", "reason"),
     [
-        ("xlm-roberta-base-ViT-B-32", "hf_model_name"),
-        ("coca_ViT-B-32", "embed_cls"),
-        ("ViT-B-16-SigLIP2", "tokenizer"),
+        ("ViT-B-16-SigLIP2", {}, "its tokenizer is that of timm/ViT-B-16-SigLIP2"),
+        ("ViT-B-16", {"pool_type": "none"}, "pools by 'none'"),
+        ("ViT-B-16", {"proj_type": "none", "width": 256}, "no projection from 256 to 512"),
+        ("ViT-B-16", {"qk_norm": True}, "uses qk_norm"),
+        ("ViT-B-16", {"vocab_size": 32000}, "its tokenizer is not CLIP's own"),
+        ("roberta-ViT-B-32", {"hf_pooler_type": "max_pooler"}, "max_pooler"),
+        ("roberta-ViT-B-32", {"hf_proj_type": "odd"}, "projection 'odd'"),
+        ("roberta-ViT-B-32", {"hf_model_name": "some/model"}, "some/model of transformers"),
+        ("roberta-ViT-B-32", {"hf_config": {"model_type": "gpt2"}}, "a 'gpt2' of transformers"),
+        ("roberta-ViT-B-32", {"hf_config": {"model_type": "bert"}}, "has no 'hidden_size'"),
     ],
 )
-def test_what_cannot_run_is_said(architecture: str, reason: str) -> None:
+def test_what_cannot_run_is_said(architecture: str, changes: dict[str, Any], reason: str) -> None:
+    model = copy.deepcopy(model_config(architecture))
+    model["text_cfg"] |= changes
     with pytest.raises(ModelError, match=reason):
-        text_config(model_config(architecture))
+        text_config(model)
+
+
+def test_every_text_tower_of_open_clip_is_understood() -> None:
+    for name in architectures("a test"):
+        shape = text_architecture(model_config(name))
+        again = type(shape).from_settings(json.loads(json.dumps(shape.settings())))
+        assert again == shape, name
 
 
 @pytest.mark.parametrize(

@@ -220,11 +220,32 @@ def test_paragraphs_are_joined(tmp_path: Path) -> None:
     assert captions.first_seconds == 31.0
 
 
-def test_another_number_of_videos_is_an_error(tmp_path: Path) -> None:
+def test_more_videos_than_the_split_has_are_an_error_and_fewer_no_benchmark(
+    tmp_path: Path,
+) -> None:
     msvd(tmp_path)
     lists(tmp_path, {"test": 669})
-    with pytest.raises(DataError, match="669 videos, the test split of msvd has 670"):
+    fewer = load_captions("msvd", videos=tmp_path)
+    assert (len(fewer.videos), fewer.benchmark) == (669, "")
+    assert "669 of the 670 videos of the test split of msvd" in fewer.remark
+    content = pickle.loads((tmp_path / "raw-captions.pkl").read_bytes())
+    content["test670"] = [["one", "more"]]
+    (tmp_path / "raw-captions.pkl").write_bytes(pickle.dumps(content))
+    lists(tmp_path, {"test": 671})
+    with pytest.raises(DataError, match="671 videos, the test split of msvd has 670"):
         load_captions("msvd", videos=tmp_path)
+
+
+def test_a_sentence_that_a_benchmark_says_twice_is_two_queries(tmp_path: Path) -> None:
+    """As the papers' code counts them; in a file of one's own it is one."""
+    lists(tmp_path, {"test": 2})
+    table = {"test0": [["a", "man"], ["a", "man"]], "test1": [["a", "dog"]]}
+    (tmp_path / "raw-captions.pkl").write_bytes(pickle.dumps(table))
+    captions = load_captions("msvd", videos=tmp_path)
+    assert captions.texts == ("a man", "a man", "a dog")
+    moved = captions.at({captions.paths[0]: "/elsewhere/test0.avi"}, {})
+    assert (moved.texts, moved.duplicates) == (captions.texts, 0)
+    assert moved.paths[:2] == ("/elsewhere/test0.avi",) * 2
 
 
 def test_videos_are_found_below_the_folder_and_missing_ones_named(tmp_path: Path) -> None:
@@ -252,3 +273,57 @@ def test_a_pickle_that_wants_to_run_something_is_refused(tmp_path: Path) -> None
 def test_a_missing_official_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"MSRVTT_JSFUSION_test.csv: no such file"):
         load_captions("msrvtt-9k", videos=tmp_path)
+
+
+def broken(folder: Path, name: str, content: Any, *, listed: str = "a\n") -> None:
+    """One file of a benchmark as it should not be, beside a list of one video."""
+    (folder / "test_list.txt").write_text(listed)
+    (folder / "val_ids.json").write_text('["v_a"]')
+    if isinstance(content, bytes):
+        (folder / name).write_bytes(content)
+    else:
+        text = content if isinstance(content, str) else json.dumps(content)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "name", "content", "said"),
+    [
+        ("msrvtt-9k", "MSRVTT_JSFUSION_test.csv", "key,sentence\n1,a\n", "no column 'video_id'"),
+        ("msrvtt-9k", "MSRVTT_JSFUSION_test.csv", "video_id,sentence\nv1\n", "row 1 has no 'sent"),
+        ("msrvtt-9k", "MSRVTT_JSFUSION_test.csv", "video_id,sentence\n" + "a" * 140_000, "line 2"),
+        ("msrvtt-9k", "MSRVTT_JSFUSION_test.csv", b"\xff\xfe\x00", "cannot be read"),
+        ("msrvtt-full", "MSRVTT_data.json", "[1]", "no list 'videos'"),
+        ("msrvtt-full", "MSRVTT_data.json", {"videos": [{"video_id": 5, "split": ""}]}, "no text"),
+        ("msrvtt-full", "test_videodatainfo.json", {"videos": [{}]}, "no 'video_id'"),
+        ("msrvtt-full", "MSRVTT_data.json", "[" * 100_000, "not valid JSON"),
+        ("msvd", "raw-captions.pkl", pickle.dumps([1]), "not a table of captions"),
+        ("msvd", "raw-captions.pkl", pickle.dumps({"a": 5}), "not a table of captions"),
+        ("msvd", "raw-captions.pkl", pickle.dumps({"a": [5]}), "not a sentence of words: 5"),
+        ("msvd", "raw-captions.pkl", pickle.dumps({"a": [[5]]}), "not a sentence of words"),
+        ("msvd", "raw-captions.pkl", b"not a pickle", "plain data"),
+        ("msvd", "raw-captions.pkl", b"", "plain data"),
+        ("vatex", "vatex_data.json", {"a": {"enCap": "one"}}, "no list of sentences 'enCap'"),
+        ("vatex", "vatex_data.json", [], "not an object of videos"),
+        ("vatex", "vatex_data.json", {"b": {"enCap": ["one"]}}, "no sentence of video a"),
+        ("vatex", "vatex_data.json", {"a": {"enCap": []}}, "video a has no sentence"),
+        ("vatex", "vatex_validation_v1.0.json", [{"videoID": 3}], "no text"),
+        ("vatex", "vatex_validation_v1.0.json", [{"videoID": "a"}], "no list of sentences"),
+        ("lsmdc", "LSMDC16_challenge_1000_publictect.csv", "clip\tone\n", "line 1: 2 columns"),
+        ("activitynet", "val_1.json", {"v_a": {"sentences": [1]}}, "no list of sentences"),
+        ("activitynet", "val_ids.json", {"v_a": 1}, "not a list of videos"),
+        ("activitynet", "val_ids.json", [1], "not a list of videos"),
+        ("didemo", "test_data.json", [{"video": "a.mov"}], "no 'description'"),
+        ("didemo", "test_data.json", [{"video": "a.mov", "description": 5}], "no text"),
+        ("didemo", "test_data.json", {"a.mov": "one"}, "is not a list"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_official_file_is_a_sentence(
+    tmp_path: Path, benchmark: str, name: str, content: Any, said: str
+) -> None:
+    broken(tmp_path, name, content)
+    with pytest.raises(DataError, match=said) as caught:
+        load_captions(benchmark, videos=tmp_path)
+    assert str(tmp_path) in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.hint

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 
 from c2v.errors import C2VError, MediaError
-from c2v.media.published_pictures import resize_and_crop
+from c2v.media.published_pictures import PillowShape, made_small, resize_and_crop
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -41,6 +42,24 @@ def test_what_torchvision_does() -> None:
         pixels = noise(height, width)
         wanted = np.asarray(crop(Image.fromarray(pixels)))
         np.testing.assert_array_equal(resize_and_crop(pixels, 64), wanted)
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("resize", ["shortest", "squash"])
+def test_what_open_clips_transform_does(resize: Any, interpolation: Any) -> None:
+    """PE-Core's pictures are squashed and bilinear, SigLIP's squashed and bicubic."""
+    transform = pytest.importorskip("open_clip.transform")
+    from PIL import Image
+
+    convert = transform.image_transform(
+        64, is_train=False, mean=(0.0,) * 3, std=(1.0,) * 3,
+        resize_mode=resize, interpolation=interpolation,
+    )  # fmt: skip
+    for height, width in ((120, 160), (201, 99), (50, 41), (64, 64), (64, 300)):
+        pixels = noise(height, width)
+        wanted = convert(Image.fromarray(pixels)).mul(255).round().byte().permute(1, 2, 0)
+        found = made_small(pixels, PillowShape(64, resize, interpolation))
+        np.testing.assert_array_equal(found, wanted.numpy())
 
 
 def test_pictures_that_are_none() -> None:

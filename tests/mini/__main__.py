@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.mini.evaluate import Recalls
 
 _SHIPPED = Path(__file__).parents[2] / "c2v" / "encoder" / "weights" / "mini"
+_README = Path(__file__).parents[2] / "README.md"
 _DATA = Path("../shared/data/flickr8k")
 _CLIPS = Path("../shared/data/msrvtt/clips")
 _COCO = Path("../shared/data/coco/captions_val2017.csv")
@@ -26,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # One BLAS thread, set before NumPy is loaded: sums must not depend on the number of cores.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
+        if options.figures:
+            _write_figures(options.out, options.data.parent)
+            return EXIT_OK
         if options.calibrate:
             _calibrate(options.data, options.clips, options.out)
             return EXIT_OK
@@ -57,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--evaluate", action="store_true", help="measure the bundle, do not train")
     parser.add_argument(
+        "--figures",
+        action="store_true",
+        help="measure and write the tables of the model card and the README, do not train",
+    )
+    parser.add_argument(
         "--calibrate", action="store_true", help="fit the constants of confidence, do not train"
     )
     parser.add_argument(
@@ -78,6 +87,16 @@ def _train(data: Path, coco: Path, out: Path) -> None:
     config = train_bundle(data, coco, out, Recipe(), on_step=_say)
     size_bytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     _say(f"{out}: {size_bytes / 1e6:.1f} MB, fingerprint {config.fingerprint}")
+
+
+def _write_figures(out: Path, data: Path) -> None:
+    from tests.mini.assemble import CARD_NAME
+    from tests.mini.figures import measured_table, write_table
+
+    table = measured_table(out, data)
+    for document in (out / CARD_NAME, _README):
+        write_table(document, table)
+    sys.stdout.write(table)
 
 
 def _calibrate(data: Path, clips: Path, out: Path) -> None:

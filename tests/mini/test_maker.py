@@ -9,19 +9,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from c2v.encoder.numpy_layers import unit
 from c2v.encoder.towers.onnx_image import OnnxImageTower, make_session
 from c2v.errors import DataError
 from tests.mini import __main__ as command
+from tests.mini.blend import Blend, Classifier, class_texts, fit_blend
 from tests.mini.calibration import best_range, calibrate
 from tests.mini.ensemble import Side, apply, fit_ensemble, join, principal_axes, turn
 from tests.mini.evaluate import recalls
+from tests.mini.figures import BEGIN, END, measured_table, table_of, write_table
 from tests.mini.fit import Recipe, contrast, fit
 from tests.mini.flickr import random_view, read_split
-from tests.mini.image_graph import round_kernel, write_image_graph
+from tests.mini.image_graph import Outputs, round_kernel, write_image_graph
 from tests.mini.lite0 import INPUT, POOLED_DIM, Layer, fold_norm, pooled
+from tests.mini.prototypes import Prototypes, class_centres
 from tests.mini.text_tensors import round_columns
 
 SMALL = Recipe(learned_dim=16, hidden_dim=32, passes=6, batch=32, warmup_steps=5)
+_SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 Array = NDArray[np.float32]
 
@@ -176,6 +181,95 @@ def test_a_data_set_that_is_not_whole(tmp_path: Path, capsys: pytest.CaptureFixt
         read_split(tmp_path, "test")
     assert command.main(["--evaluate", "--data", str(tmp_path)]) == 1
     assert "error:" in capsys.readouterr().err
+
+
+def test_the_readme_and_the_card_give_the_same_figures(tmp_path: Path) -> None:
+    root = Path(command.__file__).parents[2]
+    card = root / "c2v" / "encoder" / "weights" / "mini" / "README.md"
+    tables = [table_of(file.read_text("utf-8"), file) for file in (card, root / "README.md")]
+    assert tables[0] == tables[1]
+    assert tables[0].count("\n| ") == 6
+    copy = tmp_path / "README.md"
+    copy.write_text(f"before\n{BEGIN}\n{END}\nafter\n")
+    write_table(copy, "| a |\n")
+    write_table(copy, "| b |\n")
+    assert copy.read_text() == f"before\n{BEGIN}\n| b |\n{END}\nafter\n"
+    copy.write_text("nothing")
+    with pytest.raises(DataError, match="no marks"):
+        write_table(copy, "| a |\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _SHARED.is_dir(), reason="the clips and photos are not here")
+def test_the_figures_are_what_is_measured() -> None:
+    root = Path(command.__file__).parents[2]
+    measured = measured_table(command._SHIPPED, _SHARED)
+    assert table_of((root / "README.md").read_text("utf-8"), root / "README.md") == f"\n{measured}"
+
+
+def test_prototypes_are_what_the_classifier_calls_by_their_names() -> None:
+    random = np.random.default_rng(3)
+    photos = (random.standard_normal((400, 20)) @ random.standard_normal((20, 20))).astype("f4")
+    weights = random.standard_normal((30, 20)).astype("f4")
+    centres = class_centres(weights, photos)
+    away = centres - photos.mean(0)
+    assert ((away @ weights.T).argmax(1) == np.arange(30)).mean() > 0.8
+
+
+def test_training_on_classes_brings_them_to_their_texts(pairs: tuple[Array, Array]) -> None:
+    random = np.random.default_rng(4)
+    hidden = random.standard_normal((40, 8))
+    centres = (hidden @ random.standard_normal((8, 20))).astype("f4") * 3
+    texts = (hidden @ random.standard_normal((8, 12))).astype("f4")[:, None]
+    recipe = replace(SMALL, class_batch=40, class_weight=1.0, passes=30)
+    found = {}
+    for name, classes in (("with", Prototypes(centres, texts)), ("without", None)):
+        photo, caption, _ = fit(*pairs, recipe, classes)
+        scores = _score(photo, caption, centres, texts[:, 0])
+        found[name] = float((scores.argmax(1) == np.arange(40)).mean())
+    assert found["with"] > found["without"] + 0.3
+
+
+def test_a_blended_score_is_the_sum_of_both_spaces() -> None:
+    random = np.random.default_rng(5)
+    learned, other = random.standard_normal((2, 30, 12)).astype("f4")
+    pooled = random.standard_normal((30, 6)).astype("f4")
+    classes = Classifier(*(random.standard_normal(n).astype("f4") for n in ((9, 10), 10)))
+    shown = classes.probabilities(random.standard_normal((30, 9)).astype("f4"))
+    np.testing.assert_allclose(shown.sum(1), 1, atol=1e-6)
+    places = class_texts([random.standard_normal((10, 6)).astype("f4") for _ in range(2)])
+    blend = fit_blend(places, (learned, shown), [(other, pooled)], 18)  # all there are: a rotation
+
+    seen = 1.5 * (shown @ places - (shown @ places).mean(0))
+    expected = 0.7 * unit(learned) @ unit(other).T + 0.3 * seen @ unit(pooled).T
+    scores = blend.of_photos(learned, shown) @ blend.of_texts(other, pooled).T
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_the_graph_blends_as_numpy_does(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+
+    def matrix(*shape: int) -> Array:
+        made: Array = (random.standard_normal(shape) / shape[0] ** 0.5).astype("f4")
+        return made
+
+    side = {"mean": matrix(POOLED_DIM), "std": np.ones(POOLED_DIM, "f4")}
+    for name, size in (("linear", (POOLED_DIM, 8)), ("up", (POOLED_DIM, 6)), ("down", (6, 8))):
+        side |= {f"{name}.weight": matrix(*size), f"{name}.bias": matrix(size[1])}
+    blend = Blend(matrix(8, 7), matrix(5, 7), matrix(7), matrix(4, 7))
+    classes = Classifier(matrix(POOLED_DIM, 5), matrix(5))
+    pictures = random.integers(0, 256, (6, 224, 224, 3)).astype(np.uint8)
+    network = _network()
+    ranges = calibrate(network, pictures)
+    found = []
+    for name, outputs in (("pooled", None), ("all", Outputs(side, classes, blend))):
+        write_image_graph(tmp_path / name, network, ranges, outputs)
+        width = POOLED_DIM if outputs is None else 7
+        session = make_session(tmp_path / name, threads=1)
+        found.append(OnnxImageTower(session, feature_dim=width).encode(pictures))
+    pooled_features, blended = found
+    expected = blend.of_photos(apply(side, pooled_features), classes.probabilities(pooled_features))
+    assert np.abs(blended - expected).max() < 0.02 * np.abs(expected).max()  # 8-bit matrices
 
 
 def test_joined_members_score_as_the_mean_of_their_cosines(pairs: tuple[Array, Array]) -> None:

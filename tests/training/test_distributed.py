@@ -136,7 +136,7 @@ class Deadly(toys.Watch):
 with joined(torch.device("cpu")) as group, open_store(folder / "library") as library:
     watch = Deadly()
     run = Run(name="killed", watcher=watch, group=group, resume=group.attempt > 0, keep=True)
-    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
+    choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, validation=0.1)
     result = train_bundle(library, load_bundle("tiny", device="cpu"), captions, choices, run)
     if group.leads:
         facts = {"attempt": group.attempt, "done": watch.done, "size": group.size,
@@ -173,7 +173,9 @@ def test_a_killed_process_resumes_and_ends_like_one_process(tmp_path: Path, toys
     assert killed["done"] >= 2, "it went on from the checkpoint of the first epoch"
     with open_store(tmp_path / "library") as library:
         run = Run(name="alone", watcher=toys.Watch(), keep=True)  # type: ignore[attr-defined]
-        choices = Choices(head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9)
+        choices = Choices(
+            head="meanP", epochs=4, batch=8, learning_rate=1e-3, patience=9, validation=0.1
+        )
         alone = train_bundle(library, bundle, captions, choices, run)
     losses = [row["loss"] for row in alone.outcome.history[1:]]
     assert killed["losses"][1:] == pytest.approx(losses, rel=1e-4)

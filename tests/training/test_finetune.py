@@ -35,7 +35,7 @@ from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
 HEADS = ("meanP", "seqLSTM", "seqTransf", "clip2video")
-FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
+FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12, validation=0.1)
 
 
 Train = Callable[..., Finetuned]

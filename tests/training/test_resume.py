@@ -21,7 +21,7 @@ from c2v.library import Store
 from c2v.training.choices import Choices
 from c2v.training.run import Finetuned, Run, run_folder, train_bundle
 
-FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12)
+FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12, validation=0.1)
 Train = Callable[..., Finetuned]
 
 

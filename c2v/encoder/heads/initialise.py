@@ -122,9 +122,11 @@ def random_head(settings: HeadSettings, *, seed: int = 0) -> HeadModule:
 
 def _fits(settings: HeadSettings, clip_state: Mapping[str, Tensor]) -> bool:
     positions = clip_state.get("positional_embedding")
+    inner = clip_state.get(f"{_TEXT_BLOCKS}0.mlp.c_fc.weight")
     return (
         positions is not None
-        and f"{_TEXT_BLOCKS}0.ln_1.weight" in clip_state
+        and inner is not None
+        and inner.shape[0] == 4 * settings.feature_dim  # SigLIP's largest have 3.7362
         and positions.shape[1] == settings.feature_dim
         and positions.shape[0] >= settings.positions
     )

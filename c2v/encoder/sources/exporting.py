@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.clip_bundle import (
-    EXTRA_NAME,
     HEAD_NAME,
     IMAGE_NAME,
     ORIGIN_NAME,
@@ -19,6 +18,7 @@ from c2v.encoder.clip_bundle import (
     join_towers,
 )
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.logits import EXTRA_NAME
 from c2v.encoder.sources.official.keys import CLIP_PREFIX, join_official
 from c2v.encoder.tensors import read_tensors
 from c2v.errors import ModelError
@@ -38,8 +38,12 @@ def write_official(directory: Path, config: BundleConfig, file: Path) -> None:
         ModelError: its towers have no official layout, a file of it is damaged, or the new one
             cannot be written.
     """
-    if config.image.family != "open_clip" or config.text.family != "clip":
-        raise ModelError(f"{config.name} is not a CLIP model: it has no official layout")
+    is_clip = config.text.family == "clip" and config.text.tokenizer == "clip_bpe"
+    if config.image.family != "open_clip" or not is_clip:
+        raise ModelError(
+            f"{config.name} is not a CLIP model: it has no official layout",
+            hint=f"its weights are in {directory}",
+        )
     origin = _read_origin(directory / ORIGIN_NAME)
     towers = join_towers(
         read_tensors(directory / IMAGE_NAME),

@@ -9,10 +9,8 @@ Cleaning, cut rule and special tokens are those of CLIP and of CLIP2Video's toke
 from __future__ import annotations
 
 import bisect
-import html
 import re
-import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from c2v.encoder.bundle_config import TextConfig
 from c2v.encoder.made_once import made_once
 from c2v.encoder.tensors import read_tensors
+from c2v.encoder.text.cleaning import CLEANERS
 from c2v.errors import ModelError
 
 MERGES_NAME = "tokenizer.safetensors"
@@ -29,9 +28,6 @@ MERGES_NAME = "tokenizer.safetensors"
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 # The same for text that is all ASCII, which spares the import of the regex library.
 _ASCII_WORDS = _WORDS.replace(r"\p{L}", "a-zA-Z").replace(r"\p{N}", "0-9")
-# What ftfy would change in an ASCII text: entities (which may stand for anything), terminal
-# escapes and control characters.
-_FTFY_CHANGES = re.compile(r"&#?[0-9A-Za-z]{1,24};|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CACHED_WORDS = 1 << 16
 _NO_MERGE = 1 << 31
 
@@ -63,7 +59,7 @@ class ClipTokenizer:
     def __init__(self, pairs: NDArray[np.uint64], ids: NDArray[np.int32], config: TextConfig):
         """``pairs``: sorted [M], left id * 2^32 + right id; ``ids`` [M]: what the pair becomes."""
         self._config = config
-        self._clean = _CLEANERS[config.clean]
+        self._clean = CLEANERS[config.clean]
         # bisect over a memoryview takes a microsecond a look-up and nothing at start.
         self._pairs = memoryview(pairs.data)
         self._ids = memoryview(ids.data)
@@ -155,6 +151,10 @@ def load_tokenizer(directory: Path, config: TextConfig) -> TextTokenizer:
         from c2v.encoder.text.wordpiece import WordPieceTokenizer
 
         return WordPieceTokenizer.load(directory, config)
+    if config.tokenizer == "json":
+        from c2v.encoder.text.json_tokenizer import JsonTokenizer
+
+        return JsonTokenizer.load(directory, config)
     path = directory / MERGES_NAME
     merges = read_tensors(path)
     if set(merges) != {"pairs", "ids"} or merges["pairs"].shape != merges["ids"].shape:
@@ -178,37 +178,3 @@ def merge_table(merges: NDArray[np.integer[Any]]) -> dict[str, NDArray[Any]]:
     pairs = left << np.uint64(32) | right
     order = np.argsort(pairs)
     return {"pairs": pairs[order], "ids": (order + 512).astype(np.int32)}
-
-
-def _repair(text: str) -> str:
-    """Mojibake, entities (twice, as CLIP does) and outer blanks."""
-    if not text.isascii() or _FTFY_CHANGES.search(text):
-        import ftfy
-
-        text = ftfy.fix_text(text)
-    return html.unescape(html.unescape(text)).strip()
-
-
-def _whitespace(text: str) -> str:
-    return " ".join(_repair(text).split())
-
-
-def _lower(text: str) -> str:
-    return _whitespace(text).lower()
-
-
-def _canonicalize(text: str) -> str:
-    plain = _repair(text).replace("_", " ").translate(str.maketrans("", "", string.punctuation))
-    return " ".join(plain.lower().split())
-
-
-def _nothing(text: str) -> str:
-    return text
-
-
-_CLEANERS: dict[str, Callable[[str], str]] = {
-    "lower": _lower,
-    "whitespace": _whitespace,
-    "canonicalize": _canonicalize,
-    "none": _nothing,
-}

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from c2v.encoder.bundle_config import BundleConfig
 from c2v.encoder.towers import ImageTower, no_such_precision
-from c2v.encoder.towers.clip_image_onnx import OnnxClipTower, VisionShape
+from c2v.encoder.towers.clip_image_onnx import OnnxClipTower
 from c2v.encoder.towers.precision import Choice, ProbedTower, choices_on, note_path
+from c2v.encoder.towers.vision_shape import VisionShape
 from c2v.optional import has, require
 
 TORCH_TOWER = ("torch", "open_clip")

@@ -37,7 +37,8 @@ def build_visual(settings: Mapping[str, Any]) -> torch.nn.Module:
     keep_caches_here()
     import open_clip
 
-    vision = {**settings["vision_cfg"], "timm_model_pretrained": False}
+    # CoCa's gives its tokens beside the feature, for the decoder, where it is not told otherwise.
+    vision = {**settings["vision_cfg"], "timm_model_pretrained": False, "output_tokens": False}
     model = open_clip.CLIP(
         embed_dim=settings["embed_dim"],
         vision_cfg=vision,

@@ -1,9 +1,13 @@
 """The text tower of CLIP models in NumPy: a query never waits for a deep-learning framework.
 
 It covers open_clip's own text transformer in all the forms its models use: causal (OpenAI, PE,
-LAION) or not (MobileCLIP2), QuickGELU or GELU, any width, any pooling. Under the causal mask a
-token never sees a later one, so nothing behind the last end token is computed: 8 tokens instead
-of 77 for a short query, with the same numbers.
+LAION) or not (MobileCLIP2, SigLIP, CLIPA), QuickGELU or GELU, any width, any pooling, with or
+without a class token behind the text (CoCa). Under the causal mask a token never sees a later
+one, so nothing behind the last end token is computed: 8 tokens instead of 77 for a short query,
+with the same numbers. Without it padding is seen like words, and all of it is computed.
+
+The table of embeddings stays on the disk: the rows of the words of a query are all that is read
+of it, a few hundred kilobytes of the 790 MB that 256,000 pieces of width 768 take.
 
 Source: Radford et al. 2021, section 2.4 (all tokens through ln_final and
 text_projection, because TAB needs token features).
@@ -12,7 +16,7 @@ text_projection, because TAB needs token features).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +26,7 @@ from c2v.cores import share_out, usable_cores
 from c2v.encoder.numpy_layers import ACTIVATIONS, Array, layer_norm, linear, softmax_
 from c2v.encoder.tensors import tensor_shapes
 from c2v.encoder.towers import TextFeatures, require_keys
+from c2v.encoder.towers.text_settings import from_text_settings, to_text_settings
 from c2v.errors import ModelError
 
 _MAX_TEXTS = 128  # a batch at a time: bounds the memory of the attention scores
@@ -33,7 +38,10 @@ class TextArchitecture:
     """Sizes and variants of a CLIP text transformer.
 
     ``pool`` says which token is the feature of the text: the end token (``end``), the last of the
-    padded row (``last``) or the first (``first``).
+    padded row (``last``), the first (``first``) or that of the largest id (``largest``).
+    ``projection`` is False where the joint space is the tower's own. With ``class_token`` a learnt
+    token follows the padded text, whose feature counts, whatever ``pool`` says; it sees the tokens
+    in front of the first ``pad_id`` and that one, as CoCa was trained.
     """
 
     vocab_size: int
@@ -45,9 +53,12 @@ class TextArchitecture:
     output_dim: int
     activation: Literal["quick_gelu", "gelu", "gelu_tanh"]
     causal: bool
-    pool: Literal["end", "last", "first"]
+    pool: Literal["end", "last", "first", "largest"]
     eps: float
     projection_bias: bool
+    projection: bool = True
+    class_token: bool = False
+    pad_id: int = 0
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> TextArchitecture:
@@ -56,26 +67,31 @@ class TextArchitecture:
         Raises:
             ModelError: a field is missing or unknown, or the width does not divide into heads.
         """
-        names = {field.name for field in fields(cls)}
-        wrong = sorted(names ^ set(settings))
-        if wrong:
-            problem = "missing" if wrong[0] in names else "unknown"
-            raise ModelError(f"text.settings: {problem} field {wrong[0]}")
-        made = cls(**settings)
+        made = from_text_settings(cls, settings)
         if made.width % made.heads or made.activation not in ACTIVATIONS:
             raise ModelError(f"text.settings: {made} is not a CLIP text transformer")
+        if not made.projection and made.width != made.output_dim:
+            raise ModelError(f"text.settings: {made} has no projection to its joint space")
         return made
+
+    def settings(self) -> dict[str, Any]:
+        """For ``text.settings``: what most towers do without is left out where it is not used."""
+        return to_text_settings(self)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every weight of the tower with its shape (names of open_clip and OpenAI)."""
         width, mlp = self.width, self.mlp_width
         shapes: dict[str, tuple[int, ...]] = {
             "token_embedding.weight": (self.vocab_size, width),
-            "positional_embedding": (self.context, width),
+            "positional_embedding": (self.context + self.class_token, width),
             "ln_final.weight": (width,),
             "ln_final.bias": (width,),
         }
-        if self.projection_bias:
+        if self.class_token:
+            shapes["cls_emb"] = (width,)
+        if not self.projection:
+            pass
+        elif self.projection_bias:
             shapes["text_projection.weight"] = (self.output_dim, width)
             shapes["text_projection.bias"] = (self.output_dim,)
         else:
@@ -138,20 +154,56 @@ class ClipTextTower:
     def _encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> Array:
         """[n, L, D] for a small batch; L its longest masked length."""
         shape = self.architecture
-        length = int(mask.sum(axis=1).max())
-        seen = length if shape.causal and shape.pool == "end" else ids.shape[1]
+        rows, ends = np.arange(len(ids)), mask.sum(axis=1) - 1
+        length = int(ends.max()) + 1
+        seen = self._seen(ids, length)
         x = self._weights["token_embedding.weight"][ids[:, :seen]]  # [n, seen, W]
         x = x + self._weights["positional_embedding"][:seen]
-        hidden = np.triu(np.full((seen, seen), -np.inf, np.float32), 1) if shape.causal else None
+        if shape.class_token:
+            last = self._weights["cls_emb"] + self._weights["positional_embedding"][-1]
+            x = np.concatenate([x, np.broadcast_to(last, (len(x), 1, shape.width))], axis=1)
+        hidden = self._hidden(ids, seen)
         for layer in range(shape.layers):
             x = self._block(x, hidden, f"transformer.resblocks.{layer}.")
-        if shape.pool != "end":  # the pooled token takes the place of the end token
-            pooled = x[:, -1 if shape.pool == "last" else 0]
-            x[np.arange(len(x)), mask.sum(axis=1) - 1] = pooled
+        # The pooled token takes the place of the end token.
+        if shape.class_token or shape.pool == "last":
+            x[rows, ends] = x[:, -1]
+        elif shape.pool != "end":
+            x[rows, ends] = x[rows, 0 if shape.pool == "first" else ids.argmax(axis=1)]
         return self._project(self._norm(x[:, :length], "ln_final"))
 
+    def _seen(self, ids: NDArray[np.int64], length: int) -> int:
+        """How many tokens of each row the pooled one can see, the longest text being ``length``."""
+        shape = self.architecture
+        context: int = ids.shape[1]
+        if shape.class_token and np.all(ids[:, length:] == shape.pad_id):
+            return min(length + 1, context)
+        return length if shape.causal and shape.pool == "end" else context
+
+    def _hidden(self, ids: NDArray[np.int64], seen: int) -> Array | None:
+        """-inf where a token (row) does not see another (column): [L, L], or [n, 1, L, L].
+
+        L is ``seen``, and one more with a class token. There the mask of the padding stands one
+        place too far to the right in the models that exist: what a token hides is the next one.
+        """
+        shape = self.architecture
+        count = seen + shape.class_token
+        if shape.causal:
+            hidden = np.triu(np.full((count, count), -np.inf, np.float32), 1)
+        elif shape.class_token:
+            hidden = np.zeros((count, count), np.float32)
+        else:
+            return None
+        if shape.class_token:
+            padding = ids == shape.pad_id  # [n, context]
+            before = np.concatenate([padding[:, : seen - 1], padding[:, -1:]], axis=1)
+            behind = np.where(before, np.float32(-np.inf), np.float32(0))  # [n, seen]
+            hidden = np.repeat(hidden[None, None], len(ids), axis=0)
+            hidden[:, :, :, 1:] += behind[:, None, None, :]
+        return hidden
+
     def _block(self, x: Array, hidden: Array | None, prefix: str) -> Array:
-        """One pre-norm residual block, x [n, L, W]; ``hidden`` [L, L] is -inf where masked."""
+        """One pre-norm residual block, x [n, L, W]; ``hidden`` is -inf where masked."""
         w = self._weights
         n, length, width = x.shape
         heads = self.architecture.heads
@@ -183,6 +235,8 @@ class ClipTextTower:
 
     def _project(self, x: Array) -> Array:
         w = self._weights
+        if not self.architecture.projection:
+            return x
         if self.architecture.projection_bias:
             return linear(x, w["text_projection.weight"], w["text_projection.bias"])
         projected: Array = x.reshape(-1, x.shape[-1]) @ w["text_projection"]

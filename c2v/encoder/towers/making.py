@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from c2v.encoder.bundle_config import BundleConfig
+from c2v.encoder.bundle_config import GRAPHS, BundleConfig
 from c2v.encoder.towers import ImageTower, TextTower
 
 
@@ -18,7 +18,7 @@ def make_image_tower(
     Raises:
         ModelError: the tower cannot run in this precision.
     """
-    if config.image.family == "onnx":
+    if config.image.family in GRAPHS:
         from c2v.encoder.towers.onnx_image import OnnxImageTower, check_precision
 
         check_precision(config, precision)
@@ -35,7 +35,13 @@ def make_text_tower(directory: Path, config: BundleConfig) -> TextTower:
 
         return MiniLMTextTower.load(directory)
     from c2v.encoder.tensors import read_tensors
-    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
 
     tensors = read_tensors(directory / "text.safetensors")
+    if config.text.family == "hf":
+        from c2v.encoder.towers.hf_text_numpy import HFTextTower
+        from c2v.encoder.towers.hf_text_shape import HFTextArchitecture
+
+        return HFTextTower(HFTextArchitecture.from_settings(config.text.settings), tensors)
+    from c2v.encoder.towers.clip_text_numpy import ClipTextTower, TextArchitecture
+
     return ClipTextTower(TextArchitecture.from_settings(config.text.settings), tensors)

@@ -1,7 +1,18 @@
 """An image tower in one ONNX file, run by ONNX Runtime on the CPU.
 
-The file takes pictures as they come from the decoder ([N, side, side, 3] uint8 RGB) and does the
-rest itself: preprocessing, backbone, projection. ONNX Runtime is imported when a tower is made.
+The file (``image.onnx``) takes pictures as they come from the decoder and does the rest itself:
+preprocessing, backbone, projection. Its only input is of the type uint8 and RGB,
+
+* [N, side, side, 3] of the family ``onnx``, which encodes frames one by one;
+* [N, T, side, side, 3] of the family ``onnx_clip``, which encodes clips of T pictures at once (a
+  3D convolution, a space-time transformer: the towers of VideoPrism, InternVideo);
+
+and its first output is [N, D] float32, for any N. ``image.settings`` of an ``onnx_clip`` are
+``{"frames": T, "seconds": S}``: a clip is T pictures spread evenly over S seconds. Such a bundle is
+indexed, searched and fine-tuned like any other: a clip stands where a frame stands, with one
+feature and the time of its middle, so segments hold a clip each S seconds, the best moment of a
+segment is its best clip, and a head sees the clips of a segment as it would see frames. ONNX
+Runtime is imported when a tower is made.
 """
 
 from __future__ import annotations
@@ -23,7 +34,7 @@ if TYPE_CHECKING:
 
 GRAPH_NAME = "image.onnx"
 PRECISION = "int8"
-"""Of every such file: its maker rounded it, and it runs as it is."""
+"""Of every file for pictures: its maker rounded it, and it runs as it is."""
 _BATCH = 16  # pictures at once: their activations stay in the cache, memory stays flat
 
 
@@ -34,15 +45,20 @@ def check_precision(config: BundleConfig, precision: str) -> None:
         ModelError: it is not ``auto``, and not that of the file.
     """
     if precision not in ("auto", PRECISION):
-        raise no_such_precision(config, precision, f": it computes in {PRECISION}")
+        is_clip = config.image.clip is not None
+        how = "its file runs as it is" if is_clip else f"it computes in {PRECISION}"
+        raise no_such_precision(config, precision, f": {how}")
 
 
 class OnnxImageTower:
     """Frames to features. Thread-safe, as a session of ONNX Runtime is."""
 
-    def __init__(self, session: InferenceSession, *, feature_dim: int) -> None:
+    def __init__(
+        self, session: InferenceSession, *, feature_dim: int, at_once: int = _BATCH
+    ) -> None:
         self._session = session
         self._feature_dim = feature_dim
+        self._at_once = at_once
         self._input = session.get_inputs()[0].name
 
     @classmethod
@@ -59,17 +75,55 @@ class OnnxImageTower:
         Raises:
             ModelError: the file is absent or damaged.
         """
-        return cls(
-            make_session(directory / GRAPH_NAME, threads=threads), feature_dim=config.feature_dim
-        )
+        session = make_session(directory / GRAPH_NAME, threads=threads)
+        side, clip = config.image.side, config.image.clip
+        inner = (side, side, 3) if clip is None else (clip[0], side, side, 3)
+        check_graph(session, inner, config.feature_dim, file=directory / GRAPH_NAME)
+        at_once = _BATCH if clip is None else max(1, _BATCH // clip[0])
+        if session.get_inputs()[0].shape[0] == 1:
+            at_once = 1  # it was exported for one
+        return cls(session, feature_dim=config.feature_dim, at_once=at_once)
 
     def encode(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """[N, side, side, 3] uint8 RGB to [N, D] float32, not normalised; any N."""
+        """[N, side, side, 3] (clips: [N, T, side, side, 3]) uint8 RGB to [N, D] float32, not
+        normalised; any N."""
         features = np.empty((len(images), self._feature_dim), np.float32)
-        for start in range(0, len(images), _BATCH):
-            batch = np.ascontiguousarray(images[start : start + _BATCH])
-            features[start : start + _BATCH] = self._session.run(None, {self._input: batch})[0]
+        step = self._at_once
+        for start in range(0, len(images), step):
+            batch = np.ascontiguousarray(images[start : start + step])
+            features[start : start + step] = self._session.run(None, {self._input: batch})[0]
         return features
+
+
+def check_graph(
+    session: InferenceSession, inner: tuple[int, ...], feature_dim: int, *, file: Path
+) -> None:
+    """Compare what a graph takes and gives with what the bundle says of it; sizes that a graph
+    leaves open pass.
+
+    Raises:
+        ModelError: it takes pictures of another shape or type, or gives features of another width.
+    """
+    taken, given = session.get_inputs(), list(session.get_outputs()[0].shape)
+    shape = list(taken[0].shape)
+    if len(taken) != 1 or taken[0].type != "tensor(uint8)" or not _fits(shape, inner):
+        raise ModelError(
+            f"{file} takes {taken[0].type} {shape}, and its config.json says uint8 {['N', *inner]}",
+            hint="export it with one input, uint8 RGB pictures as they come from the decoder",
+        )
+    if not _fits(given, (feature_dim,)):
+        raise ModelError(
+            f"{file} gives features {given}, and its config.json says {['N', feature_dim]}",
+            hint="export it with one output, a feature for each picture or clip",
+        )
+
+
+def _fits(shape: list[int | str | None], inner: tuple[int, ...]) -> bool:
+    """Whether a shape is ``inner`` for each of any number (or of one) of pictures."""
+    if len(shape) != 1 + len(inner) or (isinstance(shape[0], int) and shape[0] != 1):
+        return False
+    sizes = zip(shape[1:], inner, strict=True)
+    return all(size == wanted for size, wanted in sizes if isinstance(size, int))
 
 
 def make_session(path: Path, *, threads: int | None = None) -> InferenceSession:

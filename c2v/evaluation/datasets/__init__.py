@@ -11,7 +11,7 @@ from typing import Literal
 
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions, read_captions
-from c2v.evaluation.datasets.benchmarks import BENCHMARKS, Split
+from c2v.evaluation.datasets.benchmarks import BENCHMARKS, OFFICIAL_FILES, Split
 from c2v.nearest import one_of
 
 __all__ = ["BENCHMARKS", "Split", "load_captions"]
@@ -55,7 +55,10 @@ def load_captions(
                 f"--data {data}: no such file, and no benchmark of that name",
                 hint=one_of(data, BENCHMARKS, before="a captions file, or "),
             )
-        return read_captions(file, videos=videos)
+        try:
+            return read_captions(file, videos=videos)
+        except DataError as error:
+            raise _explained(error, file) from error
     if annotations is None and videos is None:
         raise UsageError(
             f"--data {data} needs the folder of its files",
@@ -64,6 +67,17 @@ def load_captions(
     folder = annotations or videos
     assert folder is not None
     return benchmark.load(folder, split=split, videos=videos or folder, in_library=videos is None)
+
+
+def _explained(error: DataError, file: Path) -> DataError:
+    """The same error with a better hint where the file is one of a benchmark's own."""
+    name = OFFICIAL_FILES.get(file.name)
+    if name is None or not _there(file):
+        return error
+    return DataError(
+        error.message,
+        hint=f"it is a file of {name}: --data {name} --annotations {file.parent} --videos DIR",
+    )
 
 
 def _expanded(data: str) -> Path:

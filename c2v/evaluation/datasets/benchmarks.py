@@ -45,21 +45,17 @@ class Benchmark:
     ) -> Captions:
         """The pairs of one split, with the paths the videos have, or should have.
 
+        A list that somebody made shorter is taken, with a remark, and is no benchmark any more.
         ``in_library``: those that are not below ``videos`` may be looked up in a library.
 
         Raises:
-            DataError: a file is absent or malformed, or has another number of videos.
+            DataError: a file is absent or malformed, or has more videos than the split.
             UsageError: there is no such split.
         """
         if split not in self.videos:
             raise UsageError(f"{self.name} has no {split} split", hint=one_of(split, self.videos))
         file, sentences = self.read(folder, split)
-        wanted = self.videos[split]
-        if abs(len(sentences) - wanted) > (wanted // 100 if split in self.about else 0):
-            raise DataError(
-                f"{file}: {len(sentences)} videos, the {split} split of {self.name} has {wanted}",
-                hint="take the official file, or give your own as --data FILE",
-            )
+        remark = self._remark(file, split, len(sentences))
         empty = next((video for video, texts in sentences.items() if not texts), None)
         if empty is not None:
             raise DataError(f"{file}: video {empty} has no sentence", hint="take the official file")
@@ -70,12 +66,34 @@ class Benchmark:
             for video in sentences
         }
         pairs = [(paths[video], text) for video, texts in sentences.items() for text in texts]
-        name = self.name if split == "test" else ""
-        found = from_pairs(file, pairs, first_seconds=self.first_seconds, benchmark=name)
+        found = from_pairs(
+            file,
+            pairs,
+            first_seconds=self.first_seconds,
+            benchmark=self.name if split == "test" and not remark else "",
+            repeats=True,
+        )
+        found = replace(found, remark=remark)
         if not in_library:
             return found
         absent = {paths[video]: video for video in sentences if composed(video) not in where}
         return replace(found, names=absent)
+
+    def _remark(self, file: Path, split: Split, count: int) -> str:
+        """What to say of a list with fewer videos than the split has; empty where all are there."""
+        wanted = self.videos[split]
+        allowed = wanted // 100 if split in self.about else 0
+        if count > wanted + allowed:
+            raise DataError(
+                f"{file}: {count:,} videos, the {split} split of {self.name} has {wanted:,}",
+                hint="take the official file, or give your own as --data FILE",
+            )
+        if count >= wanted - allowed:
+            return ""
+        return (
+            f"{file.parent} has {count:,} of the {wanted:,} videos of the {split} split of "
+            f"{self.name}: no figure to set beside published ones"
+        )
 
 
 BENCHMARKS: Mapping[str, Benchmark] = {
@@ -117,3 +135,15 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 """ActivityNet publishes no sentences for its test videos: its val_1 split is what papers test on.
 MSR-VTT 1k-A has no validation videos of its own. LSMDC counts sentences, and a few
 clips have two."""
+
+OFFICIAL_FILES: Mapping[str, str] = {
+    "MSRVTT_JSFUSION_test.csv": "msrvtt-9k",
+    "MSRVTT_data.json": "msrvtt-full",
+    "raw-captions.pkl": "msvd",
+    "vatex_data.json": "vatex",
+    "vatex_validation_v1.0.json": "vatex",
+    "LSMDC16_challenge_1000_publictect.csv": "lsmdc",
+    "val_1.json": "activitynet",
+    "test_data.json": "didemo",
+}
+"""By name, the file of a benchmark that somebody gives as a captions file."""

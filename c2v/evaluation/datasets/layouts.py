@@ -17,7 +17,16 @@ from c2v.files.reading import parse_json, read_plain
 
 Read = tuple[Path, dict[str, list[str]]]
 
-_MSRVTT_DATA = ("MSRVTT_data.json",)
+_MSRVTT_DATA = "MSRVTT_data.json"
+_MSRVTT_PARTS = ("train_val_videodatainfo.json", "test_videodatainfo.json")
+"""As Microsoft published it; ``MSRVTT_data.json`` is both in one."""
+_VATEX_DATA = "vatex_data.json"
+_VATEX_PARTS = (
+    "vatex_training_v1.0.json",
+    "vatex_validation_v1.0.json",
+    "vatex_public_test_english_v1.1.json",
+)
+"""As VATEX published it; the lists of videos are those of the papers all the same."""
 _LSMDC_FILES = {
     "train": ("LSMDC16_annos_training.csv",),
     "val": ("LSMDC16_annos_val.csv",),
@@ -42,8 +51,7 @@ def msrvtt_full(folder: Path, split: str) -> Read:
 
     Which video is in which part stands in the lists of CLIP2Video's repository, or in the data.
     """
-    file = _find(folder, _MSRVTT_DATA)
-    content = _json(file)
+    file, content = _msrvtt_data(folder)
     listed = folder / f"MSRVTT_{split}.full.csv"
     if listed.is_file():
         wanted = [row["video_id"] for row in _csv(listed, "video_id")]
@@ -61,8 +69,22 @@ def _msrvtt_1ka(folder: Path, split: str, train: str) -> Read:
         return file, _grouped((row["video_id"], row["sentence"]) for row in rows)
     file = _find(folder, (train,))
     wanted = [row["video_id"] for row in _csv(file, "video_id")]
-    data = _find(folder, _MSRVTT_DATA)
-    return file, _of(data, wanted, _msrvtt_sentences(data, _json(data)))
+    data, content = _msrvtt_data(folder)
+    return file, _of(data, wanted, _msrvtt_sentences(data, content))
+
+
+def _msrvtt_data(folder: Path) -> tuple[Path, Any]:
+    """Videos and sentences of all parts."""
+    parts = [folder / name for name in _MSRVTT_PARTS if (folder / name).exists()]
+    if (folder / _MSRVTT_DATA).exists() or not parts:
+        file = _find(folder, (_MSRVTT_DATA,))
+        return file, _json(file)
+    joined: dict[str, list[Any]] = {"videos": [], "sentences": []}
+    for file in parts:
+        content = _json(file)
+        for key, rows in joined.items():
+            rows += _list(file, content, key, "video_id")
+    return parts[-1], joined
 
 
 def _msrvtt_sentences(file: Path, content: Any) -> dict[str, list[str]]:
@@ -75,20 +97,36 @@ def msvd(folder: Path, split: str) -> Read:
     names = _lines(_find(folder, (f"{split}_list.txt",)))
     file = _find(folder, ("raw-captions.pkl",))
     content = load_plain(file)
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or not all(isinstance(x, list) for x in content.values()):
         raise DataError(f"{file} is not a table of captions", hint="take the official file")
     sentences = {
-        _text(video): [" ".join(map(_text, words)) for words in captions]
+        _text(video): [_joined(file, words) for words in captions]
         for video, captions in content.items()
     }
     return file, _of(file, names, sentences)
 
 
+def _joined(file: Path, words: object) -> str:
+    """A sentence of a pickle: a list of words."""
+    if not isinstance(words, list | tuple) or not all(isinstance(x, str | bytes) for x in words):
+        raise DataError(
+            f"{file}: not a sentence of words: {str(words)[:60]}", hint="take the official file"
+        )
+    return " ".join(map(_text, words))
+
+
 def vatex(folder: Path, split: str) -> Read:
-    """``vatex_data.json``: id -> {"enCap": ten sentences}."""
+    """``vatex_data.json``: id -> {"enCap": ten sentences}, or VATEX's own lists of such entries."""
     names = _lines(_find(folder, (f"{split}_list.txt",)))
-    file = _find(folder, ("vatex_data.json",))
-    return file, _of(file, names, _entries(file, "enCap"))
+    parts = [folder / name for name in _VATEX_PARTS if (folder / name).exists()]
+    if (folder / _VATEX_DATA).exists() or not parts:
+        file = _find(folder, (_VATEX_DATA,))
+        return file, _of(file, names, _entries(file, _json(file), "enCap"))
+    sentences: dict[str, list[str]] = {}
+    for file in parts:
+        rows = _objects(file, _json(file), "video", "videoID")
+        sentences |= _entries(file, {row["videoID"]: row for row in rows}, "enCap")
+    return parts[-1], _of(parts[-1], names, sentences)
 
 
 def lsmdc(folder: Path, split: str) -> Read:
@@ -110,11 +148,14 @@ def activitynet(folder: Path, split: str) -> Read:
     """Paragraph retrieval: the sentences of a video are joined, the whole video is looked at."""
     ids, table = ("train", "train") if split == "train" else ("val", "val_1")
     listed = _find(folder, (f"{ids}_ids.json",))
-    wanted = [str(video).removeprefix("v_") for video in _json(listed)]
+    names = _json(listed)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{listed} is not a list of videos", hint="take the official file")
+    wanted = [name.removeprefix("v_") for name in names]
     file = _find(folder, (f"{table}.json",))
     sentences = {
         video.removeprefix("v_"): [" ".join(part.strip() for part in parts)]
-        for video, parts in _entries(file, "sentences").items()
+        for video, parts in _entries(file, _json(file), "sentences").items()
     }
     return file, _of(file, wanted, sentences)
 
@@ -123,7 +164,7 @@ def didemo(folder: Path, split: str) -> Read:
     """Paragraph retrieval: the descriptions of a video are joined, in the order of the file."""
     names = [Path(line).stem for line in _lines(_find(folder, (f"{split}_list.txt",)))]
     file = _find(folder, (f"{split}_data.json",))
-    rows = _list(file, {"rows": _json(file)}, "rows", "video", "description")
+    rows = _objects(file, _json(file), "moment", "video", "description")
     parts = _grouped((Path(row["video"]).stem, row["description"].strip()) for row in rows)
     return file, _of(file, names, {video: [" ".join(texts)] for video, texts in parts.items()})
 
@@ -160,9 +201,8 @@ def _json(file: Path) -> Any:
         raise DataError(f"{file} is not valid JSON: {error}", hint="download it again") from error
 
 
-def _entries(file: Path, key: str) -> dict[str, list[str]]:
+def _entries(file: Path, content: Any, key: str) -> dict[str, list[str]]:
     """An object of videos, each with a list of strings under ``key``."""
-    content = _json(file)
     if not isinstance(content, dict):
         raise DataError(f"{file} is not an object of videos", hint="take the official file")
     found: dict[str, list[str]] = {}
@@ -178,24 +218,45 @@ def _entries(file: Path, key: str) -> dict[str, list[str]]:
 
 
 def _list(file: Path, content: Any, key: str, *fields: str) -> list[dict[str, Any]]:
-    """``content[key]``, a list of objects that all have ``fields``."""
+    """``content[key]``, a list of objects whose ``fields`` are all text."""
     rows = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+    if not isinstance(rows, list):
         raise DataError(f"{file} has no list {key!r}", hint="take the official file")
+    return _objects(file, rows, f"{key} number", *fields)
+
+
+def _objects(file: Path, rows: Any, what: str, *fields: str) -> list[dict[str, Any]]:
+    """``rows``, a list of objects whose ``fields`` are all text; ``what`` names one of them."""
+    if not isinstance(rows, list):
+        raise DataError(f"{file} is not a list", hint="take the official file")
     for number, row in enumerate(rows):
         for field in fields:
-            if field not in row:
+            if not isinstance(row, dict) or field not in row:
                 raise DataError(
-                    f"{file}: {key} number {number} has no {field!r}", hint="take the official file"
+                    f"{file}: {what} {number} has no {field!r}", hint="take the official file"
+                )
+            if not isinstance(row[field], str):
+                raise DataError(
+                    f"{file}: {field!r} of {what} {number} is no text",
+                    hint="take the official file",
                 )
     return rows
 
 
 def _csv(file: Path, *columns: str) -> list[dict[str, str]]:
-    rows = list(csv.DictReader(io.StringIO(_read(file), newline="")))
+    reader = csv.DictReader(io.StringIO(_read(file), newline=""))
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise DataError(
+            f"{file}, line {reader.reader.line_num}: {error}", hint="take the official file"
+        ) from error
     for column in columns:
         if not rows or column not in rows[0]:
             raise DataError(f"{file} has no column {column!r}", hint="take the official file")
+        short = next((n for n, row in enumerate(rows, start=1) if row[column] is None), None)
+        if short is not None:
+            raise DataError(f"{file}: row {short} has no {column!r}", hint="take the official file")
     return rows
 
 

@@ -1,0 +1,12 @@
+"""What an encoder wants to see, as those who decode are asked for it."""
+
+from __future__ import annotations
+
+from c2v.encoder.bundle_config import ImageConfig
+from c2v.media.picture import ClipShape, FrameShape
+
+
+def frame_shape(image: ImageConfig) -> FrameShape:
+    """The pictures that an image tower takes, alone or as many as make a clip."""
+    clip = ClipShape(*image.clip) if image.clip is not None else None
+    return FrameShape(image.side, image.resize, clip)
