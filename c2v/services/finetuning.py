@@ -127,6 +127,20 @@ def _unlogged() -> str:
     return remark(f"the run is logged in log.csv, with {' and '.join(lost.values())}", *lost)
 
 
+def _without_hubs(parent: Bundle, result: Finetuned) -> str:
+    """A line about a hub bias that the new head cannot have; empty where nothing is lost."""
+    from c2v.encoder.bundle_config import read_config
+
+    if parent.config.hubs is None or result.directory is None:
+        return ""
+    if read_config(result.directory).hubs is not None:
+        return ""
+    return (
+        f"{result.name} goes without the hub bias of {parent.name}, and the figures before are "
+        "without it as well: compare both with c2v evaluate"
+    )
+
+
 class _Nobody:
     """A watcher that says nothing."""
 
@@ -265,6 +279,8 @@ class _Job:
             notice(odd)
         with RunLog(run.folder) as log, self.screen.training(log) as run.watcher:
             result = train_bundle(library, bundle, captions, choices, run, validation=later)
+        if odd := _without_hubs(bundle, result):
+            notice(odd)
         curves = draw_curves(result.outcome.history, run.folder, title=run.name)
         return dataclasses.replace(result, curves=curves)
 

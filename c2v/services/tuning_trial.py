@@ -17,6 +17,7 @@ from c2v.encoder.bundle_config import (
 )
 from c2v.encoder.heads import head_settings
 from c2v.encoder.hubs import GAIN, biases
+from c2v.encoder.logits import pair_probability
 from c2v.encoder.tuned_bundle import Surroundings
 from c2v.evaluation.confidence_fit import as_calibration
 from c2v.evaluation.confidence_trial import (
@@ -320,12 +321,16 @@ class _Trying:
 
     def _scale(self, trial: Trial) -> Callable[[Array, int], Scale]:
         """What makes confidences now: the encoder's constants, or those of unrelated sentences."""
-        from c2v.search.confidence import text_scale
+        from c2v.search.confidence import Scale, text_scale
         from c2v.search.estimating import unrelated_scale
 
         calibration: Calibration | None = self.bundle.config.calibration
         if calibration is not None:
             return lambda vector, among: text_scale(calibration, vector, among)
+        learnt = pair_probability(self.bundle.directory, self.bundle.config)
+        if learnt is not None:
+            own = Scale(learnt.scale, learnt.bias or 0.0)
+            return lambda _vector, _among: own
         kept = self.bundle.for_library(self.gallery.vectors)
         scores = self.bundle.as_questions(self.everyday) @ kept.T
         estimated = unrelated_scale(scores.max(axis=1))
