@@ -80,9 +80,7 @@ def test_no_bank_holds_captions_of_the_video_or_of_the_question() -> None:
 
 
 def test_scores_are_the_best_segment_less_its_bias() -> None:
-    gallery = Gallery(
-        np.eye(3, dtype=np.float32), np.array([0, 1, 1]), np.array([0, 1], np.int64)
-    )
+    gallery = Gallery(np.eye(3, dtype=np.float32), np.array([0, 1, 1]), np.array([0, 1], np.int64))
     asked = Questions.of_own(("a", "b"), np.array([0, 1]), 2)
     put = np.array([[0.5, 0.4, 0.3], [0.5, 0.4, 0.3]], np.float32)
     bias = np.array([[0.2, 0.2, 0.0], [0.0, 0.0, 0.0]], np.float32)

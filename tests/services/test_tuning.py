@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ import c2v
 from c2v.encoder.bundle import Bundle, load_bundle
 from c2v.encoder.bundle_config import HubConfig, QuestionConfig
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.towers import TextFeatures
 from c2v.encoder.trained_bundle import save_bundle
 from c2v.encoder.tuned_bundle import Surroundings, save_tuned
 from c2v.errors import DataError, ModelError
@@ -34,30 +35,27 @@ def plain(c2v_home: Path) -> Bundle:
     return load_bundle("plain", device="cpu")
 
 
-class Near:
-    """An encoder of which every fourth text's feature is drawn to what all texts have in common:
-    frames made of it are hubs."""
+class Hubs:
+    """An encoder whose every fourth text stands out and is drawn to what all have in common:
+    frames made of these are near to every sentence."""
 
-    def __init__(self, bundle: Bundle, share: float) -> None:
-        self._bundle, self._share = bundle, share
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._bundle, name)
 
-    def encode_text(self, texts: list[str]) -> object:
-        found = self._bundle.encode_text(texts)
-        pooled = found.pooled()
-        pooled[::4] = (1 - self._share) * pooled[::4] + self._share * pooled.mean(0)
-        return dataclasses.replace(
-            found, tokens=pooled[:, None], mask=np.ones((len(texts), 1), bool)
-        )
+    def encode_text(self, texts: list[str]) -> TextFeatures:
+        pooled = self._bundle.encode_text(texts).pooled()
+        pooled[::4] = 1.4 * pooled[::4] + 0.6 * pooled.mean(0)
+        return TextFeatures(pooled[:, None], np.ones((len(texts), 1), np.bool_))
 
 
-def filled(toys: ModuleType, tmp_path: Path, bundle: Bundle, *, hubs: float, noise: float) -> Path:
+def filled(toys: ModuleType, tmp_path: Path, bundle: Bundle, *, hubs: bool, noise: float) -> Path:
     """A captions file, and a library of what its videos might be, by their captions' features."""
     captions: Captions = toys.captions_for(tmp_path, VIDEOS)
-    near = Near(bundle, hubs)
-    toys.fill_library(tmp_path / "library", near, captions, noise=noise).close()
+    seen: Any = Hubs(bundle) if hubs else bundle
+    toys.fill_library(tmp_path / "library", seen, captions, noise=noise).close()
     rows = zip(captions.paths, captions.texts, strict=True)
     with captions.file.open("w", newline="") as file:
         csv.writer(file).writerows([("video", "caption"), *rows])
@@ -74,7 +72,7 @@ def recall(folder: Path, bundle: Bundle, data: Path) -> float:
 def test_hubs_get_a_bias_that_helps_the_library(
     toys: ModuleType, tmp_path: Path, plain: Bundle
 ) -> None:
-    data = filled(toys, tmp_path, plain, hubs=0.5, noise=0.6)
+    data = filled(toys, tmp_path, plain, hubs=True, noise=4.0)
     with c2v.open(tmp_path / "library") as videos:
         found = videos.tune("plain", str(data))
     assert found.written
@@ -101,7 +99,7 @@ def test_where_nothing_helps_nothing_is_written(
     toys: ModuleType, tmp_path: Path, plain: Bundle
 ) -> None:
     """Every caption has its video first, however it is asked."""
-    data = filled(toys, tmp_path, plain, hubs=0.0, noise=0.0)
+    data = filled(toys, tmp_path, plain, hubs=False, noise=0.0)
     text = data.read_text().splitlines()[:8]
     data.write_text("\n".join(text) + "\n")
     with c2v.open(tmp_path / "library") as videos:
@@ -131,7 +129,7 @@ def test_a_name_that_is_taken_is_said_before_any_work(
 
 
 def test_too_few_videos_are_refused(toys: ModuleType, tmp_path: Path, plain: Bundle) -> None:
-    data = filled(toys, tmp_path, plain, hubs=0.0, noise=0.1)
+    data = filled(toys, tmp_path, plain, hubs=False, noise=0.1)
     data.write_text("\n".join(data.read_text().splitlines()[:4]) + "\n")
     with (
         c2v.open(tmp_path / "library") as videos,
@@ -149,7 +147,7 @@ def test_a_head_that_reads_words_is_told_so_and_tuned_all_the_same(
     settings = HeadSettings(type="clip2video", feature_dim=plain.feature_dim, layers=1)
     assert settings.reads_words
     save_bundle("words", parent=plain, head=settings, head_state=new_head(settings).state_dict())
-    data = filled(toys, tmp_path, plain, hubs=0.5, noise=0.6)
+    data = filled(toys, tmp_path, plain, hubs=True, noise=4.0)
     with c2v.open(tmp_path / "library") as videos:
         found = videos.tune("words", str(data), keep=True)
     (remark,) = found.found.remarks
@@ -163,7 +161,7 @@ def test_what_the_encoder_has_stays_where_nothing_else_helps(
     toys: ModuleType, tmp_path: Path, plain: Bundle
 ) -> None:
     """The shipped encoder's own bias and questions are the start, and in what is written."""
-    data = filled(toys, tmp_path, plain, hubs=0.0, noise=0.0)
+    data = filled(toys, tmp_path, plain, hubs=False, noise=0.0)
     data.write_text("\n".join(data.read_text().splitlines()[:8]) + "\n")
     mini = load_bundle("mini")
     with c2v.open(tmp_path / "library") as videos:
