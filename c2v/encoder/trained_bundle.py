@@ -52,7 +52,9 @@ def save_bundle(
     """Write ``parent`` with a new head, and new towers where they were trained.
 
     Towers that were not trained share the parent's files on disk (hard links where the file
-    system has them), and the frame features of a library stay valid.
+    system has them), and the frame features of a library stay valid. How the parent puts questions
+    stays, and its hub bias where the text side of the head takes the bank's sentence features and
+    the text tower still gives them; what makes confidences of its scores does not.
 
     Args:
         name: what the bundle will be called.
@@ -87,6 +89,10 @@ def save_bundle(
             if record.part in ("image", "text") or file in kept:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
+        hubs = config.hubs if towers is None and not head.reads_words else None
+        if hubs is not None:
+            link_or_copy(parent.directory / HUBS_NAME, draft / HUBS_NAME)
+            parts[HUBS_NAME] = config.files[HUBS_NAME].part
         if towers is not None:
             _replace_towers(draft, parts, parent, towers)
         if head_state:

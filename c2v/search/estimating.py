@@ -59,7 +59,7 @@ def _estimate(library: Store, bundle: Bundle) -> tuple[Scale, Scale]:
     videos = {key: row.video_id for key, row in library.segment_rows(ids).items()}
     vectors = {key: bundle.from_library(one) for key, one in library.vectors(ids).items()}  # [H]
     each: dict[int, NDArray[np.float32]] = {videos[key]: vectors[key] for key in ids}
-    words = _scale(_best(library, bundle, found.scores[:, 0]), cut=_CUT)
+    words = unrelated_scale(_best(library, bundle, found.scores[:, 0]))
     if len(each) < 2:
         return words, Scale(20.0, -14.0)
     stacked = np.stack(list(each.values()))
@@ -78,11 +78,12 @@ def _best(library: Store, bundle: Bundle, cosines: NDArray[np.float32]) -> NDArr
     return best_scores(library, bundle, queries, SearchOptions(top=1, rerank=_CANDIDATES))
 
 
-def _scale(unrelated: NDArray[np.float32], *, cut: float) -> Scale:
+def unrelated_scale(unrelated: NDArray[np.float32]) -> Scale:
+    """The scale of words, of the best scores [Q] of sentences that mean nothing of it."""
     middle, low = np.quantile(unrelated, [0.5, 0.16])
     spread = max(float(middle - low), _LEAST_SPREAD)
     slope = _STEEPNESS / spread
-    return Scale(slope, -slope * (float(middle) + cut * spread))
+    return Scale(slope, -slope * (float(middle) + _CUT * spread))
 
 
 def _halfway(strangers: NDArray[np.float32]) -> Scale:
