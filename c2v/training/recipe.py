@@ -23,7 +23,7 @@ SMALL_PAIRS = 20_000
 SMALL_LAYERS = 2
 """Layers of the temporal transformer for few pairs; the published four need more data."""
 WTI_LAYERS = 1
-WTI_RATE = 4e-3
+WTI_RATE = 2e-3
 """Of the narrow layers of wti, most of which begin at zero."""
 LARGE_VIDEOS = 5_000
 FEW_VIDEOS = 50
