@@ -70,7 +70,7 @@ def _estimate(library: Store, bundle: Bundle, best_of: BestScores | None) -> tup
     vectors = {key: bundle.from_library(one) for key, one in library.vectors(ids).items()}  # [H]
     each: dict[int, NDArray[np.float32]] = {videos[key]: vectors[key] for key in ids}
     best = found.scores[:, 0] if best_of is None else best_of(SENTENCES[::_EVERY])
-    words = _scale(best, cut=_CUT)
+    words = unrelated_scale(best)
     if len(each) < 2:
         return words, Scale(20.0, -14.0)
     stacked = np.stack(list(each.values()))
@@ -78,11 +78,12 @@ def _estimate(library: Store, bundle: Bundle, best_of: BestScores | None) -> tup
     return words, _halfway(between)
 
 
-def _scale(unrelated: NDArray[np.float32], *, cut: float) -> Scale:
+def unrelated_scale(unrelated: NDArray[np.float32]) -> Scale:
+    """The scale of words, of the best scores [Q] of sentences that mean nothing of it."""
     middle, low = np.quantile(unrelated, [0.5, 0.16])
     spread = max(float(middle - low), _LEAST_SPREAD)
     slope = _STEEPNESS / spread
-    return Scale(slope, -slope * (float(middle) + cut * spread))
+    return Scale(slope, -slope * (float(middle) + _CUT * spread))
 
 
 def _halfway(strangers: NDArray[np.float32]) -> Scale:

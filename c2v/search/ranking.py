@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.bundle_config import QuestionConfig
 from c2v.encoder.logits import pair_probability
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
@@ -77,7 +78,12 @@ class SearchOptions:
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
-    put = [phrasings(text, bundle.config.questions) for text in texts]
+    return put_queries(bundle, texts, bundle.config.questions)
+
+
+def put_queries(bundle: Bundle, texts: Sequence[str], how: QuestionConfig | None) -> list[Query]:
+    """Texts put to the text tower in a way that may be another than the encoder's own."""
+    put = [phrasings(text, how) for text in texts]
     stage1 = bundle.encode_text([phrase for phrases in put for phrase in phrases])
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
     features = stage1.pooled()

@@ -97,11 +97,11 @@ class Choice:
 
 
 def choose(trials: Sequence[Trial]) -> Choice:
-    """The trial nearest to the start that gains about the most and harms nothing.
+    """The trial that gains the most and harms nothing; the first one is the start.
 
-    About: within a standard error of the most (the rule of one standard error, Breiman et al.
-    1984): what cannot be told from more is not worth going further away for. The trials are in
-    the order of their shares, and the first one is the start.
+    Where what the start knew is guarded, the first trial within a standard error of the most (the
+    rule of one standard error, Breiman et al. 1984): what cannot be told from more is not worth
+    going further away for. The trials are in the order of their shares.
     """
     start, *others = trials
     if _perfect(start.ranking.metrics()):
@@ -118,8 +118,9 @@ def choose(trials: Sequence[Trial]) -> Choice:
     harmless = [one for one in clear if not harms(start, one[0])]
     if not harmless:
         return Choice(start, start, "harm", *_largest(clear)[1:])
-    best = _largest(harmless)
-    taken, gain, error = next(one for one in harmless if one[1] >= best[1] - best[2])
+    taken, gain, error = best = _largest(harmless)
+    if start.guard is not None:
+        taken, gain, error = next(one for one in harmless if one[1] >= best[1] - best[2])
     return Choice(taken, start, "gain", gain, error)
 
 

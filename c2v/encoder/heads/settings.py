@@ -11,6 +11,7 @@ from c2v.errors import ModelError
 HeadType = Literal["meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video", "wti"]
 
 HEAD_TYPES: Final[tuple[str, ...]] = get_args(HeadType)
+_OF_SENTENCES: Final = ("meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video")
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "type": HEAD_TYPES,
     "sim_type": ("meanP", "seqTransf"),
@@ -92,6 +93,11 @@ class HeadSettings:
         if self.interacts:
             return (0.0, 0.5)
         return (1.0, 0.9, 0.75, 0.5) if self.aligned else (1.0,)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the text side looks at more than the one feature of the whole sentence."""
+        return self.aligned or self.type not in _OF_SENTENCES
 
     @property
     def differences(self) -> bool:

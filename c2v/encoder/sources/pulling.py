@@ -59,9 +59,9 @@ def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
         if _pull_ready(wish, target, overwrite=overwrite):
             return
         repository = _repository(wish.source)
-    wish.remark(licence_of(repository).sentence(wish.name))
     if not cached:
         require_network(wish.name, wish.origin)  # before open_clip, whose import takes seconds
+    wish.remark(licence_of(repository).sentence(wish.name))
     fetching = Fetching(
         wish.name,
         wish.origin,

@@ -9,7 +9,7 @@ the features depend neither on the kind of CPU nor, beyond rounding, on the batc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from c2v.cores import share_out, usable_cores
 from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_, unit
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers.equal_lengths import equally_long
 from c2v.errors import ModelError
 
 TENSORS_NAME = "text.safetensors"
 _HEAD_WIDTH = 32
 _EPSILON = 1e-12  # of layer norm, as in BERT
-_BATCH_TOKENS = 512  # rows of activations that stay in the cache of a core
 
 
 class MiniLMTextTower:
@@ -122,21 +122,8 @@ class MiniLM:
 def _share_out(mask: NDArray[np.bool_], work: Callable[[int, NDArray[np.intp]], None]) -> None:
     """Do ``work`` on every length and rows that have it, a few on each core."""
     threads = max(1, min(usable_cores(), len(mask)))
-    groups = _equally_long(mask.sum(1), groups=threads)
+    groups = equally_long(mask.sum(1), groups=threads)
     share_out(groups, lambda group: work(*group), threads=threads)
-
-
-def _equally_long(
-    lengths: NDArray[np.int64], *, groups: int
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Lengths above 0 with rows [n] that have it: at least ``groups`` of them, where there are."""
-    most = max(1, len(lengths) // groups)
-    # (np.unique would import numpy.ma, a third of the time of a short search)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        rows = np.flatnonzero(lengths == length)
-        step = min(most, max(1, _BATCH_TOKENS // length))
-        for start in range(0, len(rows), step):
-            yield length, rows[start : start + step]
 
 
 class _Rounded:
