@@ -94,6 +94,7 @@ class HeadSettings:
             return (0.0, 0.5)
         return (1.0, 0.9, 0.75, 0.5) if self.aligned else (1.0,)
 
+    @property
     def reads_words(self) -> bool:
         """Whether the text side looks at more than the one feature of the whole sentence."""
         return self.aligned or self.type not in _OF_SENTENCES
