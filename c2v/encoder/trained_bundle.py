@@ -80,8 +80,9 @@ def save_bundle(
             f"{config.feature_dim}"
         )
     target = bundle_folder(check_bundle_name(name))
-    # The bank of the hub bias is features of the text tower; the new head makes vectors of them.
-    hubs = config.hubs if towers is None else None
+    # The bank of the hub bias is features of the text tower; a head that takes one feature a text
+    # makes vectors of them.
+    hubs = config.hubs if towers is None and not head.reads_words else None
     kept = _BESIDE_TOWERS if hubs is None else (*_BESIDE_TOWERS, HUBS_NAME)
     with bundle_draft(target, overwrite=overwrite) as draft:
         parts: dict[str, BundlePart] = {}
@@ -89,10 +90,6 @@ def save_bundle(
             if record.part in ("image", "text") or file in kept:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
-        hubs = config.hubs if towers is None and not head.reads_words else None
-        if hubs is not None:
-            link_or_copy(parent.directory / HUBS_NAME, draft / HUBS_NAME)
-            parts[HUBS_NAME] = config.files[HUBS_NAME].part
         if towers is not None:
             _replace_towers(draft, parts, parent, towers)
         if head_state:

@@ -24,6 +24,9 @@ from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
 from c2v.search.phrasing import phrasings
 from c2v.search.results import Answer, Explanation, Moment
 
+_CANDIDATES = 64
+"""Segments that are scored again for each sentence by which confidence is estimated."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
@@ -289,16 +292,35 @@ def scale_of(library: Store, bundle: Bundle, query: Query, among: int) -> Scale:
     """What makes confidences of the scores of a question; ``among`` segments were compared."""
     calibration = bundle.config.calibration
     if calibration is None:
-        learnt = None if query.pictures else pair_probability(bundle.directory, bundle.config)
+        own = query.pictures or query.asked  # what the tower learnt is of other scores
+        learnt = None if own else pair_probability(bundle.directory, bundle.config)
         if learnt is not None:
             return Scale(learnt.scale, learnt.bias or 0.0)
         from c2v.search.estimating import estimated_scale
 
         folder = cache_dir() / "calibration"
-        return estimated_scale(library, bundle, among=among, pictures=query.pictures, folder=folder)
+
+        def best_of(texts: Sequence[str]) -> NDArray[np.float32]:
+            return _best_scores(library, bundle, text_queries(bundle, texts))
+
+        return estimated_scale(
+            library,
+            bundle,
+            among=among,
+            pictures=query.pictures,
+            folder=folder,
+            best_of=best_of if bundle.interacts else None,
+        )
     if query.pictures:
         return clip_scale(calibration)
     return text_scale(calibration, query.vector, among)
+
+
+def _best_scores(library: Store, bundle: Bundle, queries: Sequence[Query]) -> NDArray[np.float32]:
+    """The score of the best of the nearest segments for each of some questions: [Q]."""
+    scorers = [_scorer(library, bundle, query) for query in queries]
+    found = _rank(library, bundle, queries, scorers, SearchOptions(top=1, rerank=_CANDIDATES))
+    return np.asarray([ranked[0][0] for _, ranked, _, _ in found], np.float32)
 
 
 def _moment(rank: int, place: Place, scale: Scale) -> Moment:
@@ -313,12 +335,3 @@ def _moment(rank: int, place: Place, scale: Scale) -> Moment:
         duration=place.row.duration_seconds,
         video_id=place.row.video_id,
     )
-
-
-def best_scores(
-    library: Store, bundle: Bundle, queries: Sequence[Query], options: SearchOptions
-) -> NDArray[np.float32]:
-    """The score of the best segment for each of some queries: [Q]."""
-    scorers = [_scorer(library, bundle, query) for query in queries]
-    found = _rank(library, bundle, queries, scorers, options)
-    return np.asarray([ranked[0][0] for _, ranked, _, _ in found], np.float32)

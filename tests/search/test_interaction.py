@@ -19,9 +19,16 @@ from c2v.encoder.tensors import read_tensors
 from c2v.indexing.reembedding import model_record
 from c2v.library import NewVideo, SegmentData, Store, open_store
 from c2v.search.confidence import Scale
-from c2v.search.estimating import estimated_scale
 from c2v.search.questions import Part, combine
-from c2v.search.ranking import Query, SearchOptions, find, find_all, text_queries, video_query
+from c2v.search.ranking import (
+    Query,
+    SearchOptions,
+    find,
+    find_all,
+    scale_of,
+    text_queries,
+    video_query,
+)
 from c2v.search.text_cache import cached_query
 from tests import toys
 
@@ -217,10 +224,9 @@ def test_which_frame_answers_which_word(library: Store, bundle: Bundle) -> None:
     assert any("answer words" in line for line in answer.explanation.lines("exact", 0.5))
 
 
-def test_the_scale_of_confidence_is_of_those_scores(
-    library: Store, bundle: Bundle, tmp_path: Path
-) -> None:
-    scale = estimated_scale(library, bundle, among=80, pictures=False, folder=tmp_path / "c")
+def test_the_scale_of_confidence_is_of_those_scores(library: Store, bundle: Bundle) -> None:
+    (query,) = text_queries(bundle, ["a dog"])
+    scale = scale_of(library, bundle, query, 80)
     texts = ["a red ball", "two men at a table", "a street in the rain"]
     queries = text_queries(bundle, texts)
     best = [find(library, bundle, one, SearchOptions(top=1))[0].score for one in queries]
