@@ -84,7 +84,7 @@ def _pull_ready(wish: PullWish, target: Path, *, overwrite: bool) -> bool:
     found = find_ready(wish.origin, wish.name)
     if found is None and not wish.source:
         raise ModelError(
-            f"{wish.origin.shown} holds no model of c2v named {wish.name}",
+            f"{wish.origin.shown} holds no model named {wish.name} as c2v writes them",
             hint="c2v model list --available shows the names of others",
         )
     if found is None:
