@@ -299,7 +299,9 @@ def _with_tokenizer(
     clean, strip = options.pop("clean", "whitespace"), options.pop("strip_sep_token", False)
     mode = text.get("tokenizer_mode")
     if options or mode:
-        raise ModelError(f"its tokenizer has the option {mode or min(options)}, which c2v lacks")
+        raise ModelError(
+            f"its tokenizer has the option {mode or min(options)}, which is not known here"
+        )
     specials, end_id = {}, tokenizer.end_id
     if strip:  # the separator is replaced by 0, wherever it stands
         specials, end_id = {tokenizer.separator: 0}, 0

@@ -159,7 +159,7 @@ class HubConfig:
 
 @dataclass(frozen=True, slots=True)
 class QuestionConfig:
-    """How a question is put to the text tower; see :mod:`c2v.search.phrasing`.
+    """How a question is put to the text tower; see :mod:`c2v.encoder.phrasing`.
 
     ``strip`` leaves "find the video where" away. A question of one or two words is asked as it
     stands and as ``short_template`` with the words for ``{}``; empty: as it stands alone.

@@ -94,7 +94,7 @@ def hf_text_architecture(
     """
     kind = config.get("model_type")
     if pooler not in _POOLERS:
-        raise ModelError(f"its text tower uses {pooler}, which neither c2v nor open_clip can run")
+        raise ModelError(f"its text tower uses {pooler}, which open_clip cannot run either")
     try:
         if kind in ("bert", "roberta", "xlm-roberta"):
             sizes = _bert(config, "bert" if kind == "bert" else "roberta")

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.bundle_config import QuestionConfig
 from c2v.encoder.logits import read_logits
+from c2v.encoder.phrasing import phrasings
+from c2v.encoder.stretches import unit_rows
 from c2v.errors import DataError, UsageError
 from c2v.evaluation.captions import Captions
 from c2v.evaluation.intervals import recall_intervals
@@ -214,7 +217,8 @@ def evaluate_candidates(
     def similarity_to(sentences: Sequence[str]) -> NDArray[np.float32]:
         if candidates.frames:
             return interaction_matrix(bundle, sentences, candidates, most_tokens=most_tokens)
-        asked = text_vectors(bundle, sentences, most_tokens=most_tokens)
+        how = None if protocol else bundle.config.questions
+        asked = text_vectors(bundle, sentences, most_tokens=most_tokens, how=how)
         return similarity_matrix(
             asked, candidates.vectors, candidates.column, len(candidates.paths)
         )
@@ -270,12 +274,24 @@ def _intervals(scores: Scores, ties: Ties) -> dict[str, dict[str, tuple[float, f
 
 
 def text_vectors(
-    bundle: Bundle, texts: Sequence[str], *, most_tokens: int | None = None
+    bundle: Bundle,
+    texts: Sequence[str],
+    *,
+    most_tokens: int | None = None,
+    how: QuestionConfig | None = None,
 ) -> NDArray[np.float32]:
-    """N texts as a library is asked, [N, V], computed with texts of like length together."""
-    order = by_length(texts)
-    vectors = np.empty((len(texts), bundle.head_dim), np.float32)
-    vectors[order] = bundle.embed_text([texts[place] for place in order], most_tokens=most_tokens)
+    """N texts as a library is asked, [N, V], computed with texts of like length together.
+
+    ``how`` questions are put, as a search puts them; None takes the texts as they are.
+    """
+    put = [phrasings(text, how) for text in texts]
+    phrases = [phrase for several in put for phrase in several]
+    order = by_length(phrases)
+    vectors = np.empty((len(phrases), bundle.head_dim), np.float32)
+    vectors[order] = bundle.embed_text([phrases[place] for place in order], most_tokens=most_tokens)
+    if len(phrases) > len(texts):
+        starts = np.cumsum([0, *map(len, put[:-1])])
+        vectors = unit_rows(np.add.reduceat(vectors, starts, axis=0))
     return bundle.as_questions(vectors)
 
 

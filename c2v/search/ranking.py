@@ -14,6 +14,7 @@ from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.bundle_config import QuestionConfig
 from c2v.encoder.logits import pair_probability
+from c2v.encoder.phrasing import phrasings
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
@@ -21,7 +22,6 @@ from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
 from c2v.search.interaction import SCORED_AGAIN, AskedWords, Scorer, asked_words, put_together
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
-from c2v.search.phrasing import phrasings
 from c2v.search.results import Answer, Explanation, Moment
 
 _CANDIDATES = 64

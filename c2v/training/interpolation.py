@@ -25,7 +25,7 @@ what was known begins to be lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class ShareTrial:
     """How the weights at one share rank, with one weight of the global branch."""
 
     share: float
@@ -44,7 +44,7 @@ class Trial:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Trial:
+    def from_dict(cls, content: Mapping[str, Any]) -> ShareTrial:
         """A trial that was written down."""
         guard = content["guard"]
         return cls(
@@ -82,7 +82,7 @@ def try_shares(
     owner: Sequence[int],
     guard: Guard | None,
     shares: Sequence[float] = SHARES,
-) -> list[Trial]:
+) -> list[ShareTrial]:
     """One trial for each share, and for each mixing weight of an aligned head.
 
     Args:
@@ -104,7 +104,7 @@ def try_shares(
             near = trainee.settings.interacts and share > 0
             weight = last if near else mixed_center(first, last, share)
             found.append(
-                Trial(
+                ShareTrial(
                     share,
                     weight,
                     Ranking.of(scored.mixed(weight), owner),

@@ -127,7 +127,7 @@ def test_commands_that_never_connect(ask: Callable[..., str], hub: Hub, clips: P
     assert "c2v model pull ViT-B-32" in said
     ask("index", clips, "--model", "mini")
     ask("index", clips)  # a library that has a model
-    ask("search", "a number", code=EXIT_NO_MATCH)
+    ask("search", "a number", "--min-score=0.99", code=EXIT_NO_MATCH)
     ask("search", "--video", clips / "1.mp4")
     ask("describe", clips / "0.mp4", "--labels", labels)
     ask("describe", clips / "0.mp4", "--labels", labels, "--model", "mini")

@@ -14,7 +14,7 @@ import pytest
 from c2v.errors import EXIT_NO_MATCH
 
 Run = Any
-NONE = "an elephant taking a bath"
+NONE = "a lion chasing a zebra"
 
 
 @pytest.fixture(scope="module")

@@ -280,9 +280,9 @@ def test_a_real_process_prints_in_every_encoding(place: Place, encoding: str) ->
     """On its own streams: tables, CSV, JSON, and an error."""
     here = ["-L", str(place.library)]
     lines = [
-        (["search", "x", "--all", *here], 5),
-        (["search", "x", "--all", *here, "-f", "csv"], 5),
-        (["search", "x", *here, "-f", "json"], 5),
+        (["search", "x", "--min-score=-1", *here], 0),
+        (["search", "x", "--min-score=-1", *here, "-f", "csv"], 0),
+        (["search", "x", "--min-score=0.99", *here, "-f", "json"], 5),
         (["status", *here], 0),
         (["index", f"/nö/{HOSTILE}"], 1),
         (["--help"], 0),
@@ -300,7 +300,7 @@ def test_a_real_process_prints_in_every_encoding(place: Place, encoding: str) ->
 def test_the_real_command_prints_in_an_encoding(place: Place, encoding: str) -> None:
     """The command itself, from its start."""
     for arguments, code in (
-        (["search", "x", "--all", "-L", place.library], 5),
+        (["search", "x", "--min-score=0.99", "-L", place.library], 5),
         (["index", f"/nö/{HOSTILE}"], 1),
     ):
         command = [sys.executable, "-m", "c2v", *map(str, arguments)]

@@ -325,7 +325,7 @@ def test_a_file_alone_has_the_features_that_the_index_stores(
             clip = embed_clip(Path(video.path), bundle)
             np.testing.assert_array_equal(clip.features, features)
             vector = library.vectors([row.segment_id])[row.segment_id]
-            np.testing.assert_array_equal(clip.vector, vector)
+            np.testing.assert_array_equal(clip.vector, bundle.from_library(vector))
 
 
 def test_of_a_file_alone_the_error_names_it(tmp_path: Path) -> None:

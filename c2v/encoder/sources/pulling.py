@@ -29,7 +29,7 @@ from c2v.optional import has
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PullWish:
     """A model to fetch, where from, and who is told of it (:func:`c2v.encoder.catalogue
     .fetch_bundle`)."""
 
@@ -44,7 +44,7 @@ class Wish:
     on_progress: Progress | None
 
 
-def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
+def pull(wish: PullWish, target: Path, *, overwrite: bool) -> None:
     """Fetch a model and write its bundle to ``target``.
 
     Raises:
@@ -74,7 +74,7 @@ def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
     sweep(file)
 
 
-def _pull_ready(wish: Wish, target: Path, *, overwrite: bool) -> bool:
+def _pull_ready(wish: PullWish, target: Path, *, overwrite: bool) -> bool:
     """Copy a bundle of c2v that lies at the address; whether there was one.
 
     Raises:
@@ -84,7 +84,7 @@ def _pull_ready(wish: Wish, target: Path, *, overwrite: bool) -> bool:
     found = find_ready(wish.origin, wish.name)
     if found is None and not wish.source:
         raise ModelError(
-            f"{wish.origin.shown} holds no model of c2v named {wish.name}",
+            f"{wish.origin.shown} holds no model named {wish.name} as c2v writes them",
             hint="c2v model list --available shows the names of others",
         )
     if found is None:

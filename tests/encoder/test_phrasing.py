@@ -7,8 +7,8 @@ import pytest
 
 from c2v.encoder.bundle import load_bundle
 from c2v.encoder.bundle_config import QuestionConfig
+from c2v.encoder.phrasing import phrasings, without_prefix
 from c2v.errors import ModelError
-from c2v.search.phrasing import phrasings, without_prefix
 from c2v.search.ranking import text_queries
 
 HOW = QuestionConfig(strip=True, short_template="there is a {} in the picture")
