@@ -24,8 +24,8 @@ With the ``mini`` that came after, which zero-shot has 3.1 here, on the same mac
 =========  =====  =====  =======
 head       R@1    R@1    train s
 =========  =====  =====  =======
-wti         92.7   95.8       74
-seqTransf   79.2   80.2      212
+wti         80.2   92.7       47
+seqTransf   78.1   76.0      155
 =========  =====  =====  =======
 """
 
