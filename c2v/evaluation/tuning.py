@@ -159,7 +159,7 @@ class Figures:
         }
 
 
-class Trial:
+class Tryout:
     """Ranks of all questions under every setting, each worked out once."""
 
     def __init__(
@@ -199,7 +199,7 @@ class Trial:
 
 
 def choose(
-    trial: Trial,
+    trial: Tryout,
     start: Way,
     templates: Sequence[str],
     free: Set[Kind],
@@ -223,7 +223,7 @@ def choose(
     return way
 
 
-def _best(trial: Trial, kind: Kind, way: Way, others: Sequence[Way], without: int | None) -> Way:
+def _best(trial: Tryout, kind: Kind, way: Way, others: Sequence[Way], without: int | None) -> Way:
     """The one of the others that helps most with questions of a kind and harms no other kind."""
     best, most = way, 0.0
     for other in others:
@@ -235,14 +235,14 @@ def _best(trial: Trial, kind: Kind, way: Way, others: Sequence[Way], without: in
     return best
 
 
-def _gain(trial: Trial, kind: Kind, before: Way, after: Way, without: int | None) -> float:
+def _gain(trial: Tryout, kind: Kind, before: Way, after: Way, without: int | None) -> float:
     owner = trial.questions[kind].owner
     used = np.flatnonzero(trial.gallery.fold[owner] != (-1 if without is None else without))
     return helps(trial.ranks(kind, before)[used], trial.ranks(kind, after)[used], owner[used])
 
 
 def held_out(
-    trial: Trial, start: Way, templates: Sequence[str], free: Set[Kind]
+    trial: Tryout, start: Way, templates: Sequence[str], free: Set[Kind]
 ) -> dict[Kind, NDArray[np.float64]]:
     """Ranks of each fold's questions under what was chosen by the others, of each kind: [Q]."""
     ways = [choose(trial, start, templates, free, without=n) for n in range(trial.gallery.folds)]
