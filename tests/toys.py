@@ -109,7 +109,7 @@ def fill_library(
             shape = (frames, bundle.feature_dim)
             off = random.standard_normal(shape)
             features = (vector + gap + noise * spread * off).astype(np.float16)
-            (embedded,) = bundle.embed_segments([features])
+            (embedded,) = bundle.for_library(bundle.embed_segments([features]))
             times = np.arange(frames, dtype=np.float32) + part * frames
             parts.append(SegmentData(part * frames, (part + 1) * frames, times, features, embedded))
         library.put_video(

@@ -72,29 +72,28 @@ def _print_available(session: Session, facts: list[dict[str, Any]]) -> None:
 
 def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
     right = {"justify": "right", "overflow": "fold"}
-    table = new_table("name", "head", ("vector", right), ("size", right), "licence", "from")
+    table = new_table("name", "head", ("vector", right), ("size", right), "from")
     for fact in facts:
         table.add_row(
             fact["name"],
             fact["head"] or "-",
             str(fact["vector_dim"] or "-"),
             f"{fact['size_bytes'] / 1e6:.0f} MB",
-            _short_licence(fact),
-            fact["problem"] or fact["source"],
+            fact["problem"] or f"{fact['source']} ({_short_licence(fact)})",
         )
     session.out.print(table)
     session.notice(
-        f"in use: {session.settings().model}; fetch more with c2v model pull NAME, of c2v model "
-        "list --available"
+        f"in use: {session.settings().model}; c2v model list --available shows what c2v model pull "
+        "NAME fetches"
     )
 
 
 def _short_licence(fact: dict[str, Any]) -> str:
     """A licence by its name alone, and what it forbids."""
     if not fact["licence"]:
-        return "-"
+        return "licence unknown"
     if fact["use"] == "unknown":  # also where many parts have one each: they stand in model info
-        return "see info"
+        return "licence: see model info"
     name = fact["licence"].partition(" ")[0].rstrip(",;")
     return name if fact["use"] == "any" else f"{name}, {fact['use']}"
 
@@ -134,7 +133,7 @@ def pull(
         typer.Option(
             "--from",
             metavar="URL|DIR",
-            help="A mirror of the hub, or a folder.  \\[env: HF_ENDPOINT]",
+            help="A mirror of huggingface.co, or a folder.  \\[env: HF_ENDPOINT]",
             show_default=False,
         ),
     ] = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
@@ -27,7 +27,10 @@ from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sealing import bundle_draft, link_or_copy, seal_bundle
 from c2v.encoder.tensors import write_tensors
+from c2v.encoder.text.json_tokenizer import PIECES_NAME, STEPS_NAME
 from c2v.errors import ModelError
+
+_BESIDE_TOWERS: Final = (EXTRA_NAME, STEPS_NAME, PIECES_NAME)
 
 if TYPE_CHECKING:
     import torch
@@ -77,16 +80,16 @@ def save_bundle(
             f"{config.feature_dim}"
         )
     target = bundle_folder(check_bundle_name(name))
+    # The bank of the hub bias is features of the text tower; a head that takes one feature a text
+    # makes vectors of them.
+    hubs = config.hubs if towers is None and not head.reads_words else None
+    kept = _BESIDE_TOWERS if hubs is None else (*_BESIDE_TOWERS, HUBS_NAME)
     with bundle_draft(target, overwrite=overwrite) as draft:
         parts: dict[str, BundlePart] = {}
         for file, record in config.files.items():
-            if record.part in ("image", "text") or file == EXTRA_NAME:
+            if record.part in ("image", "text") or file in kept:
                 link_or_copy(parent.directory / file, draft / file)
                 parts[file] = record.part
-        hubs = config.hubs if towers is None and not head.reads_words else None
-        if hubs is not None:
-            link_or_copy(parent.directory / HUBS_NAME, draft / HUBS_NAME)
-            parts[HUBS_NAME] = config.files[HUBS_NAME].part
         if towers is not None:
             _replace_towers(draft, parts, parent, towers)
         if head_state:

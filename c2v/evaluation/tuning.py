@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.hubs import biases
-from c2v.evaluation.retrieval import similarity_matrix
+from c2v.evaluation.similarity import similarity_matrix
 
 if TYPE_CHECKING:
     from c2v.evaluation.trial_questions import Questions
@@ -159,7 +159,7 @@ class Figures:
         }
 
 
-class Tryout:
+class SettingsTrial:
     """Ranks of all questions under every setting, each worked out once."""
 
     def __init__(
@@ -199,7 +199,7 @@ class Tryout:
 
 
 def choose(
-    trial: Tryout,
+    trial: SettingsTrial,
     start: Way,
     templates: Sequence[str],
     free: Set[Kind],
@@ -223,7 +223,9 @@ def choose(
     return way
 
 
-def _best(trial: Tryout, kind: Kind, way: Way, others: Sequence[Way], without: int | None) -> Way:
+def _best(
+    trial: SettingsTrial, kind: Kind, way: Way, others: Sequence[Way], without: int | None
+) -> Way:
     """The one of the others that helps most with questions of a kind and harms no other kind."""
     best, most = way, 0.0
     for other in others:
@@ -235,14 +237,14 @@ def _best(trial: Tryout, kind: Kind, way: Way, others: Sequence[Way], without: i
     return best
 
 
-def _gain(trial: Tryout, kind: Kind, before: Way, after: Way, without: int | None) -> float:
+def _gain(trial: SettingsTrial, kind: Kind, before: Way, after: Way, without: int | None) -> float:
     owner = trial.questions[kind].owner
     used = np.flatnonzero(trial.gallery.fold[owner] != (-1 if without is None else without))
     return helps(trial.ranks(kind, before)[used], trial.ranks(kind, after)[used], owner[used])
 
 
 def held_out(
-    trial: Tryout, start: Way, templates: Sequence[str], free: Set[Kind]
+    trial: SettingsTrial, start: Way, templates: Sequence[str], free: Set[Kind]
 ) -> dict[Kind, NDArray[np.float64]]:
     """Ranks of each fold's questions under what was chosen by the others, of each kind: [Q]."""
     ways = [choose(trial, start, templates, free, without=n) for n in range(trial.gallery.folds)]

@@ -18,7 +18,7 @@ from c2v.services.captioned import index_missing, is_filled
 from c2v.services.keywords import check_keywords
 from c2v.services.odd_captions import odd_rows
 from c2v.services.tuned import Tuned
-from c2v.services.tuning_trial import FEWEST_VIDEOS, Captioned, Found, try_settings
+from c2v.services.tuning_trial import FEWEST_VIDEOS, CaptionPairs, Found, try_settings
 from c2v.services.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _fill(
 
 def _pairs(
     library: Store, bundle: Bundle, captions: Captions
-) -> tuple[Captioned, tuple[Missing, ...]]:
+) -> tuple[CaptionPairs, tuple[Missing, ...]]:
     """The captions whose videos are in the library, and these as the head sees them."""
     from c2v.evaluation.library_names import in_library
     from c2v.evaluation.retrieval import video_vectors
@@ -146,7 +146,7 @@ def _pairs(
     taken = np.random.default_rng(0).permutation(list(ids))[:_MOST_VIDEOS].tolist()
     ids = {path: ids[path] for path in sorted(taken, key=list(ids).index)}
     vectors, video = video_vectors(library, bundle, ids, first_seconds=captions.first_seconds)
-    return Captioned.of(bundle.from_library(vectors), video, _texts(captions, ids)), missing
+    return CaptionPairs.of(bundle.from_library(vectors), video, _texts(captions, ids)), missing
 
 
 def _texts(captions: Captions, ids: dict[str, int]) -> list[list[str]]:

@@ -31,7 +31,7 @@ from c2v.evaluation.tuning import (
     Figures,
     Gallery,
     Kind,
-    Tryout,
+    SettingsTrial,
     Way,
     choose,
     deal,
@@ -59,7 +59,7 @@ Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Captioned:
+class CaptionPairs:
     """Captioned videos as the head of an encoder sees them."""
 
     vectors: Array
@@ -73,7 +73,7 @@ class Captioned:
     @classmethod
     def of(
         cls, vectors: Array, video: NDArray[np.int64], texts: Sequence[Sequence[str]]
-    ) -> Captioned:
+    ) -> CaptionPairs:
         """Segments [S, H] with their videos [S], and the captions of each video."""
         owner = np.array([n for n, given in enumerate(texts) for _ in given], np.int64)
         flat = [text for given in texts for text in given]
@@ -121,7 +121,7 @@ class Found:
         }
 
 
-def try_settings(bundle: Bundle, pairs: Captioned) -> Found:
+def try_settings(bundle: Bundle, pairs: CaptionPairs) -> Found:
     """Try all settings on the videos held back, fold by fold; what does not help stays as it is."""
     return _Trying(bundle, pairs).run()
 
@@ -129,7 +129,7 @@ def try_settings(bundle: Bundle, pairs: Captioned) -> Found:
 class _Trying:
     """One encoder, its captioned videos, and what is tried with them."""
 
-    def __init__(self, bundle: Bundle, pairs: Captioned) -> None:
+    def __init__(self, bundle: Bundle, pairs: CaptionPairs) -> None:
         from c2v.search.sentences import SENTENCES
 
         self.bundle, self.pairs = bundle, pairs
@@ -150,7 +150,7 @@ class _Trying:
             "with_prefix": with_prefixes(captions),
             "short": short_questions(captions),
         }
-        trial = Tryout(
+        trial = SettingsTrial(
             self.gallery,
             {kind: asked for kind, asked in questions.items() if len(asked)},
             self._hubs(),
@@ -200,7 +200,7 @@ class _Trying:
         parts = [texts[n : n + _TEXTS_AT_ONCE] for n in range(0, len(texts), _TEXTS_AT_ONCE)]
         return np.stack([q.vector for part in parts for q in put_queries(self.bundle, part, how)])
 
-    def _chosen(self, trial: Tryout) -> tuple[Way, dict[Kind, NDArray[np.float64]]]:
+    def _chosen(self, trial: SettingsTrial) -> tuple[Way, dict[Kind, NDArray[np.float64]]]:
         """What helps, also with questions that had no say in it; ranks of the videos held back."""
         templates = [one for one in _TEMPLATES if one != self.start.template]
         free: set[Kind] = set(trial.questions)
@@ -255,7 +255,7 @@ class _Trying:
         return tuple(name for name, changed in pairs.items() if changed)
 
     def _with_confidence(
-        self, trial: Tryout, way: Way
+        self, trial: SettingsTrial, way: Way
     ) -> tuple[Surroundings, tuple[Confidence, Confidence] | None]:
         """The settings with the calibration, and what becomes of questions before and after."""
         from c2v.search.confidence import MATCH
@@ -292,7 +292,7 @@ class _Trying:
         """The parent's calibration stays with the parent's scores, and only with them."""
         return settings if way.hubs == _AS_IT_IS else replace(settings, calibration=None)
 
-    def _fitting(self, trial: Tryout, way: Way) -> tuple[ConfidenceTrial, Array]:
+    def _fitting(self, trial: SettingsTrial, way: Way) -> tuple[ConfidenceTrial, Array]:
         """The captions under a setting, and the mean [H] of everyday sentences."""
         centre = self.everyday.mean(axis=0).astype("<f2").astype(np.float32)
         segments = np.bincount(self.gallery.video, minlength=len(self.gallery.fold))
@@ -305,7 +305,7 @@ class _Trying:
         )
         return made, centre
 
-    def _before(self, trial: Tryout) -> NDArray[np.float64]:
+    def _before(self, trial: SettingsTrial) -> NDArray[np.float64]:
         """Confidences of the captions with and without a match, as the encoder is: [Q, 2]."""
         best = self._fitting(trial, self.start)[0].best
         scale = self._scale(trial)
@@ -321,7 +321,7 @@ class _Trying:
             ]
         )
 
-    def _scale(self, trial: Tryout) -> Callable[[Array, int], Scale]:
+    def _scale(self, trial: SettingsTrial) -> Callable[[Array, int], Scale]:
         """What makes confidences now: the encoder's constants, or those of unrelated sentences."""
         from c2v.search.confidence import Scale, text_scale
         from c2v.search.estimating import unrelated_scale

@@ -16,6 +16,8 @@ from c2v.training.recipe import Recipe
 
 BETAS = (0.9, 0.98)
 EPSILON = 1e-6
+_MOST_BACK = 0.5
+"""Of the way to the start in one step: a rate that ruins the weights is not to go unseen."""
 TOWERS = "towers."
 _STEMS = (
     "positional_embedding",
@@ -143,7 +145,7 @@ def pull_back(
     the moments as AdamW decouples its decay. ``share`` is that of the peak rate in this step.
     """
     for group in optimiser.param_groups:
-        step = min(1.0, strength * share * group["peak"])
+        step = min(_MOST_BACK, strength * share * group["peak"])
         for parameter in group["params"]:
             if parameter in first:
                 parameter.lerp_(first[parameter], step)

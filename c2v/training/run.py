@@ -249,7 +249,7 @@ def _given(
     given = gather(library, captions, later, share=share, seed=seed)
     if _plan(choices, bundle, given).recipe.train != "all":
         few = len(given.pairs.videos) < FEW_VIDEOS
-        if few and later is None and choices.validation is None:
+        if few and later is None and choices.validation is None and choices.like == "own":
             given = gather(library, captions, None, share=None, seed=seed)
         return given, None
     from c2v.training.towers import check_trainable

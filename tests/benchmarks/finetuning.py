@@ -13,7 +13,20 @@ them is in the library a model learns from. Nothing is chosen by hand, so a run 
 writes no model, and after it everything is as before. Frames are decoded and encoded once, by
 ``c2v index``. Prints a table, writes ``finetuning.json``.
 
-MEASURED
+Measured with the ``mini`` that had neither ImageNet's classes nor a hub bias, the motion clips with
+``--steps 120``; text to video, means of the splits, before and after:
+
+============  =======  ===========  ============  ============  ============  ============
+learnt from   written  held out     held out R@5  photos        photos        clips
+                       R@1                        R@1           R@5           R@1, R@5
+============  =======  ===========  ============  ============  ============  ============
+20 of clips   1 of 5   37.4, 37.4   67.8, 68.7    42.5, 42.5    77.5, 77.3
+40 of clips   2 of 5   53.3, 53.3   73.3, 73.3    42.5, 42.4    77.5, 77.3
+80 of motion  5 of 5   4.8, 10.6    22.9, 40.8    42.5, 43.2    77.5, 77.5    +0.9, +1.4
+============  =======  ===========  ============  ============  ============  ============
+
+Without choosing, the end of the training itself (one split, 80 of motion, 130 steps) found 44 of
+the motion clips first, and of the real clips 16 instead of 44, of the photographs 18 instead of 42.
 """
 
 from __future__ import annotations

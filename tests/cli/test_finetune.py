@@ -114,7 +114,7 @@ def test_what_was_not_worth_it_is_said_and_not_written(
     assert Path(kept["model"]).is_dir()
 
 
-def test_where_nothing_could_be_better_the_model_is_written_and_that_is_said(
+def test_where_nothing_could_be_better_no_model_is_written_and_that_is_said(
     c2v: Run, demo_videos: Path, tmp_path: Path
 ) -> None:
     """A few videos that are all found before: nobody can tell whether it was worth it."""
@@ -126,8 +126,10 @@ def test_where_nothing_could_be_better_the_model_is_written_and_that_is_said(
         "finetune", "--data", data, "--name", "mine", "--model", "mini", "--epochs", "1",
         "--library", tmp_path / "library",
     )  # fmt: skip
-    assert "cannot tell whether it is better" in done.stderr
-    assert "c2v index --model mine" in done.stderr
+    assert "every caption had its video first" in done.stderr
+    assert "--keep" in done.stderr
+    assert "c2v index --model" not in done.stderr
+    assert "3 videos, each held back once" in done.stdout
 
 
 # The command itself, killed where its Nth checkpoint would replace the one before.

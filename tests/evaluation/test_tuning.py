@@ -16,7 +16,7 @@ from c2v.evaluation.trial_questions import Questions, short_questions, with_pref
 from c2v.evaluation.tuning import (
     Figures,
     Gallery,
-    Tryout,
+    SettingsTrial,
     Way,
     choose,
     deal,
@@ -102,7 +102,7 @@ def test_a_gain_is_one_only_above_its_error_and_never_for_lost_first_places() ->
     assert helps(swapped, better, owner) == 0
 
 
-def trial(*, hubs: bool) -> Tryout:
+def trial(*, hubs: bool) -> SettingsTrial:
     """Videos near their captions; with ``hubs`` a quarter of them near to everything."""
     random = np.random.default_rng(1)
     texts = unit(random.standard_normal((VIDEOS, WIDTH)) + 1.5 * hubs)
@@ -114,7 +114,7 @@ def trial(*, hubs: bool) -> Tryout:
     found = held_out_biases(gallery, by_fold, texts[:0], neighbours=10)
     names = tuple(f"text {n}" for n in range(VIDEOS))
     put = dict(zip(names, texts, strict=True))
-    return Tryout(
+    return SettingsTrial(
         gallery,
         {"captions": Questions.of_own(names, np.arange(VIDEOS), VIDEOS)},
         {"as it is": None, "1": found - found.mean()},

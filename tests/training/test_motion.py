@@ -56,7 +56,7 @@ def library(tmp_path: Path, motion: ModuleType, mini: Bundle, clips: list[Any]) 
         # As compression does: without it the six ways would be equal, and a tie counts as found.
         features += 0.05 * features.std() * random.standard_normal(features.shape)
         features = features.astype(np.float16)
-        (vector,) = mini.embed_segments([features])
+        (vector,) = mini.for_library(mini.embed_segments([features]))
         made.put_video(
             NewVideo(
                 path=str(tmp_path / clip.name), size_bytes=1, mtime_ns=1, content_id=clip.name,
@@ -96,7 +96,7 @@ def test_a_head_that_sees_time_tells_motions_apart(
     torch.set_num_threads(1)  # two that wait for each other are slower on a busy machine
     recalls = {}
     for head in ("clip2video", "meanP"):
-        choices = Choices(head=head, epochs=EPOCHS, layers=1)
+        choices = Choices(head=head, epochs=EPOCHS, layers=1, validation=0.1)
         data = _captions(tmp_path, clips, held_out=False)
         train_bundle(library, mini, data, choices, Run(name=head, watcher=toys.Watch(), keep=True))
         held_out = _captions(tmp_path, clips, held_out=True)

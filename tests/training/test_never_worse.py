@@ -22,10 +22,10 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.library import Store
 from c2v.search.sentences import SENTENCES
 from c2v.training.choices import Choices, plan
-from c2v.training.choosing import CLEAR, Choice, choose
+from c2v.training.choosing import CLEAR, Verdict, choose
 from c2v.training.cross_validation import part_in_folds, pooled
 from c2v.training.guard import FOUND_FIRST, Guard, moved_clips
-from c2v.training.interpolation import SHARES, Trial, mixed_center, mixed_weights
+from c2v.training.interpolation import SHARES, ShareTrial, mixed_center, mixed_weights
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import pull_back
 from c2v.training.recipe import FEW_VIDEOS, FOLDS, anchor_for
@@ -62,7 +62,7 @@ def test_what_is_written_is_the_interpolation(
     """With the share that was chosen, of the start and of the end in the checkpoint."""
     captions = toys.captions_for(tmp_path, 60)
     choices = replace(HELD_BACK, epochs=20, patience=20)
-    run = Run(name="tuned", watcher=toys.Watch())
+    run = Run(name="tuned", watcher=toys.Watch(), everyday=SENTENCES[:40])
     with toys.fill_library(tmp_path / "gap", bundle, captions, noise=0.5, apart=5.0) as library:
         result = train_bundle(library, bundle, captions, choices, run)
     choice = result.outcome.choice
@@ -91,9 +91,10 @@ def ranking(*ranks: int) -> Ranking:
     return Ranking(values, values, values, np.arange(len(ranks)))
 
 
-def trials(*found: tuple[float, Ranking], guards: tuple[Ranking, ...] = ()) -> list[Trial]:
+def trials(*found: tuple[float, Ranking], guards: tuple[Ranking, ...] = ()) -> list[ShareTrial]:
     return [
-        Trial(share, 1.0, of, guards[n] if guards else None) for n, (share, of) in enumerate(found)
+        ShareTrial(share, 1.0, of, guards[n] if guards else None)
+        for n, (share, of) in enumerate(found)
     ]
 
 
@@ -108,7 +109,7 @@ START = ranking(*[8] * 10)
         ([ranking(*[8] * 9, 4), ranking(*[3] * 10)], 1.0, "gain"),
         ([ranking(*[8] * 9, 1), ranking(*[8] * 8, 1, 1)], 0.0, "chance"),  # two videos
         ([ranking(3, *[8] * 8, 20), ranking(*[1] * 8, *[11] * 2)], 0.0, "harm"),
-        ([ranking(*[1] * 8, 8, 8), ranking(*[1] * 9, 8)], 0.1, "gain"),  # within an error
+        ([ranking(*[1] * 8, 8, 8), ranking(*[1] * 9, 8)], 1.0, "gain"),
     ],
 )
 def test_what_is_chosen(found: list[Ranking], share: float, reason: str) -> None:
@@ -134,6 +135,13 @@ def test_nothing_is_taken_where_everything_stood_first() -> None:
     first = ranking(1, 1, 1)
     choice = choose(trials((0.0, first), (1.0, first)))
     assert (choice.share, choice.reason, choice.more_pairs) == (0.0, "perfect", None)
+
+
+def test_guarded_the_nearest_of_about_the_same_gain_is_taken() -> None:
+    found = [(0.0, START), (0.1, ranking(*[1] * 8, 8, 8)), (1.0, ranking(*[1] * 9, 8))]
+    knew = ranking(*[1] * 20)
+    assert choose(trials(*found)).share == 1.0
+    assert choose(trials(*found, guards=(knew, knew, knew))).share == 0.1
 
 
 def test_what_the_start_knew_is_not_given_up() -> None:
@@ -164,7 +172,7 @@ def test_a_video_is_ranked_by_the_model_without_it() -> None:
     """Model n gives the rank n + 1 to everything."""
     owner = np.array([0, 1, 2, 2])
     models = [np.full(4, float(n + 1)) for n in range(3)]
-    found = [[Trial(0.5, 1.0, Ranking(m, m[:3], m[:3], owner), ranking(n + 1))]
+    found = [[ShareTrial(0.5, 1.0, Ranking(m, m[:3], m[:3], owner), ranking(n + 1))]
              for n, m in enumerate(models)]  # fmt: skip
     (trial,) = pooled(found, [[1], [2], [0]])
     assert trial.ranking.videos.tolist() == [3.0, 1.0, 2.0]
@@ -294,7 +302,9 @@ def test_with_a_guard_less_is_taken(
     for guard in (True, False):
         choices = replace(HELD_BACK, guard=guard, learning_rate=0.05, epochs=6, patience=6)
         run = Run(name="g", watcher=toys.Watch(), overwrite=True, everyday=SENTENCES[:60])
-        choice: Choice | None = train_bundle(library, bundle, captions, choices, run).outcome.choice
+        choice: Verdict | None = train_bundle(
+            library, bundle, captions, choices, run
+        ).outcome.choice
         assert choice is not None
         said = choice.as_dict()["guard"]
         if not guard:
@@ -325,3 +335,22 @@ def test_only_a_start_that_works_is_stayed_near_to(bundle: Bundle) -> None:
     for free in (Choices(init="clip"), Choices(train="all")):
         recipe = plan(free, bundle, pairs=20, videos=20).recipe
         assert (recipe.guard, recipe.anchor) == (False, 0.0)
+
+
+def test_what_is_written_ranks_as_the_model_it_came_from_does(
+    toys: ModuleType, tmp_path: Path
+) -> None:
+    """The hub bias and the ways of asking stay: a run that learnt nothing changes nothing."""
+    mini = load_bundle("mini", device="cpu")
+    captions = toys.captions_for(tmp_path, 6)
+    run = Run(name="same", watcher=toys.Watch(), keep=True)
+    choices = Choices(epochs=1, learning_rate=1e-12)
+    with toys.fill_library(tmp_path / "mini", mini, captions) as library:
+        result = train_bundle(library, mini, captions, choices, run)
+        tuned = load_bundle("same", device="cpu")
+        scores = [evaluate_library(library, of, captions).scores for of in (mini, tuned)]
+    assert result.outcome.choice is not None
+    assert result.outcome.choice.share == 0.0
+    assert (tuned.config.hubs, tuned.config.questions) == (mini.config.hubs, mini.config.questions)
+    assert mini.config.hubs is not None
+    np.testing.assert_allclose(scores[1].text_to_video, scores[0].text_to_video, atol=1e-4)
