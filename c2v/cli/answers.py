@@ -60,17 +60,23 @@ def print_alone(
     """The answer to the one question of a command, and what stands beside it."""
     print_answer(session, answer, style, all_rows=all_rows)
     if explain:
-        _print_explanation(session, answer)
+        shown = answer.shown(all_rows=all_rows)
+        _print_explanation(session, answer, shown)
     print_damage(session, answer.left_out)
 
 
-def _print_explanation(session: "Session", answer: "Answer") -> None:
-    """How an answer was found, beside it."""
+def _print_explanation(session: "Session", answer: "Answer", shown: "Sequence[Moment]") -> None:
+    """How an answer was found, beside it; of the moments that are shown, for which words."""
     if answer.explanation is None:
         session.notice("ranked by BM25 over the lines of subtitles; no encoder was asked")
         return
     for line in answer.explanation.lines(answer.strategy, answer.bar):
         session.notice(line)
+    if answer.explanation.words and shown and not session.quiet:
+        from c2v.cli.word_table import word_table
+
+        both = zip(answer.results, answer.explanation.words, strict=True)
+        session.err.print(word_table(pair for pair in both if pair[0] in shown))
 
 
 def _as_file(

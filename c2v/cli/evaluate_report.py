@@ -126,8 +126,8 @@ def _say_what_compares(
     if published and first.missing:
         left = len(first.missing)
         session.notice(
-            f"published rows rank all {first.videos + left:,} videos; {left:,} fewer are easier to "
-            "tell apart"
+            f"published rows rank all {first.videos + left:,} videos; with {left:,} missing the "
+            "others are easier to tell apart"
         )
 
 

@@ -49,7 +49,7 @@ HeadFlag = Annotated[
     str | None,
     typer.Option(
         "--head",
-        metavar="clip2video|seqTransf|seqLSTM|meanP",
+        metavar="clip2video|seqTransf|seqLSTM|meanP|wti",
         help="The temporal head.  \\[default: the model's own where it is trained, meanP below 50 "
         "videos, else clip2video]",
         show_default=False,

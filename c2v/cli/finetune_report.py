@@ -11,7 +11,7 @@ from c2v.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_PARTIAL
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from c2v.training.choosing import Choice
+    from c2v.training.choosing import Verdict
     from c2v.training.run import Finetuned
 
 _SHOWN = ("R@1", "R@5", "R@10", "MnR")
@@ -93,7 +93,7 @@ def _table(result: "Finetuned") -> "Table":
     return table
 
 
-def _why(choice: "Choice") -> str:
+def _why(choice: "Verdict") -> str:
     """Why no weights but those of the start were taken."""
     gain = f"{choice.gain:+.1f} points"
     return {
@@ -104,7 +104,7 @@ def _why(choice: "Choice") -> str:
     }[choice.reason]
 
 
-def _how_many_more(choice: "Choice") -> str:
+def _how_many_more(choice: "Verdict") -> str:
     more = choice.more_pairs
     if more is None:
         return "give videos that are harder to tell apart"
@@ -115,6 +115,6 @@ def _how_many_more(choice: "Choice") -> str:
     return f"it would take about {about} more pairs"
 
 
-def _how_far(choice: "Choice") -> str:
+def _how_far(choice: "Verdict") -> str:
     """How much of the way to the trained weights was gone."""
     return "" if choice.share == 1 else f", {choice.share:.0%} of the way to it"

@@ -9,6 +9,7 @@ import typer
 
 from c2v.cli.consent import YesFlag, require_consent
 from c2v.cli.downloads import fetch_model
+from c2v.cli.model_tune import described, tune
 from c2v.cli.render import PlainFormat, PlainFormatFlag, new_table, show
 from c2v.cli.session import Session, command
 from c2v.config import set_config_value
@@ -22,13 +23,16 @@ OverwriteModelFlag = Annotated[bool, typer.Option("--overwrite", help="Replace o
 
 def add_to(app: typer.Typer) -> None:
     """Register the group."""
-    group = typer.Typer(help="List, fetch, import, choose and remove models.", no_args_is_help=True)
+    group = typer.Typer(
+        help="List, fetch, import, tune, choose and remove models.", no_args_is_help=True
+    )
     group.command("list")(command(list_models))
     group.command("info")(command(info))
     group.command("pull")(command(pull))
     group.command("import")(command(import_file))
     group.command("export")(command(export))
     group.command("use")(command(use))
+    group.command("tune")(command(tune))
     group.command("remove")(command(remove))
     app.add_typer(group, name="model")
 
@@ -68,29 +72,28 @@ def _print_available(session: Session, facts: list[dict[str, Any]]) -> None:
 
 def _print_models(session: Session, facts: list[dict[str, Any]]) -> None:
     right = {"justify": "right", "overflow": "fold"}
-    table = new_table("name", "head", ("vector", right), ("size", right), "licence", "from")
+    table = new_table("name", "head", ("vector", right), ("size", right), "from")
     for fact in facts:
         table.add_row(
             fact["name"],
             fact["head"] or "-",
             str(fact["vector_dim"] or "-"),
             f"{fact['size_bytes'] / 1e6:.0f} MB",
-            _short_licence(fact),
-            fact["problem"] or fact["source"],
+            fact["problem"] or f"{fact['source']} ({_short_licence(fact)})",
         )
     session.out.print(table)
     session.notice(
-        f"in use: {session.settings().model}; fetch more with c2v model pull NAME, of c2v model "
-        "list --available"
+        f"in use: {session.settings().model}; c2v model list --available shows what c2v model pull "
+        "NAME fetches"
     )
 
 
 def _short_licence(fact: dict[str, Any]) -> str:
     """A licence by its name alone, and what it forbids."""
     if not fact["licence"]:
-        return "-"
+        return "licence unknown"
     if fact["use"] == "unknown":  # also where many parts have one each: they stand in model info
-        return "see info"
+        return "licence: see model info"
     name = fact["licence"].partition(" ")[0].rstrip(",;")
     return name if fact["use"] == "any" else f"{name}, {fact['use']}"
 
@@ -98,15 +101,22 @@ def _short_licence(fact: dict[str, Any]) -> str:
 def info(session: Session, name: NameArgument, style: PlainFormatFlag = PlainFormat.TABLE) -> None:
     """Show one model, and check that its files are what they were when it was written."""
     from c2v.encoder.bundle import load_bundle
+    from c2v.encoder.bundle_config import settings_as_json
     from c2v.encoder.catalogue import not_here
     from c2v.encoder.registry import list_bundles
 
     found = next((one for one in list_bundles() if one.name == name), None)
     if found is None:
         raise not_here(name)
-    load_bundle(name).verify()
-    facts = found.details()
-    show(style, whole=lambda: facts, table=lambda: _print_facts(session, facts))
+    bundle = load_bundle(name)
+    bundle.verify()
+    config, facts = bundle.config, found.details()
+    around = settings_as_json(config.hubs, config.questions, config.calibration)
+    show(
+        style,
+        whole=lambda: facts | around,
+        table=lambda: _print_facts(session, facts | described(around)),
+    )
 
 
 def _print_facts(session: Session, facts: dict[str, Any]) -> None:
@@ -123,7 +133,7 @@ def pull(
         typer.Option(
             "--from",
             metavar="URL|DIR",
-            help="A mirror of the hub, or a folder.  \\[env: HF_ENDPOINT]",
+            help="A mirror of huggingface.co, or a folder.  \\[env: HF_ENDPOINT]",
             show_default=False,
         ),
     ] = None,

@@ -16,7 +16,12 @@ MinScoreFlag = Annotated[
 ]
 AllFlag = Annotated[bool, typer.Option("--all", help="Weak results too, which are no match.")]
 ExplainFlag = Annotated[
-    bool, typer.Option("--explain", help="Say how the results were found.", show_default=False)
+    bool,
+    typer.Option(
+        "--explain",
+        help="Say how the results were found; with the head wti, which frame answers which word.",
+        show_default=False,
+    ),
 ]
 StrategyFlag = Annotated[
     str | None,

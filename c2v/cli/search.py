@@ -125,7 +125,8 @@ def search(
         typer.Option(
             "--rerank",
             min=0,
-            help="Look at the first N again; for a model with the head tightTransf.",
+            help="Look at the first N again; for a model with the head tightTransf (wti always "
+            "does, at 200).",
         ),
     ] = 0,
     device: DeviceFlag = None,

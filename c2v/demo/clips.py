@@ -47,7 +47,7 @@ QUERIES = (
     "a man with a camera",
     "stars in the night sky",
     "buildings in a city",
-    "an elephant taking a bath",
+    "a lion chasing a zebra",
 )
 """Of the last one nothing is to be seen there, which is to be shown, too."""
 

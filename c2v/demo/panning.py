@@ -52,7 +52,9 @@ def write_panned_clip(
 
     count = max(2, round(seconds * frame_rate))
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=frame_rate, options={"crf": "24"})
+        stream = container.add_stream(
+            "libx264", rate=frame_rate, options={"crf": "24", "threads": "1"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for number in range(count):
             view = start.towards(end, number / (count - 1))

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from c2v.encoder.bundle_config import ImageConfig, TextConfig, TextFamily
 from c2v.encoder.default_model import MERGES_FILE, MERGES_TENSOR
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS, hf_text_architecture
-from c2v.encoder.known_architectures import known_architecture
+from c2v.encoder.known_architectures import known_architecture, known_preprocessing
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer
 from c2v.encoder.text.tokenizer import merge_table
@@ -28,8 +28,6 @@ from c2v.optional import missing_part
 
 OPENAI_MEAN: Final = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD: Final = (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN: Final = (0.485, 0.456, 0.406)
-IMAGENET_STD: Final = (0.229, 0.224, 0.225)
 CLIP_VOCABULARY: Final = 49408
 CLIP_START: Final = 49406
 CLIP_END: Final = 49407
@@ -64,20 +62,26 @@ class Preprocess:
     resize: str = "shortest"
 
 
-_NOT_OPENAIS: Final[Mapping[str, Preprocess]] = {
-    "siglip": Preprocess((0.5,) * 3, (0.5,) * 3, resize="squash"),
-    "clipa": Preprocess(IMAGENET_MEAN, IMAGENET_STD, interpolation="bilinear", resize="squash"),
-    "pe-core": Preprocess((0.5,) * 3, (0.5,) * 3, interpolation="bilinear", resize="squash"),
+_MOBILE: Final = Preprocess((0.0,) * 3, (1.0,) * 3, interpolation="bilinear")
+_BY_NAME: Final[Mapping[str, Preprocess]] = {
+    "vit-h-14-378": Preprocess(resize="squash"),
+    "mobileclip-": _MOBILE,
+    "mobileclip2-b": _MOBILE,
+    "mobileclip2-s0": _MOBILE,
+    "mobileclip2-s2": _MOBILE,
+    "mobileclip2-s": Preprocess(interpolation="bilinear"),
 }
+"""By how the name begins, lower case; the first one counts. The others are told by their kind."""
 
 
 def usual_preprocess(architecture: str) -> Preprocess:
-    """How all published weights of an architecture want to see a picture, told by its name.
+    """How the published weights of an architecture want to see a picture.
 
-    Those of MobileCLIP differ from each other; it is OpenAI's for all that are not known here.
+    Two of ViT-H-14's and ViT-L-14's want it otherwise than the rest of theirs, which is meant here.
     """
-    kinds = (kind for name, kind in _NOT_OPENAIS.items() if name in architecture.lower())
-    return next(kinds, Preprocess())
+    named = (kind for name, kind in _BY_NAME.items() if architecture.lower().startswith(name))
+    told = Preprocess(**(known_preprocessing(architecture, "") or {}))
+    return next(named, told)
 
 
 def open_clip_folder(wish: str) -> Path:
@@ -176,11 +180,6 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
     projected = text.get("proj_type", "linear") != "none"
     if not projected and width != model["embed_dim"]:
         raise ModelError(f"its text tower has no projection from {width} to {model['embed_dim']}")
-    activation: Literal["quick_gelu", "gelu", "gelu_tanh"] = "gelu"
-    if model.get("quick_gelu", False):
-        activation = "quick_gelu"
-    elif (text.get("act_kwargs") or {}).get("approximate") == "tanh":
-        activation = "gelu_tanh"
     by_largest = pool == "argmax" and bool(text.get("hf_tokenizer_name"))
     return TextArchitecture(
         vocab_size=int(text.get("vocab_size", CLIP_VOCABULARY)),
@@ -190,7 +189,7 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
         layers=int(text.get("layers", 12)),
         mlp_width=int(width * text.get("mlp_ratio", 4.0)),
         output_dim=int(model["embed_dim"]),
-        activation=activation,
+        activation=_activation(model),
         causal=not text.get("no_causal_mask", False),
         pool="largest" if by_largest else _POOLS[pool],
         eps=float((text.get("norm_kwargs") or {}).get("eps", 1e-5)),
@@ -199,6 +198,13 @@ def text_architecture(model: Mapping[str, Any]) -> TextArchitecture | HFTextArch
         class_token=class_token,
         pad_id=int(text.get("pad_id", 0)) if class_token else 0,
     )
+
+
+def _activation(model: Mapping[str, Any]) -> Literal["quick_gelu", "gelu", "gelu_tanh"]:
+    if model.get("quick_gelu", False):
+        return "quick_gelu"
+    tanh = (model["text_cfg"].get("act_kwargs") or {}).get("approximate") == "tanh"
+    return "gelu_tanh" if tanh else "gelu"
 
 
 def _hf_architecture(model: Mapping[str, Any]) -> HFTextArchitecture:
@@ -264,6 +270,15 @@ def text_config(
     )
 
 
+def no_tokenizer(wish: str, name: str) -> ModelError:
+    """The error for a tokenizer that is not to be had; ``name`` is its repository."""
+    return ModelError(
+        f"{wish} needs the tokenizer of {name}, and no tokenizer.json of it is to be had",
+        hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
+        "weights, then c2v model import FILE",
+    )
+
+
 def needs_tokenizer(model: Mapping[str, Any]) -> bool:
     """Whether an open_clip model config asks for a tokenizer that is a file of its own."""
     return bool(model["text_cfg"].get("hf_tokenizer_name"))
@@ -279,13 +294,8 @@ def _with_tokenizer(
     context: int,
 ) -> TextConfig:
     """The text part of a model whose tokenizer is a ``tokenizer.json``."""
-    name = text["hf_tokenizer_name"]
     if tokenizer is None:
-        raise ModelError(
-            f"its tokenizer is that of {name}, which is not here",
-            hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{name} beside the "
-            "weights",
-        )
+        raise no_tokenizer("its text tower", text["hf_tokenizer_name"])
     clean, strip = options.pop("clean", "whitespace"), options.pop("strip_sep_token", False)
     mode = text.get("tokenizer_mode")
     if options or mode:
@@ -293,7 +303,8 @@ def _with_tokenizer(
     specials, end_id = {}, tokenizer.end_id
     if strip:  # the separator is replaced by 0, wherever it stands
         specials, end_id = {tokenizer.separator: 0}, 0
-    if max(end_id, tokenizer.pad_id, tokenizer.start_id or 0) >= shape.vocab_size:
+    around = max(end_id, tokenizer.pad_id, tokenizer.start_id or 0)
+    if max(around + 1, tokenizer.size) > shape.vocab_size:
         raise ModelError(f"{tokenizer.path} has more pieces than the text tower, it is another's")
     if family == "clip" and isinstance(shape, TextArchitecture) and shape.pool == "end":
         eos = int(text.get("eos_id", 2))

@@ -20,7 +20,7 @@ from c2v.encoder.fingerprints import bundle_fingerprint, file_digest, towers_fin
 from c2v.encoder.hubs import GAIN, Hubs
 from c2v.encoder.made_once import made_once
 from c2v.encoder.padding import pad
-from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers import TextFeatures, WordTower
 from c2v.encoder.towers.making import make_image_tower, make_text_tower
 from c2v.errors import DeviceError, ModelError, UsageError
 from c2v.optional import has, remark
@@ -104,6 +104,11 @@ class Bundle:
         return self.config.vector_dim
 
     @property
+    def interacts(self) -> bool:
+        """Whether the head compares words with frames: vectors only propose what it scores."""
+        return self.config.head.type == "wti"
+
+    @property
     def head_dim(self) -> int:
         """H, the width of the head's vectors: V, or one less where a library keeps a bias."""
         return self.config.head_dim
@@ -172,16 +177,29 @@ class Bundle:
             return np.zeros((0, self.feature_dim), np.float32)
         return self.image_tower.encode(images)
 
-    def encode_text(self, texts: Sequence[str], *, most_tokens: int | None = None) -> TextFeatures:
+    def encode_text(
+        self,
+        texts: Sequence[str],
+        *,
+        most_tokens: int | None = None,
+        words: bool | None = None,
+    ) -> TextFeatures:
         """Texts to token features [N, L, D] and mask [N, L], **not** normalised.
 
         L is the longest text of the batch in tokens; the feature at the last masked position of a
         row is the feature of the whole text. A text of more than ``most_tokens`` is cut to them,
         the end token being the last (papers read 32 or 64 where a tower could read 77).
+        ``words`` are asked for also of a tower that otherwise gives one feature a text; None is
+        what the head needs.
         """
         if isinstance(texts, str):
             raise TypeError("encode_text takes a list of texts, got one text")
-        return self.text_tower.encode(*self.token_ids(texts, most_tokens=most_tokens))
+        ids, mask = self.token_ids(texts, most_tokens=most_tokens)
+        tower = self.text_tower
+        words = self.interacts if words is None else words
+        if words and isinstance(tower, WordTower):
+            return tower.encode_words(ids, mask)
+        return tower.encode(ids, mask)
 
     def token_ids(
         self, texts: Sequence[str], *, most_tokens: int | None = None

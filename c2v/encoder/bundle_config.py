@@ -214,6 +214,20 @@ class BundleConfig:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
+def settings_as_json(
+    hubs: HubConfig | None, questions: QuestionConfig | None, calibration: Calibration | None
+) -> dict[str, Any]:
+    """What stands around the weights: ``hubs``, ``questions``, ``calibration``.
+
+    Of the calibration all but the mean vector, which says nothing to a reader.
+    """
+    parts = (("hubs", hubs), ("questions", questions), ("calibration", calibration))
+    found = {name: part and dataclasses.asdict(part) for name, part in parts}
+    if found["calibration"]:
+        del found["calibration"]["centre"]
+    return found
+
+
 def read_config(directory: Path) -> BundleConfig:
     """Read and check ``config.json`` of a bundle folder.
 

@@ -94,7 +94,7 @@ def fetch_bundle(
         MissingPartError: its image tower takes PyTorch, which is not installed.
     """
     from c2v.encoder.sources.origins import open_origin
-    from c2v.encoder.sources.pulling import Wish, pull
+    from c2v.encoder.sources.pulling import PullWish, pull
 
     name = short_name(name)
     if find_bundle(name) is not None and not overwrite:
@@ -102,7 +102,7 @@ def fetch_bundle(
     source = NICKNAMES.get(name, name)
     if origin is None and "/" not in source:
         raise _unknown(name)
-    wish = Wish(
+    wish = PullWish(
         name=name,
         source=source if "/" in source else "",
         origin=open_origin(origin),

@@ -68,11 +68,17 @@ class Hubs:
 
         A vector at a time, so that its number does not depend on those beside it.
         """
-        near, beyond = self._settings.neighbours, len(self._bank) - self._settings.neighbours
-        biases = [np.partition(self._bank @ vector, beyond)[-near:].mean() for vector in vectors]
-        bias = np.float32(self._settings.weight) * np.array(biases, np.float32)
+        found = biases(vectors, self._bank, neighbours=self._settings.neighbours)
+        bias = np.float32(self._settings.weight) * found
         column: Array = np.float32(GAIN) * (np.float32(self._settings.typical) - bias)
         return column
+
+
+def biases(vectors: Array, bank: Array, *, neighbours: int) -> Array:
+    """The mean inner product of vectors [N, H] with the nearest of a bank [S, H]: [N]."""
+    beyond = len(bank) - neighbours
+    means = [np.partition(bank @ vector, beyond)[-neighbours:].mean() for vector in vectors]
+    return np.array(means, np.float32)
 
 
 def bank_tensors(features: Array) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,7 @@ to see of a picture; a test compares every one of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 Config = dict[str, Any]
@@ -72,24 +72,48 @@ _SIGLIP_NAMES: Final = frozenset(
         *(f"gopt-16-SigLIP2{side}" for side in ("-256", "-384")),
     )
 )
+# With the text encoders of other projects, most for other languages than English: the image tower
+# (letter, patch; or timm's name, side and joint space) and the text tower.
+_FOREIGN: Final[Mapping[str, tuple[str, int] | tuple[str, int, int]]] = {
+    "roberta-ViT-B-32": ("B", 32),
+    "xlm-roberta-base-ViT-B-32": ("B", 32),
+    "xlm-roberta-large-ViT-H-14": ("H", 14),
+    "nllb-clip-base": ("B", 32),
+    "nllb-clip-large": ("H", 14),
+    "nllb-clip-base-siglip": ("vit_base_patch16_siglip_384", 384, 768),
+    "nllb-clip-large-siglip": ("vit_so400m_patch14_siglip_384", 384, 1152),
+}
+_WORLDWIDE_NAMES: Final = frozenset(
+    f"ViT-{letter}-14-worldwide{more}"
+    for letter, more in (
+        *(("H", more) for more in ("", "-378", "-quickgelu")),
+        *(("bigG", more) for more in ("", "-378")),
+    )
+)
 _SIGLIP_NAME: Final = re.compile(r"ViT-(\w+)-(\d+)-SigLIP(2?)(-i18n)?(?:-(\d+))?")
 
 
 def known_names() -> frozenset[str]:
     """Every architecture that is known here."""
-    return _PLAIN_NAMES | _CLIPA_NAMES | _SIGLIP_NAMES | set(_COCA) | set(_PE_CORE)
+    return frozenset(name for names, _ in _builders() for name in names)
 
 
 def known_architecture(name: str) -> Config | None:
     """The model config of an architecture, as open_clip writes one; None of one not known here."""
-    builders: tuple[tuple[frozenset[str] | Mapping[str, Any], Callable[[str], Config]], ...] = (
+    return next((build(name) for names, build in _builders() if name in names), None)
+
+
+def _builders() -> tuple[tuple[Collection[str], Callable[[str], Config]], ...]:
+    """Names, and what makes a config of one of them."""
+    return (
         (_PLAIN_NAMES, _plain),
         (_CLIPA_NAMES, _clipa),
         (_SIGLIP_NAMES, _siglip),
+        (_WORLDWIDE_NAMES, _worldwide),
         (_COCA, _coca),
         (_PE_CORE, _pe_core),
+        (_FOREIGN, _foreign),
     )
-    return next((build(name) for names, build in builders if name in names), None)
 
 
 def known_preprocessing(architecture: str, tag: str) -> Config | None:
@@ -98,13 +122,13 @@ def known_preprocessing(architecture: str, tag: str) -> Config | None:
     """
     if architecture in _PE_CORE:
         return _HALVES | {"interpolation": "bilinear", "resize": "squash"}
-    if architecture in _SIGLIP_NAMES:
+    if architecture in _SIGLIP_NAMES or len(_FOREIGN.get(architecture, ())) == 3:
         return _HALVES | {"resize": "squash"}
     if architecture in _CLIPA_NAMES:
         return _IMAGENET | {"interpolation": "bilinear", "resize": "squash"}
     if (architecture, tag) == ("ViT-L-14", "laion2b_s32b_b82k"):
         return dict(_HALVES)
-    if tag == "dfn5b":
+    if tag == "dfn5b" or (architecture in _WORLDWIDE_NAMES and architecture.endswith("-378")):
         return {"resize": "squash"}
     return {} if architecture in known_names() else None
 
@@ -139,6 +163,35 @@ def _clipa(name: str) -> Config:
         "no_causal_mask": True,
     }
     return made
+
+
+def _worldwide(name: str) -> Config:
+    """MetaCLIP 2."""
+    made = _plain(name.replace("-worldwide", ""))
+    made["text_cfg"] |= {
+        "hf_tokenizer_name": "facebook/xlm-v-base",
+        "vocab_size": 901629,
+        "pool_type": "eos",
+        "eos_id": 2,
+    }
+    return made
+
+
+def _foreign(name: str) -> Config:
+    image = _FOREIGN[name]
+    if len(image) == 3:
+        made = _siglip_towers(image[0], image[1], joint=image[2])
+    else:
+        made = _towers(image[0], patch=image[1], side=224)
+    encoder = name.partition("-ViT")[0]
+    pool = {"hf_pooler_type": "mean_pooler"}
+    if name.startswith("nllb"):
+        encoder = f"facebook/nllb-200-distilled-{'1.3B' if '-large' in name else '600M'}"
+        pool = {"hf_proj_type": "linear", "hf_pooler_type": "cls_pooler"}
+    if encoder == "roberta":
+        encoder = "roberta-base"
+        made["quick_gelu"] = True
+    return made | {"text_cfg": {"hf_model_name": encoder, "hf_tokenizer_name": encoder, **pool}}
 
 
 def _coca(name: str) -> Config:
@@ -180,12 +233,15 @@ def _siglip(name: str) -> Config:
         **({"act_kwargs": {"approximate": "tanh"}} if second else {}),
     }
     trunk = f"vit_{size}_patch{patch}_siglip_{side}"
+    return _siglip_towers(trunk, int(side), joint=joint) | {"text_cfg": text}
+
+
+def _siglip_towers(trunk: str, side: int, *, joint: int) -> Config:
     return {
         "embed_dim": joint,
         "init_logit_bias": -10,
         "custom_text": True,
-        "vision_cfg": _timm(trunk, int(side), projection="none"),
-        "text_cfg": text,
+        "vision_cfg": _timm(trunk, side, projection="none"),
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-Use = Literal["any", "not commercial", "research only", "unknown"]
+Use = Literal["any", "taught by research data", "not commercial", "research only", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,9 @@ _NAMES: Final[dict[str, Use]] = {
     "CC-BY-NC-4.0": "not commercial",
     "apple-amlr": "research only",
 }
+
+_RESEARCH_DATA: Final = "given for research"
+"""In the licence of a bundle whose weights are free and whose training data are not."""
 
 _TABLE: Final = (
     # OpenAI's CLIP: code and weights, https://github.com/openai/CLIP.
@@ -113,4 +116,6 @@ def use_of(text: str) -> Use:
     >>> use_of("MIT (https://example.org)"), use_of("CC-BY-NC-4.0, no commercial use (...)")
     ('any', 'not commercial')
     """
+    if _RESEARCH_DATA in text:
+        return "taught by research data"
     return _NAMES.get(text.partition(" ")[0].rstrip(",;"), "unknown")

@@ -42,12 +42,13 @@ def pair_probability(directory: Path, config: BundleConfig) -> Logits | None:
 
     A model trained with a sigmoid, pair by pair, gives that probability itself: sigmoid(scale *
     cosine + bias). One trained by contrast has no bias, and only ranks. Neither says anything of
-    vectors that a trained head makes.
+    vectors that a trained head makes, or of scores with the bias of a hub in them.
 
     Raises:
         ModelError: the file is damaged.
     """
-    if config.head.type != "meanP" or any(file.part == "head" for file in config.files.values()):
+    trained = config.head.type != "meanP" or any(f.part == "head" for f in config.files.values())
+    if trained or config.hubs is not None:
         return None
     logits = read_logits(directory, config)
     return logits if logits is not None and logits.bias is not None else None

@@ -15,9 +15,19 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 
+_FEW_ROWS = 128
+"""Up to here a product is a fifth to two fifths faster with the weights as its left side: BLAS
+copies the right side into blocks first, and of a few tokens that is little. The numbers are the
+same."""
+
+
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x [..., in] with weight [out, in] as one matrix product (NumPy loops over a stack)."""
-    flat: Array = x.reshape(-1, x.shape[-1]) @ weight.T
+    rows = x.reshape(-1, x.shape[-1])
+    if len(rows) <= _FEW_ROWS:
+        flat: Array = np.ascontiguousarray((weight @ rows.T).T)
+    else:
+        flat = rows @ weight.T
     if bias is not None:
         flat += bias
     return flat.reshape(*x.shape[:-1], -1)

@@ -85,8 +85,8 @@ class FoundBundle:
         """
         logits = read_logits(self.directory, self.config) if self.config else None
         return self.as_dict() | {
-            "logit_scale": logits.scale if logits else None,
-            "logit_bias": logits.bias if logits else None,
+            "logit_scale": round(logits.scale, 3) if logits else None,
+            "logit_bias": round(logits.bias, 3) if logits and logits.bias is not None else None,
         }
 
 

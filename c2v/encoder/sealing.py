@@ -16,6 +16,7 @@ from c2v.encoder.bundle_config import (
     FORMAT,
     BundleConfig,
     BundlePart,
+    Calibration,
     FileRecord,
     HeadConfig,
     HubConfig,
@@ -71,6 +72,7 @@ def seal_bundle(
     licence: str,
     hubs: HubConfig | None = None,
     questions: QuestionConfig | None = None,
+    calibration: Calibration | None = None,
 ) -> BundleConfig:
     """Hash the files of a bundle folder and write its ``config.json``.
 
@@ -88,6 +90,7 @@ def seal_bundle(
         licence: what is known of their licence.
         hubs: how far segments that are near to everything stand back.
         questions: how questions are put.
+        calibration: what makes confidences of scores.
     """
     files = {
         file: FileRecord(part, (directory / file).stat().st_size, file_digest(directory / file))
@@ -106,6 +109,7 @@ def seal_bundle(
         files=files,
         fingerprint=bundle_fingerprint(image, text, head, files, hubs),
         towers_fingerprint=towers_fingerprint(image, files),
+        calibration=calibration,
         hubs=hubs,
         questions=questions,
     )

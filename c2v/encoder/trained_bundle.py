@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from numpy.typing import NDArray
 
@@ -27,7 +27,10 @@ from c2v.encoder.names import check_bundle_name
 from c2v.encoder.registry import bundle_folder
 from c2v.encoder.sealing import bundle_draft, link_or_copy, seal_bundle
 from c2v.encoder.tensors import write_tensors
+from c2v.encoder.text.json_tokenizer import PIECES_NAME, STEPS_NAME
 from c2v.errors import ModelError
+
+_BESIDE_TOWERS: Final = (EXTRA_NAME, STEPS_NAME, PIECES_NAME)
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +52,9 @@ def save_bundle(
     """Write ``parent`` with a new head, and new towers where they were trained.
 
     Towers that were not trained share the parent's files on disk (hard links where the file
-    system has them), and the frame features of a library stay valid.
+    system has them), and the frame features of a library stay valid. How the parent puts questions
+    stays, and its hub bias where the text side of the head takes the bank's sentence features and
+    the text tower still gives them; what makes confidences of its scores does not.
 
     Args:
         name: what the bundle will be called.
@@ -75,9 +80,10 @@ def save_bundle(
             f"{config.feature_dim}"
         )
     target = bundle_folder(check_bundle_name(name))
-    # The bank of the hub bias is features of the text tower; the new head makes vectors of them.
-    hubs = config.hubs if towers is None else None
-    kept = (EXTRA_NAME,) if hubs is None else (EXTRA_NAME, HUBS_NAME)
+    # The bank of the hub bias is features of the text tower; a head that takes one feature a text
+    # makes vectors of them.
+    hubs = config.hubs if towers is None and not head.reads_words else None
+    kept = _BESIDE_TOWERS if hubs is None else (*_BESIDE_TOWERS, HUBS_NAME)
     with bundle_draft(target, overwrite=overwrite) as draft:
         parts: dict[str, BundlePart] = {}
         for file, record in config.files.items():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,13 +72,15 @@ class Candidates:
     """Videos to rank, as one encoder embeds them.
 
     ``vectors`` [S, V] are those of their segments, ``column`` [S] the number of each one's video
-    in ``paths``; ``missing`` are the videos that cannot be ranked.
+    in ``paths``; ``missing`` are the videos that cannot be ranked. ``frames`` are the features
+    [T, D] of each segment, where words are compared with them; else there are none.
     """
 
     paths: tuple[str, ...]
     vectors: NDArray[np.float32]
     column: NDArray[np.int64]
     missing: tuple[Missing, ...]
+    frames: tuple[NDArray[np.floating[Any]], ...] = ()
 
     def explained(self, reasons: Mapping[str, str]) -> Candidates:
         """The same with another reason for some of the missing videos, by path."""
@@ -118,6 +120,7 @@ def embed_published(
     shapes = [_shape(bundle) for bundle in bundles]
     fillers = [_mean_colour(bundle) for bundle in bundles]
     vectors: list[list[NDArray[np.float32]]] = [[] for _ in bundles]
+    frames: list[list[NDArray[np.float32]]] = [[] for _ in bundles]
     read: list[str] = []
     missing: list[Missing] = []
 
@@ -129,12 +132,15 @@ def embed_published(
             missing.append(found)
         else:
             read.append(path)
-            for bundle, shape, filler, rows in zip(bundles, shapes, fillers, vectors, strict=True):
+            parts = zip(bundles, shapes, fillers, vectors, frames, strict=True)
+            for bundle, shape, filler, rows, kept in parts:
                 features = bundle.encode_frames(found[shape])  # [T, D]
                 segment = bundle.embed_segments(
                     [features], length=sampling.max_frames, filler=filler
                 )
                 rows.append(bundle.for_library(segment))
+                if bundle.interacts:
+                    kept.append(features)
         on_progress(done, len(paths))
     return [
         Candidates(
@@ -142,8 +148,9 @@ def embed_published(
             np.concatenate([np.empty((0, bundle.vector_dim), np.float32), *rows]),
             np.arange(len(read)),
             tuple(missing),
+            tuple(kept),
         )
-        for bundle, rows in zip(bundles, vectors, strict=True)
+        for bundle, rows, kept in zip(bundles, vectors, frames, strict=True)
     ]
 
 

@@ -18,15 +18,19 @@ from c2v.evaluation.metrics import RetrievalMetrics, retrieval_metrics
 from c2v.evaluation.normalisation import NORMALISATIONS, Normalisation, dual_softmax, qb_norm
 from c2v.evaluation.published_videos import Candidates, Protocol, ProtocolName
 from c2v.evaluation.ranks import Ties, checked, text_ranks, video_ranks, video_ranks_by_caption
-from c2v.evaluation.stored import Missing, by_length, find_videos, read_features
+from c2v.evaluation.similarity import interaction_matrix, similarity_matrix
+from c2v.evaluation.stored import (
+    Missing,
+    by_length,
+    find_videos,
+    read_features,
+)
 from c2v.evaluation.windows import cut_by_shots
 from c2v.library import Store
 from c2v.library.refusals import check_towers, model_of
 from c2v.nearest import one_of
 
 CLIP_SCALE = 100.0
-_SCORES_AT_ONCE = 1 << 26
-"""Scores of texts with segments at a time: 256 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,8 +173,12 @@ def evaluate_library(
             f"({missing[0].path}: {missing[0].reason})",
             hint="check the paths, and --videos DIR for where the videos are; then c2v index DIR",
         )
-    vectors, column = video_vectors(library, bundle, found, first_seconds=captions.first_seconds)
-    candidates = Candidates(tuple(found), vectors, column, missing)
+    limit = captions.first_seconds
+    if bundle.interacts:
+        candidates = _with_frames(library, bundle, found, missing, first_seconds=limit)
+    else:
+        vectors, column = video_vectors(library, bundle, found, first_seconds=limit)
+        candidates = Candidates(tuple(found), vectors, column, missing)
     return evaluate_candidates(bundle, captions, candidates, measure or Measure())
 
 
@@ -204,6 +212,8 @@ def evaluate_candidates(
     most_tokens = protocol.most_tokens if protocol else None
 
     def similarity_to(sentences: Sequence[str]) -> NDArray[np.float32]:
+        if candidates.frames:
+            return interaction_matrix(bundle, sentences, candidates, most_tokens=most_tokens)
         asked = text_vectors(bundle, sentences, most_tokens=most_tokens)
         return similarity_matrix(
             asked, candidates.vectors, candidates.column, len(candidates.paths)
@@ -306,33 +316,21 @@ def video_vectors(
     return vectors, np.asarray(column, np.int64)
 
 
-def similarity_matrix(
-    texts: NDArray[np.float32],
-    vectors: NDArray[np.float32],
-    column: NDArray[np.int64],
-    videos: int,
-) -> NDArray[np.float32]:
-    """The score of the best segment of each video: [N, V], [S, V], [S] -> [N, videos]."""
-    order = np.argsort(column, kind="stable")
-    shown, starts = np.unique(column[order], return_index=True)  # videos that have a segment
-    stored = vectors[order]
-    copies, originals = _copies(stored)
-    similarity = np.full((len(texts), videos), -np.inf, np.float32)
-    step = max(1, _SCORES_AT_ONCE // max(1, len(stored)))
-    for first in range(0, len(texts), step):
-        scores = texts[first : first + step] @ stored.T  # [n, S]
-        # A matrix product may round a column otherwise at its edge: copies must tie to the bit.
-        scores[:, copies] = scores[:, originals]
-        similarity[first : first + step, shown] = np.maximum.reduceat(scores, starts, axis=1)
-    return similarity
-
-
-def _copies(vectors: NDArray[np.float32]) -> tuple[list[int], list[int]]:
-    """Rows that equal an earlier one, and the first such row of each."""
-    seen: dict[bytes, int] = {}
-    first = [seen.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)]
-    copies = [row for row, original in enumerate(first) if original != row]
-    return copies, [first[row] for row in copies]
+def _with_frames(
+    library: Store,
+    bundle: Bundle,
+    ids: dict[str, int],
+    missing: tuple[Missing, ...],
+    *,
+    first_seconds: float | None,
+) -> Candidates:
+    """These videos with the stored features of their frames."""
+    check_towers(library, bundle.name, bundle.towers_fingerprint)
+    found = read_features(library, ids, first_seconds=first_seconds)
+    frames = tuple(part for segments in found.segments for part in segments)
+    column = [n for n, segments in enumerate(found.segments) for _ in segments]
+    vectors = bundle.for_library(bundle.embed_segments(frames))
+    return Candidates(tuple(ids), vectors, np.asarray(column, np.int64), missing, frames)
 
 
 def score_scale(bundle: Bundle) -> float:

@@ -118,14 +118,18 @@ def embed_texts(
     texts: Sequence[str],
     *,
     pooled: bool,
+    words: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[NDArray[np.float32]]:
-    """Token features of each text, [L_i, D]; with ``pooled`` only the one of the whole text."""
+    """Token features of each text, [L_i, D]; with ``pooled`` only the one of the whole text.
+
+    ``words`` as in :meth:`c2v.encoder.bundle.Bundle.encode_text`.
+    """
     order = by_length(texts)
     rows: list[NDArray[np.float32]] = []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         part = [texts[place] for place in order[start : start + TEXTS_AT_ONCE]]
-        rows += _rows(bundle.encode_text(part), pooled=pooled)
+        rows += _rows(bundle.encode_text(part, words=words), pooled=pooled)
         if on_progress is not None:
             on_progress(len(rows), len(texts))
     return [row for _, row in sorted(zip(order, rows, strict=True), key=lambda pair: pair[0])]

@@ -12,15 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from c2v.media.frames import Clip, Frame
-from c2v.media.picture import ClipShape
+from c2v.media.frames import Frame, FrameClip
+from c2v.media.picture import ClipLayout
 from c2v.media.segments import Segment
 
 
-def in_clips(segment: Segment, clip: ClipShape) -> Segment:
+def in_clips(segment: Segment, clip: ClipLayout) -> Segment:
     """The same stretch with a time for each clip, never more of them than it had pictures.
 
-    >>> in_clips(Segment(0, 12, (0.5,) * 12), ClipShape(8, 4.0)).times
+    >>> in_clips(Segment(0, 12, (0.5,) * 12), ClipLayout(8, 4.0)).times
     (2.0, 6.0, 10.0)
     """
     length = segment.end_seconds - segment.start_seconds
@@ -30,11 +30,11 @@ def in_clips(segment: Segment, clip: ClipShape) -> Segment:
     return Segment(segment.start_seconds, segment.end_seconds, times)
 
 
-def clip_times(segments: Sequence[Segment], clip: ClipShape) -> NDArray[np.float64]:
+def clip_times(segments: Sequence[Segment], clip: ClipLayout) -> NDArray[np.float64]:
     """The times [M, T] of the pictures of all M clips, ascending: bin centres of ``clip.seconds``
     around the middle of each, or of less where clips are closer than that.
 
-    >>> clip_times([Segment(0, 8, (2.0, 6.0))], ClipShape(2, 2.0)).tolist()
+    >>> clip_times([Segment(0, 8, (2.0, 6.0))], ClipLayout(2, 2.0)).tolist()
     [[1.5, 2.5], [5.5, 6.5]]
     """
     rows: list[NDArray[np.float64]] = []
@@ -48,7 +48,7 @@ def clip_times(segments: Sequence[Segment], clip: ClipShape) -> NDArray[np.float
     return joined
 
 
-def gather(frames: Iterable[Frame], clip: ClipShape) -> Iterator[Clip]:
+def gather(frames: Iterable[Frame], clip: ClipLayout) -> Iterator[FrameClip]:
     """Pictures of consecutive clips, T each, together; ``index`` counts clips then.
 
     In the place of a picture that could not be read stands the one before it, or else the one
@@ -67,9 +67,9 @@ def gather(frames: Iterable[Frame], clip: ClipShape) -> Iterator[Clip]:
         yield _clip(row, parts, clip)
 
 
-def _clip(row: int, parts: dict[int, Frame], clip: ClipShape) -> Clip:
+def _clip(row: int, parts: dict[int, Frame], clip: ClipLayout) -> FrameClip:
     places = sorted(parts)
     before = np.searchsorted(places, np.arange(clip.frames), side="right") - 1
     shown = [parts[places[max(0, int(one))]] for one in before]
     seconds = float(np.mean([frame.seconds for frame in parts.values()]))
-    return Clip(row, seconds, np.stack([frame.pixels for frame in shown]))
+    return FrameClip(row, seconds, np.stack([frame.pixels for frame in shown]))

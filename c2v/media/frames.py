@@ -42,7 +42,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class FrameClip:
     """What stands in the place of a frame for an encoder that takes clips: T pictures around a
     time (:mod:`c2v.media.clips`), [T, side, side, 3]."""
 
@@ -107,7 +107,7 @@ class Decoder(Protocol):
 
 
 def in_chunks(
-    frames: Iterable[Frame | Clip], *, first: int = 0, most: int = PICTURES_A_CHUNK
+    frames: Iterable[Frame | FrameClip], *, first: int = 0, most: int = PICTURES_A_CHUNK
 ) -> Iterator[Frames]:
     """A few frames at a time, each picture once, at most `most` of them; `first` is added to every
     index."""
@@ -132,19 +132,19 @@ class _Chunk:
     shown: list[int] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
 
-    def is_full_before(self, frame: Frame | Clip) -> bool:
+    def is_full_before(self, frame: Frame | FrameClip) -> bool:
         if len(self.seconds) == FRAMES_A_CHUNK:
             return True
         return len(self.pictures) == self.most and not self._repeats(frame)
 
-    def add(self, frame: Frame | Clip) -> None:
+    def add(self, frame: Frame | FrameClip) -> None:
         if not self._repeats(frame):
             self.pictures.append(frame.pixels)
         self.indices.append(self.first + frame.index)
         self.seconds.append(frame.seconds)
         self.shown.append(len(self.pictures) - 1)
 
-    def _repeats(self, frame: Frame | Clip) -> bool:
+    def _repeats(self, frame: Frame | FrameClip) -> bool:
         if not self.pictures:
             return False
         last = self.pictures[-1]

@@ -23,7 +23,7 @@ _SIDE_DATA_NUMBERS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class ClipShape:
+class ClipLayout:
     """Of an encoder that takes clips: how many pictures one has, and how many seconds it shows."""
 
     frames: int
@@ -40,7 +40,7 @@ class FrameShape:
 
     side: int
     resize: Literal["shortest", "squash"] = "shortest"
-    clip: ClipShape | None = None
+    clip: ClipLayout | None = None
 
     def __post_init__(self) -> None:
         if self.side < 1:

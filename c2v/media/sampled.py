@@ -20,7 +20,7 @@ from c2v.media.containers import MOST_MEGAPIXELS, OpenVideo, open_video
 from c2v.media.decode import choose_decoder
 from c2v.media.frames import PICTURES_A_CHUNK, Decoder, Frames, in_chunks
 from c2v.media.identity import held
-from c2v.media.picture import ClipShape, FrameShape
+from c2v.media.picture import ClipLayout, FrameShape
 from c2v.media.probe import VideoInfo, look
 from c2v.media.sampling import Sampling
 from c2v.media.segments import FRAMES_A_SEGMENT, Segment, plan_segments
@@ -48,7 +48,7 @@ def lay_out(
     frames: int = FRAMES_A_SEGMENT,
     first_seconds: float | None = None,
     between: tuple[float, float] | None = None,
-    clip: ClipShape | None = None,
+    clip: ClipLayout | None = None,
 ) -> Layout:
     """Look at an open file and lay out its segments and sample times.
 

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import UsageError
+from c2v.search.interaction import AskedWords
 from c2v.search.ranking import Query
 
 NOT_WEIGHT = 0.4
@@ -114,6 +116,7 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
             "the parts of the question cancel each other", hint="say something else in --not"
         )
     pictures = all(part.is_seen for part in parts)
+    asked, rest = _again(parts, [weight for _, weight in told], length)
     return Query(
         label,
         unit_rows(vector),
@@ -121,4 +124,26 @@ def combine(label: str, parts: Sequence[Part]) -> Query:
         pictures,
         tuple(told),
         words / length,
+        asked,
+        rest,
     )
+
+
+def _again(
+    parts: Sequence[Part], weights: Sequence[float], length: float
+) -> tuple[tuple[AskedWords, ...], NDArray[np.float32] | None]:
+    """Words and the rest of a question: scores of parts add up as their inner products do."""
+    words = [
+        replace(asked, factor=asked.factor * weight / length)
+        for part, weight in zip(parts, weights, strict=True)
+        for asked in part.query.asked
+    ]
+    others = [
+        weight / length * unit_rows(part.query.vector)
+        for part, weight in zip(parts, weights, strict=True)
+        if not part.query.asked
+    ]
+    if not words or not others:
+        return tuple(words), None
+    rest: NDArray[np.float32] = np.stack(others).sum(axis=0).astype(np.float32)
+    return tuple(words), rest

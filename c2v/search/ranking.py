@@ -12,15 +12,20 @@ from numpy.typing import NDArray
 
 from c2v.config import Strategy, cache_dir
 from c2v.encoder.bundle import Bundle
+from c2v.encoder.bundle_config import QuestionConfig
 from c2v.encoder.logits import pair_probability
 from c2v.encoder.stretches import unit_rows
 from c2v.errors import DamagedRowsError
 from c2v.files.presence import Presence
 from c2v.library import Filter, Store
 from c2v.search.confidence import MATCH, Scale, clip_scale, text_scale
+from c2v.search.interaction import SCORED_AGAIN, AskedWords, Scorer, asked_words, put_together
 from c2v.search.moments import Place, Ranked, best_of_each, distinct, places
 from c2v.search.phrasing import phrasings
 from c2v.search.results import Answer, Explanation, Moment
+
+_CANDIDATES = 64
+"""Segments that are scored again for each sentence by which confidence is estimated."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +43,10 @@ class Query:
     """Of a question of several parts, what each is and how much it counts."""
     words: float = 1.0
     """How much of it is text, which is how much the hub bias of a segment counts."""
+    asked: tuple[AskedWords, ...] = ()
+    """The words of its texts, where the head compares them with frames."""
+    rest: NDArray[np.float32] | None = None
+    """[H] of such a question what is no words: the part of ``vector`` that is to be added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +66,8 @@ class SearchOptions:
     min_score: float | None = None
     strategy: Strategy = "auto"
     rerank: int = 0
-    """How many of the first results the head scores again pair by pair (tightTransf only)."""
+    """How many of the first results the head scores again pair by pair (tightTransf); how many
+    segments it scores at least (wti)."""
     missing: bool = True
     """Also moments of files that are not there now, marked as such; else the next ones that are."""
     presence: Presence = field(default_factory=Presence)
@@ -68,16 +78,23 @@ class SearchOptions:
 
 def text_queries(bundle: Bundle, texts: Sequence[str]) -> list[Query]:
     """Embed texts for a search; one run of the text tower for all of them."""
-    put = [phrasings(text, bundle.config.questions) for text in texts]
+    return put_queries(bundle, texts, bundle.config.questions)
+
+
+def put_queries(bundle: Bundle, texts: Sequence[str], how: QuestionConfig | None) -> list[Query]:
+    """Texts put to the text tower in a way that may be another than the encoder's own."""
+    put = [phrasings(text, how) for text in texts]
     stage1 = bundle.encode_text([phrase for phrases in put for phrase in phrases])
     vectors = bundle.head.embed_text(stage1.tokens, stage1.mask)
     features = stage1.pooled()
+    words = asked_words(bundle, [phrase for phrases in put for phrase in phrases], stage1)
     queries = []
     first = 0
     for text, phrases in zip(texts, put, strict=True):
         rows = slice(first, first + len(phrases))
         first += len(phrases)
-        queries.append(Query(text, _mean(vectors[rows]), _mean(features[rows])))
+        asked = put_together(words[rows], vectors[rows])
+        queries.append(Query(text, _mean(vectors[rows]), _mean(features[rows]), asked=asked))
     return queries
 
 
@@ -135,9 +152,11 @@ def _answers(
     """Rank, rerank and locate; DamagedRowsError where frames that are needed are not sound."""
     answers = []
     bar = MATCH if options.min_score is None else 0.0
-    for query, found in zip(queries, _rank(library, bundle, queries, options), strict=True):
-        strategy, ranked, moments, among = found
-        if options.rerank:
+    scorers = [_scorer(library, bundle, query) for query in queries]
+    found = _rank(library, bundle, queries, scorers, options)
+    for query, scorer, one in zip(queries, scorers, found, strict=True):
+        strategy, ranked, moments, among = one
+        if options.rerank and scorer is None:
             from c2v.search.rerank import rerank
 
             first = rerank(library, bundle, query.feature, ranked[: options.rerank])
@@ -157,17 +176,29 @@ def _answers(
                 results,
                 bar=bar,
                 explanation=Explanation(
-                    query.parts or ((query.label, 1.0),), among, scale.slope, scale.offset
+                    query.parts or ((query.label, 1.0),),
+                    among,
+                    scale.slope,
+                    scale.offset,
+                    tuple(scorer.words_of(p.row.segment_id) for p in here) if scorer else (),
                 ),
             )
         )
     return answers
 
 
+def _scorer(library: Store, bundle: Bundle, query: Query) -> Scorer | None:
+    """What scores the first hits again, where the head and the question have words."""
+    if not query.asked:
+        return None
+    return Scorer(library, bundle, query.asked, query.rest, words=query.words)
+
+
 def _rank(
     library: Store,
     bundle: Bundle,
     queries: Sequence[Query],
+    scorers: Sequence[Scorer | None],
     options: SearchOptions,
 ) -> list[tuple[str, Ranked, bool, int]]:
     """For each query the strategy used, the hits (best first), whether moments are wanted, and
@@ -177,9 +208,10 @@ def _rank(
     grouped: ask for a few times as many, and for more where too few came and more segments exist.
     (How many exist is not asked: SQLite counts a million rows in 30 ms.)
     """
-    wanted = max(options.top, options.rerank)
+    again = any(scorers)
+    wanted = options.top if again else max(options.top, options.rerank)
     found: list[tuple[str, Ranked, bool, int]] = [("exact", [], False, 0)] * len(queries)
-    count = max(64, 4 * wanted)
+    count = max(64, 4 * wanted, options.rerank or SCORED_AGAIN if again else 0)
     pending = list(range(len(queries)))
     while pending:
         asked = [queries[place] for place in pending]
@@ -190,7 +222,7 @@ def _rank(
         short = []
         for line, place in enumerate(pending):
             scores = nearest.scores[line]
-            hits = _hits(library, scores, nearest.segment_ids[line], options.min_score)
+            hits = _hits(library, scores, nearest.segment_ids[line], options, scorers[place])
             complete = exhausted or len(hits) < len(scores)
             hits = [(score, row) for score, row in hits if row.video_id not in options.without]
             videos = best_of_each(hits)
@@ -213,17 +245,22 @@ def _hits(
     library: Store,
     scores: NDArray[np.float32],
     segment_ids: NDArray[np.int64],
-    min_score: float | None,
+    options: SearchOptions,
+    scorer: Scorer | None,
 ) -> Ranked:
     """Segments with their scores, down to the limit."""
-    kept = len(scores) if min_score is None else int((scores >= min_score).sum())
+    least = options.min_score
+    kept = len(scores) if least is None or scorer else int((scores >= least).sum())
     rows = library.segment_rows(segment_ids[:kept])
-    return [
+    hits = [
         (score, rows[segment_id])
         for score, segment_id in zip(
             scores[:kept].tolist(), segment_ids[:kept].tolist(), strict=True
         )
     ]
+    if scorer is None:
+        return hits
+    return [hit for hit in scorer.scored(hits) if least is None or hit[0] >= least]
 
 
 def _there(ranked: Ranked, wanted: int, options: SearchOptions) -> Ranked:
@@ -255,16 +292,35 @@ def scale_of(library: Store, bundle: Bundle, query: Query, among: int) -> Scale:
     """What makes confidences of the scores of a question; ``among`` segments were compared."""
     calibration = bundle.config.calibration
     if calibration is None:
-        learnt = None if query.pictures else pair_probability(bundle.directory, bundle.config)
+        own = query.pictures or query.asked  # what the tower learnt is of other scores
+        learnt = None if own else pair_probability(bundle.directory, bundle.config)
         if learnt is not None:
             return Scale(learnt.scale, learnt.bias or 0.0)
         from c2v.search.estimating import estimated_scale
 
         folder = cache_dir() / "calibration"
-        return estimated_scale(library, bundle, among=among, pictures=query.pictures, folder=folder)
+
+        def best_of(texts: Sequence[str]) -> NDArray[np.float32]:
+            return _best_scores(library, bundle, text_queries(bundle, texts))
+
+        return estimated_scale(
+            library,
+            bundle,
+            among=among,
+            pictures=query.pictures,
+            folder=folder,
+            best_of=best_of if bundle.interacts else None,
+        )
     if query.pictures:
         return clip_scale(calibration)
     return text_scale(calibration, query.vector, among)
+
+
+def _best_scores(library: Store, bundle: Bundle, queries: Sequence[Query]) -> NDArray[np.float32]:
+    """The score of the best of the nearest segments for each of some questions: [Q]."""
+    scorers = [_scorer(library, bundle, query) for query in queries]
+    found = _rank(library, bundle, queries, scorers, SearchOptions(top=1, rerank=_CANDIDATES))
+    return np.asarray([ranked[0][0] for _, ranked, _, _ in found], np.float32)
 
 
 def _moment(rank: int, place: Place, scale: Scale) -> Moment:

@@ -61,6 +61,19 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class WordFound:
+    """Which frame of a moment answers a word of the question."""
+
+    word: str
+    """Empty for the text as a whole."""
+    share: float
+    """How much of the score the word is asked for, of all words 1."""
+    seconds: float
+    """Time of the frame that shows it best."""
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """How an answer came about."""
 
@@ -71,6 +84,8 @@ class Explanation:
     slope: float
     offset: float
     """confidence = 1 / (1 + exp(-(slope * score + offset)))."""
+    words: tuple[tuple[WordFound, ...], ...] = ()
+    """Of each result, where the encoder compares words with frames."""
 
     def lines(self, strategy: str, bar: float) -> list[str]:
         """In words, for a ``strategy`` of the index and the ``bar`` of a match.
@@ -83,12 +98,18 @@ class Explanation:
         found = [
             "question: " + ", ".join(f"{text} x {weight:g}" for text, weight in self.parts),
             f"compared with {self.compared:,} segments: {strategy}, {way}",
-            f"score: cosine with the vector of a segment; confidence: {formula}",
+            f"score: {self._score}; confidence: {formula}",
         ]
         if 0 < bar < 1 and self.slope > 0:
             needed = (math.log(bar / (1 - bar)) - self.offset) / self.slope
             found.append(f"a match from confidence {bar:g}, here a score of {needed:.3f}")
         return found
+
+    @property
+    def _score(self) -> str:
+        if not self.words:
+            return "cosine with the vector of a segment"
+        return "half of how well frames answer words, and words frames"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from c2v import __version__
 from c2v.encoder.bundle import Bundle
 from c2v.files.writing import write_file
+from c2v.search.interaction import AskedWords
 from c2v.search.ranking import Query, text_queries
 
 MAX_ENTRIES = 512
@@ -36,12 +37,12 @@ _CHECK_BYTES = 16
 def cached_query(bundle: Bundle, text: str, folder: Path) -> Query:
     """What ``text_queries(bundle, [text])`` gives, from ``folder`` where it is there already."""
     path = folder / (_key(bundle, text) + _SUFFIX)
-    found = _read(path, bundle.head_dim, bundle.feature_dim)
+    found = _read(path, text, bundle)
     if found is not None:
-        return Query(text, *found)
+        return found
     query = text_queries(bundle, [text])[0]
     with suppress(OSError):  # no room, or a folder that cannot be written: the next one computes
-        numbers = query.vector.tobytes() + query.feature.tobytes()
+        numbers = b"".join(part.tobytes() for part in _parts(query))
         write_file(path, _checksum(path, numbers) + numbers, durable=False)
         _make_room(folder)
     return query
@@ -55,21 +56,37 @@ def _key(bundle: Bundle, text: str) -> str:
     return hashlib.blake2b(joined, digest_size=20).hexdigest()
 
 
-def _read(
-    path: Path, head_dim: int, feature_dim: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Vector [H] and feature [D] of an entry; None when it is absent or damaged."""
+def _parts(query: Query) -> list[NDArray[np.float32]]:
+    """The numbers of a query; of its words, [L] weights, [L] numbers and [L, D] vectors."""
+    parts = [query.vector, query.feature]
+    for asked in query.asked:
+        numbers = np.asarray(asked.numbers, np.float32)
+        parts += [asked.words.weights, numbers, asked.words.vectors]
+    return parts
+
+
+def _read(path: Path, text: str, bundle: Bundle) -> Query | None:
+    """An entry; None when it is absent or damaged."""
     try:
         content = path.read_bytes()
     except OSError:
         return None
     check, numbers = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
-    if len(numbers) != 4 * (head_dim + feature_dim) or check != _checksum(path, numbers):
+    wide, dim = bundle.head_dim, bundle.feature_dim
+    count, odd = divmod(len(numbers) - 4 * (wide + dim), 4 * (dim + 2))
+    if odd or (count > 0) != bundle.interacts or check != _checksum(path, numbers):
         return None
     with suppress(OSError):  # a read-only folder: then nothing is removed from it either
         os.utime(path)  # asked for just now
     values = np.frombuffer(numbers, np.float32).copy()  # a buffer of bytes cannot be written to
-    return values[:head_dim], values[head_dim:]
+    vector, feature, rest = values[:wide], values[wide : wide + dim], values[wide + dim :]
+    if not count:
+        return Query(text, vector, feature)
+    from c2v.encoder.heads import Words
+
+    words = Words(rest[2 * count :].reshape(count, dim), rest[:count])
+    each = tuple(rest[count : 2 * count].astype(int).tolist())
+    return Query(text, vector, feature, asked=(AskedWords(text, words, each),))
 
 
 def _checksum(path: Path, numbers: bytes) -> bytes:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from c2v.errors import DataError
 from c2v.optional import has, remark
+from c2v.services.captioned import index_missing, is_filled
 from c2v.services.encoders import Encoders
 from c2v.services.odd_captions import odd_rows
 from c2v.services.telling import Tell
@@ -124,6 +125,20 @@ def _unlogged() -> str:
     if not lost:
         return ""
     return remark(f"the run is logged in log.csv, with {' and '.join(lost.values())}", *lost)
+
+
+def _without_hubs(parent: Bundle, result: Finetuned) -> str:
+    """A line about a hub bias that the new head cannot have; empty where nothing is lost."""
+    from c2v.encoder.bundle_config import read_config
+
+    if parent.config.hubs is None or result.directory is None:
+        return ""
+    if read_config(result.directory).hubs is not None:
+        return ""
+    return (
+        f"{result.name} goes without the hub bias of {parent.name}, and the figures before are "
+        "without it as well: compare both with c2v evaluate"
+    )
 
 
 class _Nobody:
@@ -264,6 +279,8 @@ class _Job:
             notice(odd)
         with RunLog(run.folder) as log, self.screen.training(log) as run.watcher:
             result = train_bundle(library, bundle, captions, choices, run, validation=later)
+        if odd := _without_hubs(bundle, result):
+            notice(odd)
         curves = draw_curves(result.outcome.history, run.folder, title=run.name)
         return dataclasses.replace(result, curves=curves)
 
@@ -278,7 +295,7 @@ class _Job:
         from c2v.library.refusals import check_towers
         from c2v.training.run import check_choices
 
-        if self._is_filled():
+        if is_filled(self.space):
             bundle = self._start(self.space.store)
             check_towers(self.space.store, bundle.name, bundle.towers_fingerprint)
         elif self.wish.model is not None:
@@ -287,36 +304,14 @@ class _Job:
             return
         check_choices(self.wish.choices, bundle, self.captions)
 
-    def _is_filled(self) -> bool:
-        return self.space.exists and self.space.store.model is not None
-
     def _index_missing(self, run: Run) -> None:
-        """Bring those videos into the library that are on disk and not in it."""
-        from c2v.services.filling import IndexArguments, fill
-
-        model = self.wish.model
-        known: set[str] = set()
-        if self._is_filled():
-            store = self.space.store
-            known = {video.path for video in store.videos()}
-            known |= {failure.path for failure in store.failures()}
-            model = None  # never re-embed somebody's library on the way
-        paths = self.captions.videos + (self.later.videos if self.later else ())
-        new = [
-            Path(path)
-            for path in paths
-            if path not in known and os.path.realpath(path) not in known and Path(path).is_file()
-        ]
-        if not new:
-            return
-        self.screen.notice(f"indexing {len(new)} videos that are not in the library yet")
-        with self.screen.indexing() as progress:
-            how: IndexArguments = {
-                "model": model,
-                "progress": progress,
-                "fetch": self.screen.fetch,
-                "stop": run.stop,
-            }
-            fill(self.space, new, how)
-        if run.stop.is_set():
-            raise KeyboardInterrupt
+        later = self.later.videos if self.later else ()
+        index_missing(
+            self.space,
+            self.captions.videos + later,
+            model=self.wish.model,
+            notice=self.screen.notice,
+            indexing=self.screen.indexing,
+            fetch=self.screen.fetch,
+            stop=run.stop,
+        )

@@ -49,6 +49,8 @@ def _is_unknown(bundle: Bundle, word: str) -> bool:
     ids, mask = bundle.tokenizer.encode(["".join(odd)])
     if bundle.tokenizer.unknown_id is not None and bundle.tokenizer.unknown_id in ids[mask]:
         return True
+    if bundle.config.text.tokenizer == "json":
+        return False  # made for many languages: a single character may well be a word of one
     return 2 * (int(mask.sum()) - _SPECIAL_TOKENS) >= len(odd)
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from c2v.services.measuring import EvaluateArguments
     from c2v.services.reports import Comparison, Description, Removed, Status
     from c2v.services.tagging import TagArguments, Tagging, TagList
+    from c2v.services.tuned import Tuned
+    from c2v.services.tuning import TuneArguments
     from c2v.services.wanted import Wanted
     from c2v.training.run import Finetuned
 
@@ -377,6 +379,24 @@ class VideoLibrary:
         from c2v.services.finetuning import finetune
 
         return finetune(self._space, wish, screen, stop)
+
+    def tune(self, name: str, data: str, **how: Unpack[TuneArguments]) -> Tuned:
+        """Make an encoder of ``name`` whose settings fit captioned videos better; same weights.
+
+        Videos that are not in the library yet are indexed first. Where nothing helps on the videos
+        held back, nothing is written.
+
+        Args:
+            name: an encoder of any kind.
+            data: CSV, TSV, JSON or JSONL with video and caption, or the name of a benchmark.
+            how: see :class:`c2v.services.tuning.TuneArguments`.
+
+        Raises:
+            DataError: the captions cannot be used, or are of too few videos.
+        """
+        from c2v.services.tuning import tune
+
+        return tune(self._space, name, data, how)
 
 
 def _typed(paths: Iterable[StrPath] | StrPath) -> list[str]:

@@ -13,6 +13,7 @@ from c2v.training.recipe import (
     FEW_VIDEOS,
     FOLDS,
     SMALL_PAIRS,
+    WTI_RATE,
     Optimiser,
     Recipe,
     TrainedPart,
@@ -138,6 +139,8 @@ def plan(
     train = _train(choices, bundle, small=small)
     start = choose_start(bundle, head=choices.head, init=choices.init, small=small)
     batch = min(choices.batch or batch_for(videos), pairs if published else videos)
+    usual = "clip2video" if videos >= FEW_VIDEOS or start == "clip" else "meanP"
+    head = choices.head or (bundle.config.head.type if start == "model" else usual)
     given = {
         "learning_rate": choices.learning_rate,
         "clip_rate": choices.clip_rate,
@@ -145,20 +148,23 @@ def plan(
         "noise": 0.0 if train == "all" else None,
         "validation": choices.validation,
     }
+    if head == "wti" and choices.learning_rate is None:
+        given["learning_rate"] = WTI_RATE
     if train == "head" and small and start != "clip":  # there is something to stay near to
         given |= {"guard": choices.guard, "anchor": anchor_for(pairs)}
     layers, patterns = _freeze(choices.freeze)
     if choices.optimiser not in get_args(Optimiser):
         raise UsageError(f"--optimizer {choices.optimiser}", hint="adamw or bertadam")
+    epochs = choices.epochs or epochs_for(videos, batch)
     recipe = Recipe(
         train=train,
         init=start,
-        epochs=choices.epochs or epochs_for(videos, batch),
+        epochs=epochs,
         batch=batch,
         pairs=published,
         optimiser=choices.optimiser,  # type: ignore[arg-type]
         folds=min(FOLDS, videos) if in_turns else 0,
-        patience=choices.patience,
+        patience=choices.patience or (epochs if head == "wti" else 0),  # it ends late
         freeze=patterns,
         freeze_layers=layers,
         autocast=choices.autocast,
@@ -168,8 +174,6 @@ def plan(
     if train == "all" and recipe.optimiser == "bertadam":
         # As in the papers, where the temperature is one of CLIP's weights.
         recipe = replace(recipe, scale_rate=recipe.clip_rate)
-    usual = "clip2video" if videos >= FEW_VIDEOS or start == "clip" else "meanP"
-    head = choices.head or (bundle.config.head.type if start == "model" else usual)
     return Planned(recipe, head, choices.projected and train == "head", small, choices.layers)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.evaluation.metrics import RankMetrics, RetrievalMetrics
-from c2v.training.interpolation import Trial
+from c2v.training.interpolation import ShareTrial
 from c2v.training.validation import Ranking, Validation
 
 Reason = Literal["gain", "perfect", "chance", "none", "harm"]
@@ -33,15 +33,15 @@ _DEPTHS = (1, 5, 10)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class Verdict:
     """What was taken of the way from the start to the end.
 
     ``gain`` and ``error`` are points of the mean of R@1, R@5 and R@10 over both directions, and
     their standard error over videos; of what was taken, or else of the best that was tried.
     """
 
-    taken: Trial
-    start: Trial
+    taken: ShareTrial
+    start: ShareTrial
     reason: Reason
     gain: float
     error: float
@@ -96,7 +96,7 @@ class Choice:
         }
 
 
-def choose(trials: Sequence[Trial]) -> Choice:
+def choose(trials: Sequence[ShareTrial]) -> Verdict:
     """The trial that gains the most and harms nothing; the first one is the start.
 
     Where what the start knew is guarded, the first trial within a standard error of the most (the
@@ -105,26 +105,26 @@ def choose(trials: Sequence[Trial]) -> Choice:
     """
     start, *others = trials
     if _perfect(start.ranking.metrics()):
-        return Choice(start, start, "perfect", 0.0, 0.0)
+        return Verdict(start, start, "perfect", 0.0, 0.0)
     if not others:
-        return Choice(start, start, "harm", 0.0, 0.0)
+        return Verdict(start, start, "harm", 0.0, 0.0)
     gains = [(trial, *_gain(start.ranking, trial.ranking)) for trial in others]
     best = _largest(gains)
     if best[1] <= 0:
-        return Choice(start, start, "none", *best[1:])
+        return Verdict(start, start, "none", *best[1:])
     clear = [one for one in gains if one[1] > max(0.0, CLEAR * one[2]) + _ROUNDED]
     if not clear:
-        return Choice(start, start, "chance", *best[1:])
+        return Verdict(start, start, "chance", *best[1:])
     harmless = [one for one in clear if not harms(start, one[0])]
     if not harmless:
-        return Choice(start, start, "harm", *_largest(clear)[1:])
+        return Verdict(start, start, "harm", *_largest(clear)[1:])
     taken, gain, error = best = _largest(harmless)
     if start.guard is not None:
         taken, gain, error = next(one for one in harmless if one[1] >= best[1] - best[2])
-    return Choice(taken, start, "gain", gain, error)
+    return Verdict(taken, start, "gain", gain, error)
 
 
-def harms(start: Trial, trial: Trial) -> bool:
+def harms(start: ShareTrial, trial: ShareTrial) -> bool:
     """Whether a recall falls by more than the tolerance, here or in what the start knew."""
     before, after = start.ranking.metrics(), trial.ranking.metrics()
     ways = [
@@ -156,7 +156,7 @@ def _perfect(metrics: RetrievalMetrics) -> bool:
     return all(way.recall_at_1 == 100.0 for way in both)
 
 
-def _largest(gains: Sequence[tuple[Trial, float, float]]) -> tuple[Trial, float, float]:
+def _largest(gains: Sequence[tuple[ShareTrial, float, float]]) -> tuple[ShareTrial, float, float]:
     return max(gains, key=lambda one: round(one[1], 9))  # the first of equal ones
 
 

@@ -23,11 +23,11 @@ from c2v.errors import DataError
 from c2v.evaluation.ranks import Ranks
 from c2v.files.reading import parse_json, read_plain
 from c2v.files.writing import write_file
-from c2v.training.choosing import Choice, choose
+from c2v.training.choosing import Verdict, choose
 from c2v.training.distributed import Group
 from c2v.training.guard import Guard
 from c2v.training.held_back import take
-from c2v.training.interpolation import Trial, try_shares, weights_of
+from c2v.training.interpolation import ShareTrial, try_shares, weights_of
 from c2v.training.loop import (
     BEST,
     LAST,
@@ -72,7 +72,7 @@ class Turns:
         self.group.wait()
         parts = [self._without(fold) for fold in self.folds]
         told = _OneRun(self.watcher, [self._steps(part) for part in (*parts, self.material)])
-        found: list[list[Trial]] = []
+        found: list[list[ShareTrial]] = []
         seconds = 0.0
         for number, part in enumerate(parts):
             told.part = number
@@ -105,7 +105,7 @@ class Turns:
 
     def _fold(
         self, number: int, part: Material, told: _OneRun, *, resume: bool
-    ) -> tuple[list[Trial] | None, Ended]:
+    ) -> tuple[list[ShareTrial] | None, Ended]:
         """How the model without this fold ranks all videos; None where it was interrupted."""
         name = f"fold-{number + 1}"
         done = self.folder / f"{name}.json"
@@ -142,7 +142,7 @@ class Turns:
     def _view(self, trainer: Trainer, texts: Sequence[int]) -> Scored:
         return score(trainer.trainee, texts, self.material.train)
 
-    def _outcome(self, choice: Choice, ended: Ended) -> Outcome:
+    def _outcome(self, choice: Verdict, ended: Ended) -> Outcome:
         """The two states there are figures of: the start, and what was taken."""
         found = [(0, math.nan, choice.before)]
         if choice.share > 0:
@@ -195,7 +195,9 @@ class _OneRun:
         return sum(self._steps[: self.part])
 
 
-def pooled(found: Sequence[Sequence[Trial]], folds: Sequence[Sequence[int]]) -> list[Trial]:
+def pooled(
+    found: Sequence[Sequence[ShareTrial]], folds: Sequence[Sequence[int]]
+) -> list[ShareTrial]:
     """The trials of all folds as one: each video, and its texts, by the model without it.
 
     Args:
@@ -210,7 +212,7 @@ def pooled(found: Sequence[Sequence[Trial]], folds: Sequence[Sequence[int]]) -> 
         owner = first.ranking.owner
         by_text = by_video[owner]
 
-        def chosen(name: str, by: NDArray[np.int64], of: Sequence[Trial] = same) -> Ranks:
+        def chosen(name: str, by: NDArray[np.int64], of: Sequence[ShareTrial] = same) -> Ranks:
             every = np.stack([getattr(trial.ranking, name) for trial in of])
             picked: Ranks = every[by, np.arange(len(by))]
             return picked
@@ -248,7 +250,7 @@ def forget_checkpoints(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _read(path: Path, identity: str) -> list[Trial] | None:
+def _read(path: Path, identity: str) -> list[ShareTrial] | None:
     """The trials of a fold that was finished, or None.
 
     Raises:
@@ -258,7 +260,7 @@ def _read(path: Path, identity: str) -> list[Trial] | None:
         return None
     try:
         content = parse_json(read_plain(path).decode("utf-8"))
-        trials = [Trial.from_dict(trial) for trial in content["trials"]]
+        trials = [ShareTrial.from_dict(trial) for trial in content["trials"]]
         of = content["identity"]
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(

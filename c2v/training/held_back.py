@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from c2v.training.choosing import Choice, choose, forgets
+from c2v.training.choosing import Verdict, choose, forgets
 from c2v.training.guard import Guard
-from c2v.training.interpolation import Trial, mixed_weights, try_shares, weights_of
+from c2v.training.interpolation import ShareTrial, mixed_weights, try_shares, weights_of
 from c2v.training.loop import Trainer
 from c2v.training.outcome import Outcome
 from c2v.training.validation import Ranking, score
@@ -34,7 +34,7 @@ def run_once(trainer: Trainer, guard: Guard | None, *, resume: bool) -> Outcome:
     return Outcome.chosen(take(trainer, trials, guard), ended, ended.history)
 
 
-def take(trainer: Trainer, trials: Sequence[Trial], guard: Guard | None) -> Choice:
+def take(trainer: Trainer, trials: Sequence[ShareTrial], guard: Guard | None) -> Verdict:
     """Choose, and put the weights that were chosen into the trainee, which holds those of the end.
 
     Where the trials are of other models (one for each fold), what was chosen is asked once more

@@ -16,7 +16,7 @@ from torch import Tensor  # noqa: TID253
 
 from c2v.training.guard import Guard
 from c2v.training.trainee import Trainee
-from c2v.training.validation import MIXING, Ranking, Scored
+from c2v.training.validation import Ranking, Scored
 
 State = Mapping[str, Tensor]
 SHARES = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0)
@@ -25,7 +25,7 @@ what was known begins to be lost."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class ShareTrial:
     """How the weights at one share rank, with one weight of the global branch."""
 
     share: float
@@ -44,7 +44,7 @@ class Trial:
         }
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Trial:
+    def from_dict(cls, content: Mapping[str, Any]) -> ShareTrial:
         """A trial that was written down."""
         guard = content["guard"]
         return cls(
@@ -82,7 +82,7 @@ def try_shares(
     owner: Sequence[int],
     guard: Guard | None,
     shares: Sequence[float] = SHARES,
-) -> list[Trial]:
+) -> list[ShareTrial]:
     """One trial for each share, and for each mixing weight of an aligned head.
 
     Args:
@@ -99,10 +99,10 @@ def try_shares(
     for share in shares:
         trainee.module.load_state_dict(mixed_weights(start, end, share))
         scored, kept = view(), None if guard is None else guard.view(trainee)
-        for last in MIXING if scored.aligned and share > 0 else (first,):
+        for last in trainee.settings.mixing if scored.aligned and share > 0 else (first,):
             weight = mixed_center(first, last, share)
             found.append(
-                Trial(
+                ShareTrial(
                     share,
                     weight,
                     Ranking.of(scored.mixed(weight), owner),

@@ -149,12 +149,12 @@ class Trainer:
         self._best_state: dict[str, torch.Tensor] = {}
         self._saved_at = time.monotonic()
         self._best_saved = -1
-        aligned = trainee.settings.aligned
+        two = trainee.settings.aligned or trainee.settings.interacts
         w = recipe.branch_weight
         self._step_settings = StepSettings(
             micro_batch=recipe.micro_batch,
             segments_a_video=recipe.segments_a_video,
-            branch_weights=(w, 1.0 - w) if aligned else (1.0,),
+            branch_weights=(w, 1.0 - w) if two else (1.0,),
             autocast=recipe.autocast,
         )
 

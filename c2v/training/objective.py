@@ -8,6 +8,8 @@ import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
+from c2v.encoder.heads.wti import interact, shortened
+
 LARGEST_SCALE = 100.0
 
 
@@ -40,8 +42,12 @@ def best_segment(similarity: Tensor, video: Tensor, count: int) -> Tensor:
 
 
 def branches(text_parts: Sequence[Tensor], segment_parts: Sequence[Tensor]) -> list[Tensor]:
-    """The similarity of every text and segment in each branch: [N, D], [S, D] -> [N, S] each."""
-    return [text @ part.T for text, part in zip(text_parts, segment_parts, strict=True)]
+    """Scores [N, S] of each branch: inner products, or of wti those of its vectors and its own."""
+    if len(text_parts) < 3:
+        return [text @ segment.T for text, segment in zip(text_parts, segment_parts, strict=True)]
+    text, *words = text_parts
+    segment, *frames = segment_parts
+    return [text @ segment.T, interact(*shortened(*words), *shortened(*frames))]
 
 
 def batch_loss(
@@ -56,9 +62,11 @@ def batch_loss(
 ) -> Tensor:
     """L = sum_i w_i contrast(scale <t_i, v_i>) (CLIP2Video: w of global and aligned are 1/2).
 
+    Of wti <t_i, v_i> are the scores that propose and those that decide.
+
     Args:
-        text_parts: unit vectors [N, D] of each branch.
-        segment_parts: unit vectors [S, D] of each branch.
+        text_parts: unit vectors [N, D] of each branch, or the parts of wti.
+        segment_parts: unit vectors [S, D] of each branch, or the parts of wti.
         owner: [N], the video each text belongs to.
         video: [S], the video each segment belongs to.
         videos: how many there are, M.
@@ -66,7 +74,7 @@ def batch_loss(
         scale: exp(logit_scale).
     """
     losses = [
-        weight * contrast(scale * best_segment(similarity, video, videos), owner)
-        for weight, similarity in zip(weights, branches(text_parts, segment_parts), strict=True)
+        weight * contrast(scale * best_segment(scores, video, videos), owner)
+        for weight, scores in zip(weights, branches(text_parts, segment_parts), strict=True)
     ]
     return torch.stack(losses).sum()

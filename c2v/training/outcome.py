@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from c2v.training.choosing import Choice
+from c2v.training.choosing import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Outcome:
     history: list[dict[str, Any]]
     best_epoch: int
     seconds: float
-    choice: Choice | None = None
+    choice: Verdict | None = None
     """None where the run was interrupted."""
 
     @property
@@ -53,7 +53,7 @@ class Outcome:
         return self.choice is not None and self.choice.share > 0
 
     @classmethod
-    def chosen(cls, choice: Choice, ended: Ended, history: list[dict[str, Any]]) -> Outcome:
+    def chosen(cls, choice: Verdict, ended: Ended, history: list[dict[str, Any]]) -> Outcome:
         """Of a run that came to its end."""
         return cls(
             interrupted=False,

@@ -22,6 +22,11 @@ class Ragged:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    @property
+    def longest(self) -> int:
+        """The length of the longest sequence."""
+        return int((self.starts[1:] - self.starts[:-1]).max())
+
     def padded(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Chosen sequences: rows [B] -> values [B, L, D] float32 (zero padded), mask [B, L]."""
         starts = self.starts[rows]

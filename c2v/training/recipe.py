@@ -22,6 +22,9 @@ SMALL_PAIRS = 20_000
 """Below that many pairs the towers stay as they are and a head starts as meanP."""
 SMALL_LAYERS = 2
 """Layers of the temporal transformer for few pairs; the published four need more data."""
+WTI_LAYERS = 1
+WTI_RATE = 2e-3
+"""Of the narrow layers of wti, most of which begin at zero."""
 LARGE_VIDEOS = 5_000
 FEW_VIDEOS = 50
 """Below that many every video is held back once, and a head without time is trained: the order of

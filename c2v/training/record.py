@@ -66,7 +66,7 @@ def save(
     head = trainee.module.get_submodule("head")
     assert isinstance(head, HeadModule)
     settings = head.settings
-    if settings.aligned:
+    if settings.aligned or settings.interacts:
         settings = replace(settings, center_weight=outcome.center_weight)
     record = {
         "c2v": __version__,

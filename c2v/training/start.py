@@ -23,7 +23,7 @@ from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.errors import ModelError, UsageError
 from c2v.nearest import one_of
 from c2v.training.objective import contrast
-from c2v.training.recipe import SMALL_LAYERS, Start
+from c2v.training.recipe import SMALL_LAYERS, WTI_LAYERS, Start
 
 _SCALES = (5.0, 7.0, 10.0, 14.0, 20.0, 28.0, 40.0, 56.0, 80.0, 100.0)
 _CLIP_SCALE = 100.0
@@ -43,6 +43,7 @@ def choose_start(bundle: Bundle, *, head: str | None, init: str | None, small: b
     if init is None:
         if trained and same:
             return "model"
+        small = small or head == "wti"  # which has a start of its own
         return "identity" if small or not _has_clip_blocks(bundle) else "clip"
     if init not in get_args(Start):
         raise UsageError(f"--init {init}", hint=one_of(init, get_args(Start)))
@@ -81,7 +82,7 @@ def first_head(
     settings = HeadSettings(
         type=head_kind(kind),
         feature_dim=bundle.feature_dim,
-        layers=layers or (SMALL_LAYERS if small and start == "identity" else 4),
+        layers=layers or _layers(kind, small=small and start == "identity"),
         # The published mask lets the last difference see padding, so that the vector of a video
         # depends on the longest one beside it. New weights need not be trained so.
         strict_difference_mask=True,
@@ -92,6 +93,12 @@ def first_head(
     else:
         settings, state = init_identity(settings, clip, seed=seed)
     return _with_projections(settings, state, projected=projected)
+
+
+def _layers(kind: str, *, small: bool) -> int:
+    if kind == "wti":
+        return WTI_LAYERS
+    return SMALL_LAYERS if small else 4
 
 
 def head_kind(name: str) -> HeadType:

@@ -86,9 +86,9 @@ def _cached(
 ) -> Tensor:
     with torch.no_grad():
         done = [_embed(trainee, piece, draw, settings) for piece in pieces]
-    branches = range(len(settings.branch_weights))
-    texts = tuple(torch.cat([part[0][b] for part in done]).requires_grad_() for b in branches)
-    segments = tuple(torch.cat([part[1][b] for part in done]).requires_grad_() for b in branches)
+    parts = range(len(done[0][0]))
+    texts = tuple(torch.cat([piece[0][p] for piece in done]).requires_grad_() for p in parts)
+    segments = tuple(torch.cat([piece[1][p] for piece in done]).requires_grad_() for p in parts)
     place, first = [], 0
     for piece, part in zip(pieces, done, strict=True):
         place += [first + number for number in part[2]]

@@ -45,7 +45,8 @@ def stored_trainee(
     tokens = embed_texts(
         bundle,
         given.pairs.texts,
-        pooled=not head.settings.aligned,
+        pooled=not (head.settings.aligned or head.settings.interacts),
+        words=head.settings.interacts,
         on_progress=on_progress,
     )
     features = Features(
@@ -76,7 +77,8 @@ def guard_of(
     device: str,
 ) -> Guard:  # fmt: skip
     """What the start knows of ``sentences``, by the clips that are there to learn from."""
-    words = embed_texts(bundle, sentences, pooled=False)
+    interacts = trainee.settings.interacts
+    words = embed_texts(bundle, sentences, pooled=False, words=interacts)
     videos, texts_of = given.material.train[:_CLIPS_OF_GUARD], given.material.texts_of
     captions = [given.pairs.texts[texts_of[video][0]] for video in videos]
     clips = moved_clips(
@@ -85,5 +87,5 @@ def guard_of(
         [given.stored.segments[video][0] for video in videos],
         seed=seed,
     )
-    tokens = words if trainee.settings.aligned else [tokens[-1:] for tokens in words]
+    tokens = words if trainee.settings.aligned or interacts else [tokens[-1:] for tokens in words]
     return Guard(tokens, clips, device=torch.device(device))

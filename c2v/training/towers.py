@@ -17,6 +17,7 @@ from torch import Tensor, nn  # noqa: TID253
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.heads.wti import lengthened
 from c2v.encoder.towers.clip_image_torch import normalised
 from c2v.encoder.towers.clip_text_numpy import TextArchitecture
 from c2v.encoder.towers.clip_torch import Clip, ClipShape
@@ -73,7 +74,8 @@ class TowerTrainee(nn.Module):
         ids = torch.from_numpy(self._ids[rows, :length]).to(self.log_scale.device)
         real = torch.from_numpy(mask[:, :length]).to(self.log_scale.device)
         tokens = self.towers.encode_tokens(ids)
-        return self.head.text_parts(tokens, real.to(tokens.dtype))
+        parts = self.head.text_parts(tokens, real.to(tokens.dtype))
+        return lengthened(parts, self._ids.shape[1]) if self.settings.interacts else parts
 
     def segment_parts(
         self, videos: Sequence[int], draw: Draw | None, *, most: int | None

@@ -13,6 +13,7 @@ from torch import Tensor, nn  # noqa: TID253
 
 from c2v.encoder.heads.base import HeadModule
 from c2v.encoder.heads.settings import HeadSettings
+from c2v.encoder.heads.wti import lengthened
 from c2v.training.objective import LARGEST_SCALE
 from c2v.training.ragged import Ragged
 
@@ -44,7 +45,10 @@ class Trainee(Protocol):
     def log_scale(self) -> nn.Parameter: ...
 
     def text_parts(self, texts: Sequence[int], draw: Draw | None) -> Parts:
-        """Unit vectors [N, D] of each branch; ``draw`` is None outside of training."""
+        """Unit vectors [N, D] of each branch; ``draw`` is None outside of training.
+
+        Of wti its parts, of one length whatever texts are asked for; so are those of segments.
+        """
         ...
 
     def segment_parts(
@@ -91,7 +95,8 @@ class HeadTrainee(nn.Module):
         tokens, mask = self.features.tokens.padded(self._rows(texts))
         if draw is not None:
             tokens = _disturbed(tokens, mask, self.features.token_noise, texts, draw, kind=0)
-        return self.head.text_parts(tokens, mask.to(tokens.dtype))
+        parts = self.head.text_parts(tokens, mask.to(tokens.dtype))
+        return self._alike(parts, self.features.tokens)
 
     def segment_parts(
         self, videos: Sequence[int], draw: Draw | None, *, most: int | None
@@ -105,7 +110,12 @@ class HeadTrainee(nn.Module):
         frames, mask = self.features.frames.padded(self._rows(rows))
         if draw is not None:
             frames = _disturbed(frames, mask, self.features.frame_noise, rows, draw, kind=1)
-        return self.head.video_parts(frames, mask.to(frames.dtype)), place
+        parts = self.head.video_parts(frames, mask.to(frames.dtype))
+        return self._alike(parts, self.features.frames), place
+
+    def _alike(self, parts: Parts, rows: Ragged) -> Parts:
+        """The parts as long as if the longest row were among them, to be put beside others."""
+        return lengthened(parts, rows.longest) if self.settings.interacts else parts
 
     def _rows(self, numbers: Sequence[int]) -> Tensor:
         return torch.tensor(numbers, dtype=torch.long, device=self.features.frames.values.device)

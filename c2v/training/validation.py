@@ -22,8 +22,6 @@ from c2v.evaluation.ranks import (
 from c2v.training.objective import best_segment, branches
 from c2v.training.trainee import Trainee
 
-MIXING = (1.0, 0.9, 0.75, 0.5)
-"""Weights of the global branch that are tried, the first of equally good ones is taken."""
 PERFECT = (600.0, -2.0)
 """The score of everything standing first: no later epoch can be better."""
 _AT_ONCE = 128
@@ -135,7 +133,7 @@ def validate(
     """
     scored = score(trainee, texts, videos)
     best: Validation | None = None
-    for weight in (mixing or MIXING) if scored.aligned else (1.0,):
+    for weight in (mixing or trainee.settings.mixing) if scored.aligned else (1.0,):
         found = Validation(retrieval_metrics(scored.mixed(weight), np.asarray(owner)), weight)
         if best is None or found.score > best.score:
             best = found
@@ -146,7 +144,10 @@ def validate(
 def embed(
     trainee: Trainee, texts: Sequence[int], videos: Sequence[int]
 ) -> tuple[list[Tensor], list[Tensor], list[int]]:
-    """Unit vectors of each branch, on the CPU: texts [N, D], segments [S, D], their videos."""
+    """Unit vectors of each branch, on the CPU: texts [N, D], segments [S, D], their videos.
+
+    Of wti its parts.
+    """
     trainee.module.eval()
     with torch.inference_mode():
         text = [

@@ -121,8 +121,8 @@ WISHES = {
     "finetune --data FILE --name own": ("c2v finetune needs PyTorch and open_clip", "clip"),
     "model import FILE --name own": ("c2v model import needs PyTorch and open_clip", "clip"),
     "model export mini out.pt": ("c2v model export needs PyTorch", "clip"),
-    "model pull ViT-B-16/openai": ("ViT-B-16/openai needs PyTorch and open_clip", "clip"),
-    "index VIDEOS --model ViT-L-14/openai": ("ViT-L-14/openai needs PyTorch and", "clip"),
+    "model pull RN50/openai": ("RN50/openai needs PyTorch and open_clip", "clip"),
+    "index VIDEOS --model RN50/openai": ("RN50/openai needs PyTorch and", "clip"),
 }
 
 

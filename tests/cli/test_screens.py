@@ -139,6 +139,11 @@ def words(place: Place) -> dict[str, list[list[str | Path]]]:
         "model pull": [["model", "pull", HOSTILE]],
         "model import": [["model", "import", f"{HOSTILE}.pt", "--name", HOSTILE]],
         "model export": [["model", "export", HOSTILE, "x.pt"]],
+        "model tune": [
+            ["model", "tune", "mini", "--data", captions, "--videos", place.videos, *inside],
+            ["model", "tune", HOSTILE, "--data", captions, *inside],
+            ["model", "tune", "mini", "--data", f"{HOSTILE}.csv", "--as", HOSTILE],
+        ],
         "model use": [["model", "use", HOSTILE]],
         "model remove": [["model", "remove", HOSTILE, "--yes"]],
         "config show": [["config", "show"]],

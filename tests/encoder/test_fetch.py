@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import save_file
 
@@ -230,3 +231,55 @@ def test_tags_of_open_clip() -> None:
         found = fetch.hub_model(*name.split("/")).model
         assert found is not None
         assert found.get("quick_gelu", False) is quick
+
+
+LIGHT = """
+import hashlib, sys
+from pathlib import Path
+for heavy in ("torch", "open_clip", "timm", "huggingface_hub", "tokenizers", "transformers"):
+    sys.modules[heavy] = None  # as if it were not installed
+import numpy as np
+from c2v.encoder.bundle import load_bundle
+from c2v.encoder.catalogue import fetch_bundle
+name, place = sys.argv[1:]
+fetch_bundle(name, announce=print, remark=print, origin=place or None)
+bundle = load_bundle(name, precision="fp32")
+side = bundle.config.image.side
+print(bundle.embed_text(["a dog"]).shape, bundle.config.text.context, bundle.config.licence)
+print(bundle.encode_frames(np.zeros((1, side, side, 3), np.uint8)).shape)
+"""
+
+
+def test_the_light_install_pulls_and_runs_pe_core(
+    hub: Any, run_python: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PE-Core's smallest in its real shape, from a folder and from a hub: safetensors, NumPy and
+    ONNX Runtime are all it takes."""
+    from c2v.encoder.architecture import Preprocess, image_config, text_architecture
+    from c2v.encoder.known_architectures import known_architecture
+    from c2v.encoder.tensors import write_tensors
+    from c2v.encoder.towers.vision_shape import VisionShape
+
+    model = known_architecture("PE-Core-T-16-384")
+    assert model is not None
+    shape = VisionShape.of(image_config(model, Preprocess()))
+    assert shape is not None
+    shapes = {f"visual.{name}": size for name, size in shape.tensors().items()}
+    shapes |= {f"text.{name}": size for name, size in text_architecture(model).shapes().items()}
+    state = {name: np.full(size, 0.01, np.float16) for name, size in shapes.items()}
+    file = tmp_path / "timm" / "PE-Core-T-16-384" / "open_clip_model.safetensors"
+    file.parent.mkdir(parents=True)
+    write_tensors(file, state | {"logit_scale": np.ones((), np.float32)})
+    content = file.read_bytes()
+    (file.parent / "SHA256SUMS").write_text(f"{hashlib.sha256(content).hexdigest()}  {file.name}\n")
+    name, hub.files[file.name] = "PE-Core-T-16-384/meta", content
+    for place, repository in ((tmp_path.as_uri(), ""), ("", "timm/PE-Core-T-16-384")):
+        monkeypatch.setenv("C2V_HOME", str(tmp_path / f"home{len(place)}"))
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setattr(hub, "repository", repository)
+        monkeypatch.setattr(hub, "tags", "sha256")
+        lines = run_python(LIGHT, name, place).splitlines()
+        assert lines[0].startswith(f"fetching {name} from ")
+        assert lines[1].startswith(f"licence of {name}: Apache-2.0 (https://")
+        assert lines[2].startswith("(1, 512) 32 Apache-2.0 (https://")
+        assert lines[3:] == ["(1, 512)"]

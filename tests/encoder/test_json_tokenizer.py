@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 import warnings
@@ -170,6 +171,17 @@ def test_what_only_the_file_says(tmp_path: Path) -> None:
     foreign = found(folder)
     assert (foreign.start_id, foreign.end_id, foreign.pad_id) == (2, 3, 0)
     assert foreign.separator == "[SEP]"
+
+
+def test_a_token_without_a_row_is_left_out(tmp_path: Path) -> None:
+    """``<mask>`` was added behind the pieces that a tower has rows for, ``eng_Latn`` is one."""
+    foreign = found(made_tokenizers.nllb(tmp_path))
+    library = library_tokenizer(foreign.path)
+    rows, language = library.token_to_id("<mask>"), library.token_to_id("eng_Latn")
+    assert language < rows > foreign.size
+    config = dataclasses.replace(config_for(foreign), settings={"vocab_size": rows})
+    for tokenizer in both(foreign, config):
+        assert max(tokenizer.pieces("a dog <mask> eng_Latn")) == language
 
 
 def test_the_language_stands_in_front(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_preprocessing_is_open_clips() -> None:
 
 
 def test_every_siglip_and_pe_core_is_known() -> None:
-    """And CLIPA and CoCa of which there are weights."""
-    words = ("SigLIP", "PE-Core", "CLIPA", "coca_ViT")
+    """And CLIPA, CoCa and the encoders for other languages of which there are weights."""
+    words = ("SigLIP", "PE-Core", "CLIPA", "coca_ViT", "xlm-", "nllb", "ViT-H-14-worldwide")
     theirs = {name for name in architectures("a test") if any(word in name for word in words)}
     assert theirs - known_names() == set()

@@ -132,7 +132,7 @@ def test_text_tower_is_strict(tiny_state: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("architecture", "changes", "reason"),
     [
-        ("ViT-B-16-SigLIP2", {}, "its tokenizer is that of timm/ViT-B-16-SigLIP2"),
+        ("ViT-B-16-SigLIP2", {}, "needs the tokenizer of timm/ViT-B-16-SigLIP2"),
         ("ViT-B-16", {"pool_type": "none"}, "pools by 'none'"),
         ("ViT-B-16", {"proj_type": "none", "width": 256}, "no projection from 256 to 512"),
         ("ViT-B-16", {"qk_norm": True}, "uses qk_norm"),
@@ -149,6 +149,15 @@ def test_what_cannot_run_is_said(architecture: str, changes: dict[str, Any], rea
     model["text_cfg"] |= changes
     with pytest.raises(ModelError, match=reason):
         text_config(model)
+
+
+def test_settings_of_the_towers_of_before_stay_what_they_were() -> None:
+    """They are part of the fingerprint that libraries hold."""
+    assert text_config(model_config("ViT-B-32-quickgelu")).settings == {
+        "vocab_size": 49408, "context": 77, "width": 512, "heads": 8, "layers": 12,
+        "mlp_width": 2048, "output_dim": 512, "activation": "quick_gelu", "causal": True,
+        "pool": "end", "eps": 1e-5, "projection_bias": False,
+    }  # fmt: skip
 
 
 def test_every_text_tower_of_open_clip_is_understood() -> None:

@@ -21,7 +21,8 @@ from c2v.evaluation.failures import query_results, write_page, write_queries
 from c2v.evaluation.intervals import recall_intervals
 from c2v.evaluation.normalisation import dual_softmax, qb_norm
 from c2v.evaluation.published import ROWS, published_rows
-from c2v.evaluation.retrieval import Measure, evaluate_library, similarity_matrix
+from c2v.evaluation.retrieval import Measure, evaluate_library
+from c2v.evaluation.similarity import similarity_matrix
 from c2v.indexing.reembedding import reembed
 from c2v.library import Store
 

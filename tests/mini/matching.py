@@ -7,7 +7,6 @@ higher than films.
 
 from __future__ import annotations
 
-import base64
 import csv
 import dataclasses
 import tempfile
@@ -20,7 +19,13 @@ import c2v
 from c2v.encoder import load_bundle
 from c2v.encoder.bundle import Bundle
 from c2v.encoder.bundle_config import CONFIG_NAME, Calibration
-from c2v.evaluation.confidence_fit import Logistic, fit_logistic, moved_to_refuse_few
+from c2v.evaluation.confidence_fit import (
+    Logistic,
+    as_calibration,
+    fit_logistic,
+    moved_to_refuse_few,
+    signals_of,
+)
 from c2v.search.sentences import SENTENCES
 from tests.mini.flickr import CAPTIONS, random_view, read_picture, read_split
 
@@ -28,12 +33,7 @@ SIZES = (10, 20, 40, 80, 160, 320, 640)
 _GALLERIES = 12  # of each size
 _QUERIES = 40  # of each gallery, with a match and without one
 _VIEWS = 4
-_TYPICAL = -0.5
-"""Of closeness to everyday sentences, beside 1 of the score. Not fitted: captions of one style do
-not show that a vague or short sentence scores higher on anything. Chosen among 0, -0.2, -0.5 and -1
-by a look at both sets of clips; short questions that have a match are refused no more often."""
 _CLIP_CUT = 0.7  # strangers of 43 clips stay below in nine of ten, films' own segments above
-_CLIP_SLOPE = 20.0
 
 Array = NDArray[np.float32]
 
@@ -47,19 +47,11 @@ def calibrate_matching(directory: Path, flickr: Path, clips: Path) -> Calibratio
         clips: a folder of clips with ``captions.csv`` (video, caption).
     """
     bundle = load_bundle(directory, device="cpu")
-    centre = bundle.embed_text(SENTENCES).mean(0).astype("<f2")  # [H]
-    fitted = _slopes(bundle, flickr, centre.astype(np.float32))
-    fitted = moved_to_refuse_few(fitted, _clip_signals(directory, clips, centre.astype(np.float32)))
-    calibration = Calibration(
-        score=round(float(fitted.weights[0]), 4),
-        typical=round(_TYPICAL * float(fitted.weights[0]), 4),
-        size=round(float(fitted.weights[1]), 4),
-        offset=round(fitted.offset, 4),
-        fewest=SIZES[0],
-        most=SIZES[-1],
-        clip_score=_CLIP_SLOPE,
-        clip_offset=-_CLIP_SLOPE * _CLIP_CUT,
-        centre=base64.b64encode(centre.tobytes()).decode(),
+    centre = bundle.embed_text(SENTENCES).mean(0).astype("<f2").astype(np.float32)  # [H]
+    fitted = _slopes(bundle, flickr, centre)
+    fitted = moved_to_refuse_few(fitted, _clip_signals(directory, clips, centre))
+    calibration = as_calibration(
+        fitted, centre, fewest=SIZES[0], most=SIZES[-1], clip_cut=_CLIP_CUT
     )
     config = dataclasses.replace(bundle.config, calibration=calibration)
     (directory / CONFIG_NAME).write_text(config.to_json(), encoding="utf-8")
@@ -75,10 +67,8 @@ def signals(bundle: Bundle, questions: Array, vectors: Array, centre: Array) -> 
         vectors: [S, V], all that is in the gallery as a library keeps it.
         centre: [H], the mean of everyday sentences.
     """
-    size = np.full(len(questions), np.log(len(vectors)))
     scores = bundle.as_questions(questions) @ vectors.T
-    top = scores.max(1) + _TYPICAL * (questions @ centre)
-    return np.stack([top, size], axis=1)
+    return signals_of(scores.max(1), questions @ centre, np.full(len(questions), len(vectors)))
 
 
 def _slopes(bundle: Bundle, flickr: Path, centre: Array) -> Logistic:
@@ -117,7 +107,7 @@ def _clip_signals(directory: Path, clips: Path, centre: Array) -> NDArray[np.flo
         with c2v.open(library, model=str(directory)) as videos:
             videos.index([clips])
             answers = videos.search_many(captions, top=1)
-    typical = load_bundle(directory, device="cpu").embed_text(captions) @ centre
-    top = [answer[0].score + _TYPICAL * near for answer, near in zip(answers, typical, strict=True)]
+    closeness = load_bundle(directory, device="cpu").embed_text(captions) @ centre
     compared = [answer.explanation.compared for answer in answers if answer.explanation]
-    return np.stack([top, np.log(compared)], axis=1)
+    best = np.array([answer[0].score for answer in answers])
+    return signals_of(best, closeness, np.array(compared))

@@ -36,7 +36,8 @@ torch.set_num_threads(1)
 COUNT = 11
 random = np.random.default_rng(0)
 settings = HeadSettings(
-    type="clip2video", feature_dim=32, layers=1, projected=True, strict_difference_mask=True
+    type=sys.argv[2], feature_dim=32, layers=1, projected=True, strict_difference_mask=True,
+    bottleneck=8,
 )
 segments, rows = [], []
 for video in range(COUNT):
@@ -69,14 +70,16 @@ def _port() -> int:
         return int(free.getsockname()[1])
 
 
-def _gradients(forks: Any, folder: Path, processes: int) -> dict[int, dict[str, Any]]:
+def _gradients(forks: Any, folder: Path, head: str, processes: int) -> dict[int, dict[str, Any]]:
     """Loss and gradients by size of the micro-batch."""
     import torch
 
     out = folder / f"{processes}.pt"
     world = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_port())}
     running = [
-        forks.start(["-c", WORKER, str(out)], environment=os.environ | world | {"RANK": str(rank)})
+        forks.start(
+            ["-c", WORKER, str(out), head], environment=os.environ | world | {"RANK": str(rank)}
+        )
         for rank in range(processes)
     ]
     for process in running:
@@ -87,11 +90,12 @@ def _gradients(forks: Any, folder: Path, processes: int) -> dict[int, dict[str, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
-def test_gradients_are_those_of_one_process(heavy_forks: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["clip2video", "wti"])
+def test_gradients_are_those_of_one_process(heavy_forks: Any, tmp_path: Path, head: str) -> None:
     """Eleven videos by two processes, with and without gradient caching."""
     import torch
 
-    alone, together = _gradients(heavy_forks, tmp_path, 1), _gradients(heavy_forks, tmp_path, 2)
+    alone, together = (_gradients(heavy_forks, tmp_path, head, count) for count in (1, 2))
     for micro_batch in (64, 2):
         one, two = alone[64], together[micro_batch]
         assert two["loss"] == pytest.approx(one["loss"], rel=1e-6)

@@ -34,7 +34,7 @@ from c2v.training.start import first_head
 from c2v.training.step import PairBatch, StepSettings, backward
 from c2v.training.trainee import Draw, Features, HeadTrainee
 
-HEADS = ("meanP", "seqLSTM", "seqTransf", "clip2video")
+HEADS = ("meanP", "seqLSTM", "seqTransf", "clip2video", "wti")
 FAST = Choices(head="meanP", epochs=6, batch=8, learning_rate=1e-3, patience=12, validation=0.1)
 
 

@@ -22,10 +22,10 @@ from c2v.evaluation.retrieval import evaluate_library
 from c2v.library import Store
 from c2v.search.sentences import SENTENCES
 from c2v.training.choices import Choices, plan
-from c2v.training.choosing import CLEAR, Choice, choose
+from c2v.training.choosing import CLEAR, Verdict, choose
 from c2v.training.cross_validation import part_in_folds, pooled
 from c2v.training.guard import FOUND_FIRST, Guard, moved_clips
-from c2v.training.interpolation import SHARES, Trial, mixed_center, mixed_weights
+from c2v.training.interpolation import SHARES, ShareTrial, mixed_center, mixed_weights
 from c2v.training.naming import run_folder
 from c2v.training.optimiser import pull_back
 from c2v.training.recipe import FEW_VIDEOS, FOLDS, anchor_for
@@ -91,9 +91,10 @@ def ranking(*ranks: int) -> Ranking:
     return Ranking(values, values, values, np.arange(len(ranks)))
 
 
-def trials(*found: tuple[float, Ranking], guards: tuple[Ranking, ...] = ()) -> list[Trial]:
+def trials(*found: tuple[float, Ranking], guards: tuple[Ranking, ...] = ()) -> list[ShareTrial]:
     return [
-        Trial(share, 1.0, of, guards[n] if guards else None) for n, (share, of) in enumerate(found)
+        ShareTrial(share, 1.0, of, guards[n] if guards else None)
+        for n, (share, of) in enumerate(found)
     ]
 
 
@@ -171,7 +172,7 @@ def test_a_video_is_ranked_by_the_model_without_it() -> None:
     """Model n gives the rank n + 1 to everything."""
     owner = np.array([0, 1, 2, 2])
     models = [np.full(4, float(n + 1)) for n in range(3)]
-    found = [[Trial(0.5, 1.0, Ranking(m, m[:3], m[:3], owner), ranking(n + 1))]
+    found = [[ShareTrial(0.5, 1.0, Ranking(m, m[:3], m[:3], owner), ranking(n + 1))]
              for n, m in enumerate(models)]  # fmt: skip
     (trial,) = pooled(found, [[1], [2], [0]])
     assert trial.ranking.videos.tolist() == [3.0, 1.0, 2.0]
@@ -301,7 +302,9 @@ def test_with_a_guard_less_is_taken(
     for guard in (True, False):
         choices = replace(HELD_BACK, guard=guard, learning_rate=0.05, epochs=6, patience=6)
         run = Run(name="g", watcher=toys.Watch(), overwrite=True, everyday=SENTENCES[:60])
-        choice: Choice | None = train_bundle(library, bundle, captions, choices, run).outcome.choice
+        choice: Verdict | None = train_bundle(
+            library, bundle, captions, choices, run
+        ).outcome.choice
         assert choice is not None
         said = choice.as_dict()["guard"]
         if not guard:

@@ -13,16 +13,20 @@ from c2v.encoder.heads.adapters import (
     open_head,
 )
 from c2v.encoder.heads.numpy_heads import NumpyMeanP, NumpyTextSide
+from c2v.encoder.heads.numpy_wti import Interaction, NumpyWti, Words
 from c2v.encoder.heads.settings import HEAD_TYPES, HeadSettings
 
 __all__ = [
     "HEAD_TYPES",
     "Head",
     "HeadSettings",
+    "Interaction",
     "NumpyMeanP",
     "NumpyTextSide",
+    "NumpyWti",
     "SplitHead",
     "TorchHead",
+    "Words",
     "check_video_side",
     "head_settings",
     "load_head",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from c2v.encoder.heads.numpy_heads import NumpyMeanP, NumpyTextSide
+from c2v.encoder.heads.numpy_wti import NumpyWti
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.made_once import made_once
 from c2v.encoder.numpy_layers import Array
@@ -146,6 +147,8 @@ def open_head(
     weights = read_tensors(path)
     if settings.type == "meanP":
         return NumpyMeanP(settings, weights)
+    if settings.type == "wti":
+        return NumpyWti(settings, weights)
 
     def load_video_side() -> TorchHead:
         check_video_side(settings)
@@ -164,7 +167,7 @@ def check_video_side(settings: HeadSettings, *, of: str = "") -> None:
     Raises:
         MissingPartError: it does, and PyTorch is not installed.
     """
-    if settings.type != "meanP":
+    if settings.type not in ("meanP", "wti"):
         require(f"the {settings.type} head{f' of {of}' if of else ''}", "torch")
 
 

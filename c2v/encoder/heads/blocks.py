@@ -10,18 +10,11 @@ import torch  # noqa: TID253
 from torch import Tensor, nn  # noqa: TID253
 from torch.nn import functional as F  # noqa: N812, TID253
 
+from c2v.encoder.heads.settings import attention_heads
+
 CLIP_EPS = 1e-5
 TEMPORAL_EPS = 1e-12
-HEAD_WIDTH = 64
 MASKED = -1e6
-
-
-def attention_heads(width: int) -> int:
-    """Number of heads: width / 64 as in CLIP; else the nearest smaller number that divides it."""
-    heads = max(1, width // HEAD_WIDTH)
-    while width % heads:
-        heads -= 1
-    return heads
 
 
 def key_mask(mask: Tensor, *, heads: int, legacy_order: bool = False) -> Tensor:

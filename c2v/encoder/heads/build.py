@@ -15,6 +15,7 @@ from c2v.encoder.heads.meanp import MeanP
 from c2v.encoder.heads.seq import SeqLSTM, SeqTransf
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.heads.tight import TightTransf
+from c2v.encoder.heads.wti import Wti
 from c2v.errors import ModelError
 
 HEAD_CLASSES: dict[str, type[HeadModule]] = {
@@ -23,6 +24,7 @@ HEAD_CLASSES: dict[str, type[HeadModule]] = {
     "seqTransf": SeqTransf,
     "tightTransf": TightTransf,
     "clip2video": Clip2Video,
+    "wti": Wti,
 }
 
 

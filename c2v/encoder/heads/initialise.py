@@ -14,6 +14,7 @@ from c2v.encoder.heads.build import new_head
 from c2v.encoder.heads.seq import SeqLSTM
 from c2v.encoder.heads.settings import HeadSettings
 from c2v.encoder.heads.tdb import TemporalDifferenceBlock
+from c2v.encoder.heads.wti import Wti
 from c2v.errors import ModelError
 
 State = dict[str, Tensor]
@@ -37,8 +38,14 @@ def init_from_clip(
         seed: of what stays random.
 
     Raises:
-        ModelError: the text tower is not as wide as the features, or has too few positions.
+        ModelError: the text tower is not as wide as the features, or has too few positions; or
+            for wti, whose transformer is narrower than any.
     """
+    if settings.type == "wti":
+        raise ModelError(
+            "wti has a transformer of its own width, it cannot start from CLIP's",
+            hint="start as meanP instead (--init identity)",
+        )
     head = random_head(settings, seed=seed)
     _copy_from_clip(head, settings, clip_state)
     return settings, _state(head)
@@ -53,7 +60,8 @@ def init_identity(
     positions and types: then y = z, v_t = 2 x_t, and the unit frame is meanP's. An LSTM whose cell
     candidate is zero has zero states: v_t = x_t. The alignment block cannot be made to say what
     meanP says, so it gets weight 0 (`center_weight` 1) in the settings that come back; train both
-    branches with a loss of their own and choose the weight on validation data.
+    branches with a loss of their own and choose the weight on validation data. So it is with wti,
+    of which the vectors are meanP's and the scores are not.
 
     Inner weights come from `clip_state` where it is given and fits, as in `init_from_clip`.
 
@@ -66,6 +74,8 @@ def init_identity(
             hint="start it from CLIP (--init clip)",
         )
     head = random_head(settings, seed=seed)
+    if isinstance(head, Wti):
+        return replace(settings, center_weight=1.0), _state(head)
     if clip_state is not None and _fits(settings, clip_state):
         _copy_from_clip(head, settings, clip_state)
     with torch.no_grad():
@@ -115,8 +125,10 @@ def random_head(settings: HeadSettings, *, seed: int = 0) -> HeadModule:
         for module in head.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=WEIGHT_STD)
-            if isinstance(module, nn.Linear):
+            if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
+        if isinstance(head, Wti):
+            head.reset()
     return head
 
 

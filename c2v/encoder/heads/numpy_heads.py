@@ -1,4 +1,4 @@
-"""Heads without torch: meanP on both sides, and the text side of every other head.
+"""Heads without torch: meanP on both sides, and the text side of every other head but wti.
 
 A search reads only these. They give the torch modules' numbers to 1e-5.
 """

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal, get_args
 
 from c2v.errors import ModelError
 
-HeadType = Literal["meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video"]
+HeadType = Literal["meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video", "wti"]
 
 HEAD_TYPES: Final[tuple[str, ...]] = get_args(HeadType)
+_OF_SENTENCES: Final = ("meanP", "seqLSTM", "seqTransf", "tightTransf", "clip2video")
 _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "type": HEAD_TYPES,
     "sim_type": ("meanP", "seqTransf"),
@@ -26,16 +27,18 @@ _LEAST: Final[dict[str, int]] = {
     "centers": 1,
     "difference_layers": 1,
     "action_layers": 1,
+    "bottleneck": 1,
 }
+_HEAD_WIDTH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSettings:
     """The shape and the switches of one head; names of switches are the reference's own.
 
-    `type` says which family: the four heads of CLIP4Clip or `clip2video`, whose global branch is
+    `type` says which family: the four heads of CLIP4Clip, `clip2video`, whose global branch is
     chosen by `sim_type`, `temporal_type` and `temporal_proj`, and whose alignment branch by
-    `center_type` and `center_proj`. Fields that a head does not use are ignored by it.
+    `center_type` and `center_proj`, or `wti`. Fields that a head does not use are ignored by it.
 
     >>> HeadSettings(type="clip2video", feature_dim=512).vector_dim
     1024
@@ -53,12 +56,15 @@ class HeadSettings:
     center_type: str = "TAB"
     center_proj: str = "TAB_TDB"
     centers: int = 5  # K
-    center_weight: float = 0.5  # w of  w * S_global + (1 - w) * S_aligned
+    center_weight: float = 0.5  # w of  w * S_global + (1 - w) * S_aligned (wti: its own score)
     difference_layers: int = 1  # blocks of frame2t_attention
     action_layers: int = 1  # blocks of actionClip
     legacy_mask_order: bool = False  # the released code's mask bug, for bit-reproduction only
     strict_difference_mask: bool = False  # a difference counts only if both of its frames do
-    projected: bool = False  # a linear layer on the features of both sides comes first
+    projected: bool = (
+        False  # a linear layer on the features comes first: of both sides (wti: words)
+    )
+    bottleneck: int = 64  # width of the transformer over frames of wti
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
@@ -75,6 +81,23 @@ class HeadSettings:
     def aligned(self) -> bool:
         """Whether the head has the alignment branch (TAB)."""
         return self.type == "clip2video" and self.center_type == "TAB"
+
+    @property
+    def interacts(self) -> bool:
+        """Whether words are compared with frames: the vectors only propose what is to be scored."""
+        return self.type == "wti"
+
+    @property
+    def mixing(self) -> tuple[float, ...]:
+        """The values of `center_weight` that are worth trying, the first of equals to be taken."""
+        if self.interacts:
+            return (0.0, 0.5)
+        return (1.0, 0.9, 0.75, 0.5) if self.aligned else (1.0,)
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the text side looks at more than the one feature of the whole sentence."""
+        return self.aligned or self.type not in _OF_SENTENCES
 
     @property
     def differences(self) -> bool:
@@ -111,3 +134,11 @@ class HeadSettings:
             if name not in values:
                 raise ModelError(f"head setting {name!r} is missing")
         return cls(**values)
+
+
+def attention_heads(width: int) -> int:
+    """Number of heads: width / 64 as in CLIP; else the nearest smaller number that divides it."""
+    heads = max(1, width // _HEAD_WIDTH)
+    while width % heads:
+        heads -= 1
+    return heads

@@ -44,6 +44,11 @@ def write_official(directory: Path, config: BundleConfig, file: Path) -> None:
             f"{config.name} is not a CLIP model: it has no official layout",
             hint=f"its weights are in {directory}",
         )
+    if config.head.type == "wti":
+        raise ModelError(
+            f"{config.name} has a wti head, which has no official layout",
+            hint=f"its weights are in {directory}",
+        )
     origin = _read_origin(directory / ORIGIN_NAME)
     towers = join_towers(
         read_tensors(directory / IMAGE_NAME),

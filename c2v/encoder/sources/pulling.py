@@ -29,7 +29,7 @@ from c2v.optional import has
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PullWish:
     """A model to fetch, where from, and who is told of it (:func:`c2v.encoder.catalogue
     .fetch_bundle`)."""
 
@@ -44,7 +44,7 @@ class Wish:
     on_progress: Progress | None
 
 
-def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
+def pull(wish: PullWish, target: Path, *, overwrite: bool) -> None:
     """Fetch a model and write its bundle to ``target``.
 
     Raises:
@@ -59,9 +59,9 @@ def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
         if _pull_ready(wish, target, overwrite=overwrite):
             return
         repository = _repository(wish.source)
-    wish.remark(licence_of(repository).sentence(wish.name))
     if not cached:
         require_network(wish.name, wish.origin)  # before open_clip, whose import takes seconds
+    wish.remark(licence_of(repository).sentence(wish.name))
     fetching = Fetching(
         wish.name,
         wish.origin,
@@ -74,7 +74,7 @@ def pull(wish: Wish, target: Path, *, overwrite: bool) -> None:
     sweep(file)
 
 
-def _pull_ready(wish: Wish, target: Path, *, overwrite: bool) -> bool:
+def _pull_ready(wish: PullWish, target: Path, *, overwrite: bool) -> bool:
     """Copy a bundle of c2v that lies at the address; whether there was one.
 
     Raises:

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from c2v.encoder.architecture import needs_tokenizer
+from c2v.encoder.architecture import needs_tokenizer, no_tokenizer
 from c2v.encoder.hf_configs import KNOWN_HF_CONFIGS
-from c2v.encoder.text.foreign_tokenizer import TOKENIZER_FILES, ForeignTokenizer, find_tokenizer
+from c2v.encoder.text.foreign_tokenizer import ForeignTokenizer, find_tokenizer
 from c2v.encoder.text.json_tokenizer import read_json
 from c2v.errors import ModelError
 from c2v.optional import require
@@ -60,11 +60,7 @@ def with_text_parts(
         for place in dict.fromkeys((named, repository)):
             tokenizer = tokenizer or find_tokenizer(partial(find, place))
         if tokenizer is None:
-            raise ModelError(
-                f"{wish} needs the tokenizer of {named}, and no tokenizer.json of it is to be had",
-                hint=f"put {' and '.join(TOKENIZER_FILES)} of https://huggingface.co/{named} "
-                "beside the weights, then c2v model import FILE",
-            )
+            raise no_tokenizer(wish, named)
     return {**model, "text_cfg": text}, tokenizer
 
 

@@ -1,1 +1,1 @@
-"""Texts to token ids: CLIP's byte pairs and WordPiece."""
+"""Texts to token ids: CLIP's byte pairs, WordPiece, and what a ``tokenizer.json`` holds."""

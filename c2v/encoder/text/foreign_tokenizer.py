@@ -30,9 +30,13 @@ _LANGUAGE: Final = "eng_Latn"  # what NLLB's tokenizer takes a text to be unless
 
 @dataclass(frozen=True, slots=True)
 class ForeignTokenizer:
-    """A ``tokenizer.json``, the ids around a text, and how its separator is spelled (``[SEP]``)."""
+    """A ``tokenizer.json``, the ids around a text, and how its separator is spelled (``[SEP]``).
+
+    ``size`` is the number of pieces, without tokens that were added to them later.
+    """
 
     path: Path
+    size: int
     start_id: int | None
     end_id: int
     pad_id: int
@@ -70,7 +74,8 @@ def read_tokenizer(
     start, end = _around(library, settings, kind, path)
     pad = _pad_id(library, settings, path)
     separator = str(_content(settings.get("sep_token")) or library.id_to_token(end))
-    return ForeignTokenizer(path, start, end, pad, separator)
+    size = library.get_vocab_size(with_added_tokens=False)
+    return ForeignTokenizer(path, size, start, end, pad, separator)
 
 
 def find_tokenizer(find: Callable[[str], Path | None]) -> ForeignTokenizer | None:

@@ -136,9 +136,11 @@ class JsonTokenizer:
         if quick is not None:
             return quick
         found: list[int] = self._whole.encode(text, add_special_tokens=False).ids
-        if not self._config.specials:
-            return found
-        return [self._replaced.get(piece, piece) for piece in found]
+        if self._config.specials:
+            found = [self._replaced.get(piece, piece) for piece in found]
+        # Tokens that were added for another purpose may have no row in the table of the tower.
+        rows = self._config.settings.get("vocab_size", 1 << 31)
+        return [piece for piece in found if piece < rows]
 
     def _quick(self, text: str) -> list[int] | None:
         """By the tables; None where the text spells out a token of the tokenizer's own."""

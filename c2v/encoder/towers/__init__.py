@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,15 @@ class TextTower(Protocol):
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
         """Ids [N, L] and mask [N, L] (True up to the end token) to features; any N."""
+        ...
+
+
+@runtime_checkable
+class WordTower(Protocol):
+    """A text tower that gives one feature a text, and can be asked for its words, too."""
+
+    def encode_words(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
+        """As ``encode`` of other towers: a feature a token, the last one that of the text."""
         ...
 
 

@@ -9,7 +9,7 @@ the features depend neither on the kind of CPU nor, beyond rounding, on the batc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,12 @@ from c2v.cores import share_out, usable_cores
 from c2v.encoder.numpy_layers import Array, gelu, layer_norm, softmax_, unit
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.towers import TextFeatures
+from c2v.encoder.towers.equal_lengths import equally_long
 from c2v.errors import ModelError
 
 TENSORS_NAME = "text.safetensors"
 _HEAD_WIDTH = 32
 _EPSILON = 1e-12  # of layer norm, as in BERT
-_BATCH_TOKENS = 512  # rows of activations that stay in the cache of a core
 
 
 class MiniLMTextTower:
@@ -55,11 +55,26 @@ class MiniLMTextTower:
 
     def encode(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
         """Ids [N, L], mask [N, L] (True up to the end token) to one token [N, 1, D] a text."""
-        pooled = self._encoder.pool(ids, mask)  # [N, 384]
-        features = self._projection(pooled)
-        if self._blend is not None:
-            features = self._blend(features, pooled)  # [N, D]
+        features = self._features(self._encoder.pool(ids, mask))  # [N, D]
         return TextFeatures(features[:, None], np.ones((len(ids), 1), np.bool_))
+
+    def _features(self, pooled: Array) -> Array:
+        """Means of MiniLM's tokens, or tokens, [..., 384] to features [..., D]."""
+        features = self._projection(pooled)
+        return features if self._blend is None else self._blend(features, pooled)
+
+    def encode_words(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> TextFeatures:
+        """Ids [N, L], mask [N, L] to features [N, L, D]: tokens, and at the end token the text.
+
+        The projection was made for means of tokens; of a token alone it says something about it,
+        but not where in the space of pictures it belongs. A head has to learn that.
+        """
+        tokens = self._encoder.tokens(ids, mask)  # [N, L, 384]
+        features = self._features(tokens)
+        lengths = mask.sum(1)
+        means = tokens.sum(1) / np.maximum(lengths, 1)[:, None].astype(np.float32)
+        features[np.arange(len(ids)), lengths - 1] = self._features(means)
+        return TextFeatures(features, mask)
 
 
 class MiniLM:
@@ -78,16 +93,23 @@ class MiniLM:
         Texts of equal length run together, a few on each core: no padding is computed, and the
         feature of a text does not depend on the texts beside it.
         """
-        lengths = mask.sum(1)  # [N]
         pooled = np.zeros((len(ids), self._positions.shape[1]), np.float32)
 
-        def pool(group: tuple[int, NDArray[np.intp]]) -> None:
-            length, rows = group
+        def pool(length: int, rows: NDArray[np.intp]) -> None:
             pooled[rows] = self._tokens(ids[rows, :length]).mean(1)
 
-        threads = max(1, min(usable_cores(), len(ids)))
-        share_out(_equally_long(lengths, groups=threads), pool, threads=threads)
+        _share_out(mask, pool)
         return pooled
+
+    def tokens(self, ids: NDArray[np.int64], mask: NDArray[np.bool_]) -> Array:
+        """Ids [N, L], mask [N, L] to the tokens of the last layer [N, L, 384], zero behind them."""
+        found = np.zeros((*ids.shape, self._positions.shape[1]), np.float32)
+
+        def fill(length: int, rows: NDArray[np.intp]) -> None:
+            found[rows, :length] = self._tokens(ids[rows, :length])
+
+        _share_out(mask, fill)
+        return found
 
     def _tokens(self, ids: NDArray[np.int64]) -> Array:
         """Ids [N, L] without padding to the tokens of the last layer, [N, L, 384]."""
@@ -97,17 +119,11 @@ class MiniLM:
         return x
 
 
-def _equally_long(
-    lengths: NDArray[np.int64], *, groups: int
-) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Lengths above 0 with rows [n] that have it: at least ``groups`` of them, where there are."""
-    most = max(1, len(lengths) // groups)
-    # (np.unique would import numpy.ma, a third of the time of a short search)
-    for length in sorted(set(lengths[lengths > 0].tolist())):
-        rows = np.flatnonzero(lengths == length)
-        step = min(most, max(1, _BATCH_TOKENS // length))
-        for start in range(0, len(rows), step):
-            yield length, rows[start : start + step]
+def _share_out(mask: NDArray[np.bool_], work: Callable[[int, NDArray[np.intp]], None]) -> None:
+    """Do ``work`` on every length and rows that have it, a few on each core."""
+    threads = max(1, min(usable_cores(), len(mask)))
+    groups = equally_long(mask.sum(1), groups=threads)
+    share_out(groups, lambda group: work(*group), threads=threads)
 
 
 class _Rounded:

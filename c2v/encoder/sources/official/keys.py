@@ -193,6 +193,8 @@ def _infer_head(state: Mapping[str, Shaped], settings: dict[str, Any]) -> HeadSe
             known = ", ".join((*_OVERRIDES, "linear_patch"))
             raise ModelError(f"unknown setting {name!r}", hint=f"known: {known}")
     header = changes.pop("sim_header", None) or _family(state)
+    if header == "wti":
+        raise ModelError("no official checkpoint has a wti head", hint="--head auto")
     if header != "clip2video" and (changes.get("temporal_type") or changes.get("center_type")):
         header = "clip2video"  # asked for, so its keys have to be there
     if header == "clip2video":
