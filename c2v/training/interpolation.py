@@ -100,7 +100,9 @@ def try_shares(
         trainee.module.load_state_dict(mixed_weights(start, end, share))
         scored, kept = view(), None if guard is None else guard.view(trainee)
         for last in trainee.settings.mixing if scored.aligned and share > 0 else (first,):
-            weight = mixed_center(first, last, share)
+            # Of wti both scores come of the same weights, and the start's are already near to it.
+            near = trainee.settings.interacts and share > 0
+            weight = last if near else mixed_center(first, last, share)
             found.append(
                 ShareTrial(
                     share,
