@@ -266,6 +266,13 @@ class _Trying:
                 f"confidence was not looked at: it takes {_FEWEST_FOR_CONFIDENCE} videos"
             )
             return self._without(settings, way), None
+        head = head_settings(self.bundle.config)
+        if head.interacts:
+            self.remarks.append(
+                f"confidence was not looked at: the {head.type} head of {self.bundle.name} scores "
+                "words with frames, and what was tried are the vectors that propose results"
+            )
+            return self._without(settings, way), None
         before = self._before(trial)
         fitting, centre = self._fitting(trial, way)
         fitted, after = fitting.fit(), fitting.held_out()

@@ -70,7 +70,7 @@ def test_the_whole_road(c2v: Run, demo_videos: Path, tmp_path: Path) -> None:
     shared = ["--library", str(tmp_path / "library")]
     tuned = c2v(
         "finetune", "--data", data, "--name", "mine", "--model", "mini", "--head", "meanP",
-        "--epochs", "5", "--keep", "--format", "json", *shared, code=4,
+        "--epochs", "5", "--validation", "0.3", "--keep", "--format", "json", *shared, code=4,
     )  # fmt: skip
     answer = json.loads(tuned.stdout)
     assert answer["missing"] == [{"path": str(tmp_path / "gone.mp4"), "reason": "no such file"}]
@@ -267,7 +267,7 @@ def test_a_script_gets_what_the_command_prints(
     from c2v.services.finetuning import Wish
     from c2v.training.choices import Choices
 
-    choices = Choices(head="clip2video", epochs=1, patience=1, batch=4)
+    choices = Choices(head="clip2video", epochs=1, patience=1, batch=4, validation=0.1)
     with VideoLibrary(load_settings(library=str(data.parent / "library"))) as videos:
         result = videos.finetune(Wish(str(data), choices, name="script", keep=True))
     assert run(options(data, "command", epochs=1)) == 0

@@ -157,6 +157,27 @@ def test_a_head_that_reads_words_is_told_so_and_tuned_all_the_same(
     assert load_bundle("words-tuned").vector_dim == settings.vector_dim
 
 
+def test_a_head_of_word_scores_keeps_its_confidence(
+    toys: ModuleType, tmp_path: Path, plain: Bundle
+) -> None:
+    """What it ranks by in the end are no inner products of the vectors that are tried."""
+    pytest.importorskip("torch")
+    from c2v.encoder.heads.build import new_head
+
+    settings = HeadSettings(type="wti", feature_dim=plain.feature_dim)
+    assert settings.reads_words
+    save_bundle("words", parent=plain, head=settings, head_state=new_head(settings).state_dict())
+    data = filled(toys, tmp_path, plain, hubs=False, noise=1.0)
+    with c2v.open(tmp_path / "library") as videos:
+        found = videos.tune("words", str(data), keep=True)
+    assert [remark.partition(":")[0] for remark in found.found.remarks] == [
+        "no hub bias was tried",
+        "confidence was not looked at",
+    ]
+    assert found.found.confidence is None
+    assert found.found.settings.calibration is None
+
+
 def test_what_the_encoder_has_stays_where_nothing_else_helps(
     toys: ModuleType, tmp_path: Path, plain: Bundle
 ) -> None:
