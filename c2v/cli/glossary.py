@@ -35,7 +35,7 @@ WORDS: dict[str, str] = {
     "head": "the part of a model that makes one vector of the pictures of a segment",
     "meanP": "a head without weights: the mean of the pictures",
     "seqTransf": "a head that reads the pictures in their order; so is seqLSTM",
-    "wti": "a head that compares each word with each picture",
+    "wti": "a head that compares each word with each picture; experimental",
     "tightTransf": "a slow head, which looks at pictures and words together",
     "layer": "one step of a model; a block is several",
     "block": "some layers of a tower",
