@@ -205,7 +205,7 @@ def test_what_cannot_be_asked_or_played_is_said_there(
 ) -> None:
     terminal = load_helper("terminal.py")
     with terminal.Terminal(100, NO_COLOR="1") as window:
-        window.c2v("search", "-i", "x", "-L", library, "--play-command", "/no/player")
+        window.c2v("search", "-i", "a horse", "-L", library, "--play-command", "/no/player")
         screen = window.wait_for("nothing here matches")
         assert "▀" not in screen  # without colours there are no blocks
         assert not re.search(r"\x1b\[[34][0-8]", window.screen(colours=True))

@@ -149,7 +149,7 @@ def test_what_is_not_of_c2v_stays(made: Path, tmp_path: Path, capsys: Capture) -
     mine = [folder / "film.mp4", folder / "cache" / "thesis.txt", folder / "library.db.backup"]
     for path in mine:
         path.write_text("mine")
-    assert run(["search", "a dog", "-L", str(folder)]) == 0
+    assert run(["search", "a dog", "--min-score=-1", "-L", str(folder)]) == 0
     assert list((cache_dir() / "last").iterdir())
     capsys.readouterr()
     assert run(["library", "delete", str(folder), "--yes"]) == 0

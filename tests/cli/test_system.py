@@ -203,7 +203,7 @@ import os, pwd, sys, tempfile
 import platformdirs.unix  # all that is loaded late, while it can be read
 from c2v.cli.app import run
 
-lines = [["status", "-L", sys.argv[1]], ["search", "x", "-L", sys.argv[1]]]
+lines = [["status", "-L", sys.argv[1]], ["search", "x", "--min-score=0.99", "-L", sys.argv[1]]]
 os.environ["C2V_HOME"] = sys.argv[2]
 assert [run(line) for line in lines] == [0, 5]  # as root, which may read this Python's own files
 os.setgid(54321)
