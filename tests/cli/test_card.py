@@ -104,7 +104,7 @@ def test_the_three_commands_to_the_letter(home: Path, typed: Type) -> None:
     if "no model was written" in plain.stderr:  # a handful of videos: nothing may have been gained
         assert "c2v index --model captions" not in plain.stderr
     tuned = typed(
-        "c2v finetune --data captions.csv --head clip2video --keep --overwrite --name captions"
+        "c2v finetune --data captions.csv --head clip2video --epochs 1 --keep --overwrite --name captions"
     )
     assert "the new model is called captions" in tuned.stderr
     assert "c2v index --model captions" in tuned.stderr
