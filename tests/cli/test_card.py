@@ -101,12 +101,13 @@ def test_the_three_commands_to_the_letter(home: Path, typed: Type) -> None:
     found = typed('c2v search "a dog catching a frisbee"', code=EXIT_NO_MATCH).stderr
     assert "closest: ~/Videos/" in found
     plain = typed("c2v finetune --data captions.csv")
+    assert "the new model is called captions" in plain.stderr
     if "no model was written" in plain.stderr:  # a handful of videos: nothing may have been gained
         assert "c2v index --model captions" not in plain.stderr
     tuned = typed(
-        "c2v finetune --data captions.csv --head clip2video --epochs 1 --keep --overwrite --name captions"
+        "c2v finetune --data captions.csv --head clip2video --epochs 1 --keep --name captions "
+        "--overwrite"
     )
-    assert "the new model is called captions" in tuned.stderr
     assert "c2v index --model captions" in tuned.stderr
     # What was trained is CLIP2Video's head, and it is taken into use as it says.
     models = json.loads(typed("c2v model list --format json").stdout)
