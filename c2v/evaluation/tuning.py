@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 Kind = Literal["captions", "with_prefix", "short"]
 FOLDS = 5
+_FEW = 15
+"""Below so many videos a gain has to exceed more than one standard error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,15 +110,19 @@ def helps(
 ) -> float:
     """The gain in mean reciprocal rank if it is one, else 0: ranks [Q] twice, videos [Q].
 
-    A gain exceeds its own standard error over videos, whose questions are not independent, and
-    costs no question its first place on the whole.
+    A gain exceeds its own standard error over videos, whose questions are not independent (more
+    than that where videos are few: their spread is known badly), and costs no question its first
+    place on the whole.
     """
     if not len(owner):
         return 0.0
     _, place = np.unique(owner, return_inverse=True)
     gained = np.bincount(place, weights=1 / after - 1 / before) / np.bincount(place)  # [videos]
     error = gained.std(ddof=1) / np.sqrt(len(gained)) if len(gained) > 1 else np.inf
-    if gained.mean() <= error or (after == 1).sum() < (before == 1).sum():
+    if (
+        gained.mean() <= max(1.0, _FEW / len(gained)) * error
+        or (after == 1).sum() < (before == 1).sum()
+    ):
         return 0.0
     return float(gained.mean())
 

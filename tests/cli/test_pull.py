@@ -128,7 +128,7 @@ def test_a_wrong_byte_is_refused_and_names_the_file(
 
 def test_a_place_without_it(pull: Run, hub: Any, tmp_path: Path) -> None:
     said = pull("tiny", "--from", tmp_path, code=1).stderr
-    assert f"{tmp_path} holds no model of c2v named tiny" in said
+    assert f"{tmp_path} holds no model named tiny" in said
     assert "c2v model list --available" in said
     said = pull("ViT-B-32", "--from", tmp_path / "nowhere", code=1).stderr
     assert f"there is no folder {tmp_path / 'nowhere'}" in said
