@@ -90,7 +90,7 @@ for line in json.loads(Path(sys.argv[1]).read_text()):
 VOLATILE = (
     (re.compile(r"\b\d+(\.\d+)? (ms|s)\b"), r"N \2"),
     (re.compile(r"-?\b\d\.\d{3}\b"), "0.000"),
-    (re.compile(r"\b[01]\.\d\d\b(?! MB)"), "0.00"),
+    (re.compile(r"(?<=[a-z] )[01]\.\d\d(?= *$)", re.MULTILINE), "0.00"),
     (re.compile(r"(?<!\d)\d\d:\d\d(?!\d)"), "MM:SS"),
     (re.compile(r" ?[█▏▎▍▌▋▊▉]+ *"), " BAR"),
     (re.compile(r"\d+\.\d MB"), "N MB"),

@@ -23,6 +23,7 @@ from c2v.encoder.made_once import made_once
 from c2v.encoder.tensors import read_tensors
 from c2v.encoder.text.cleaning import CLEANERS
 from c2v.encoder.text.piece_tables import make_tables, subwords
+from c2v.encoder.text.rows import id_rows
 from c2v.errors import ModelError
 from c2v.files.reading import parse_json, read_plain
 
@@ -103,16 +104,7 @@ class JsonTokenizer:
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Ids [N, context], padded, and mask [N, context], True from start to end token."""
-        config = self._config
-        start = [] if config.start_id is None else [config.start_id]
-        ids = np.full((len(texts), config.context), config.pad_id, np.int64)
-        mask = np.zeros((len(texts), config.context), np.bool_)
-        for row, text in enumerate(texts):
-            tokens = [*start, *self.pieces(text)][: config.context - 1]
-            tokens.append(config.end_id)
-            ids[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = True
-        return ids, mask
+        return id_rows((self.pieces(text) for text in texts), self._config)
 
     def length(self, text: str) -> int:
         """How many tokens a text has before it is cut, start and end included."""
